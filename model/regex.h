@@ -1,0 +1,43 @@
+// Regex: Go's regular expressions on top of RE2, always fully anchored, dot matches newline.
+//
+// Differences between RE2 and Go are ironed out here: \C and duplicate group names are
+// refused, (?<n>x) is accepted, error texts are Go's (`error parsing regexp: missing closing
+// ): ...`), templates expand by Go's rules ($1, ${name}, $$; `$1_b` is the group named 1_b).
+// Alternations of literals and literal prefixes are recognised, so that most matchers never
+// reach RE2.
+//
+// Threads: any, after construction.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/result.h"
+
+namespace narthex {
+
+class Regex {
+ public:
+  /// Compiles `^(?s:pattern)$`. Errors: invalid with Go's text.
+  static Result<Regex> compile(std::string_view pattern);
+
+  [[nodiscard]] bool matches(std::string_view text) const;
+  /// Go's Regexp.FindStringSubmatchIndex + Expand on a full match; nothing if no match.
+  [[nodiscard]] std::optional<std::string> expand(std::string_view text, std::string_view replacement) const;
+  [[nodiscard]] const std::string& pattern() const;
+  /// If the pattern can match only these strings (an alternation of literals), all of them;
+  /// empty otherwise. Valid while this lives.
+  [[nodiscard]] const std::vector<std::string>& literal_set() const;
+  /// Every match begins with it; "" if unknown.
+  [[nodiscard]] std::string_view prefix() const;
+
+ private:
+  struct Impl;
+  explicit Regex(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace narthex
