@@ -1,0 +1,51 @@
+// QueryResult: a query evaluated to its end, as columns, ready to be encoded after the
+// query's slot was given back.
+//
+// Threads: values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/histogram.h"
+#include "model/labels.h"
+#include "model/time.h"
+#include "query/annotations.h"
+
+namespace narthex::query {
+
+/// One output series. An instant vector has one sample in each.
+struct ResultSeries {
+  Labels labels;
+  std::vector<Timestamp> t;                                      ///< times of the float samples, ascending
+  std::vector<double> v;                                         ///< v[i] at t[i]
+  std::vector<std::pair<Timestamp, FloatHistogram>> histograms;  ///< ascending
+};
+
+struct QueryStats {
+  double eval_total_seconds = 0;
+  double result_sort_seconds = 0;
+  double preparation_seconds = 0;
+  double inner_eval_seconds = 0;
+  double queue_seconds = 0;
+  double exec_total_seconds = 0;
+  std::uint64_t total_queryable_samples = 0;
+  std::uint64_t samples_read = 0;
+  std::uint64_t peak_samples = 0;
+  std::vector<std::pair<Timestamp, std::uint64_t>> total_per_step;  ///< empty unless asked for
+  std::vector<std::pair<Timestamp, std::uint64_t>> read_per_step;
+};
+
+struct QueryResult {
+  ValueType type = ValueType::none;
+  std::vector<ResultSeries> series;  ///< vector and matrix
+  Timestamp scalar_t = 0;            ///< scalar and string
+  double scalar = 0;
+  std::string string;
+  Annotations annotations;
+  QueryStats stats;
+};
+
+}  // namespace narthex::query
