@@ -9,7 +9,6 @@
 #include <chrono>
 
 #include "net/http.h"
-#include "telemetry/log.h"
 #include "web/api/build_info.h"
 #include "web/api/json_writer.h"
 #include "web/assets.h"
@@ -97,9 +96,9 @@ struct Site::Impl {
         durations(prometheus::BuildHistogram()
                       .Name("prometheus_http_request_duration_seconds")
                       .Help("Histogram of latencies for HTTP requests.")
-                      .Register(registry)),
-        index(make_index()) {
+                      .Register(registry)) {
     while (options.route_prefix.ends_with('/')) options.route_prefix.pop_back();
+    index = make_index();
   }
 
   SiteOptions options;
@@ -121,17 +120,11 @@ struct Site::Impl {
 
 std::string Site::Impl::make_index() const {
   const auto page = find_asset("index.html");
-  if (!page) return {};
-  auto html = net::gunzip(page->gzipped);
-  if (!html) {
-    telemetry::error("the embedded page cannot be unpacked", {{"err", html.error().text}});
-    return {};
-  }
-  std::string base = options.route_prefix;
-  if (!base.ends_with('/')) base += '/';
-  replace_all(*html, "__NARTHEX_BASE__", html_escaped(base));
-  replace_all(*html, "__NARTHEX_TITLE__", html_escaped(options.page_title));
-  return *html;
+  if (!page) return "<!doctype html><p>This binary was built without the browser app.</p>\n";
+  std::string html(page->content);
+  replace_all(html, "__NARTHEX_BASE__", html_escaped(options.route_prefix + "/"));
+  replace_all(html, "__NARTHEX_TITLE__", html_escaped(options.page_title));
+  return html;
 }
 
 Response Site::Impl::ready(const Request& request) const {
@@ -160,10 +153,9 @@ Response Site::Impl::asset(std::string_view path) const {
   const auto found = find_asset(path.substr(1));
   if (!found) return not_found();
   Response response;
-  response.headers = {{"Content-Type", std::string(found->content_type)},
-                      {"Content-Encoding", "gzip"},
-                      {"Cache-Control", "no-cache"}};
-  response.body = found->gzipped;
+  response.headers = {{"Content-Type", std::string(found->content_type)}, {"Cache-Control", "no-cache"}};
+  if (found->gzipped) response.headers.emplace_back("Content-Encoding", "gzip");
+  response.body = found->content;
   return response;
 }
 
