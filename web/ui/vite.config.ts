@@ -7,7 +7,7 @@ import { defineConfig, type Plugin } from 'vite';
 
 // A server whose API the development and preview servers borrow.
 const api = process.env.NARTHEX_DEV_API ?? 'http://127.0.0.1:9090';
-const pages = /^\/(query|alerts|targets|graph)?(\?.*)?$/;
+const pages = /^\/(query|alerts|targets)(\?.*)?$/;
 
 /** Does what the Narthex server does with index.html: fills the placeholders. */
 function fillPlaceholders(html: string): string {
@@ -23,7 +23,9 @@ function servedPage(): Plugin {
     },
     configurePreviewServer(server) {
       server.middlewares.use((request, response, next) => {
-        if (!pages.test(request.url ?? '')) return next();
+        const url = request.url ?? '';
+        if (url === '/') return response.writeHead(302, { Location: '/query' }).end();
+        if (!pages.test(url)) return next();
         response.setHeader('Content-Type', 'text/html; charset=utf-8');
         response.end(fillPlaceholders(readFileSync('dist/index.html', 'utf8')));
       });

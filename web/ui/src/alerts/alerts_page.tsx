@@ -1,5 +1,5 @@
 import { Button, Group, Stack, Switch, Text } from '@mantine/core';
-import { IconBellOff } from '@tabler/icons-react';
+import { IconBellOff } from '../icons';
 import { useMemo, useState } from 'react';
 import { alertingRules } from '../api/endpoints';
 import type { AlertState } from '../api/types';

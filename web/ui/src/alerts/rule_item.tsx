@@ -1,5 +1,5 @@
 import { Badge, Group, Stack, Text } from '@mantine/core';
-import { IconAlertTriangle, IconChartLine } from '@tabler/icons-react';
+import { IconAlertTriangle, IconChartLine } from '../icons';
 import { ApiError } from '../api/client';
 import type { AlertingRule } from '../api/types';
 import { ErrorAlert } from '../feedback/error_alert';

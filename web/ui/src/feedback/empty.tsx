@@ -1,5 +1,5 @@
 import { Text } from '@mantine/core';
-import type { Icon } from '@tabler/icons-react';
+import type { Icon } from '../icons';
 import type { ReactNode } from 'react';
 
 /** What to show where there is nothing to show: why, and what to do. */

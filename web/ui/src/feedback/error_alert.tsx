@@ -1,5 +1,5 @@
 import { Alert, Button } from '@mantine/core';
-import { IconAlertTriangle } from '@tabler/icons-react';
+import { IconAlertTriangle } from '../icons';
 import type { ApiError } from '../api/client';
 
 const titles: Record<string, string> = {

@@ -1,5 +1,5 @@
 import { Alert, Button, Stack } from '@mantine/core';
-import { IconBug } from '@tabler/icons-react';
+import { IconBug } from '../icons';
 import { Component, type ReactNode } from 'react';
 
 /** A fault in one part of a page shows as a message there, never as a white page. */

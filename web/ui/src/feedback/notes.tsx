@@ -1,5 +1,5 @@
 import { Alert } from '@mantine/core';
-import { IconAlertCircle, IconInfoCircle } from '@tabler/icons-react';
+import { IconAlertCircle, IconInfoCircle } from '../icons';
 import type { ReactNode } from 'react';
 
 /** The warnings and infos that came with an answer. */

@@ -1,5 +1,5 @@
 import { ActionIcon, Group, Text, Tooltip } from '@mantine/core';
-import { IconRefresh } from '@tabler/icons-react';
+import { IconRefresh } from '../icons';
 import type { Loaded } from '../api/use_answer';
 import { Ago } from '../time/ago';
 

@@ -1,5 +1,5 @@
 import { Group } from '@mantine/core';
-import { IconBell, IconChartLine, IconTarget, type Icon } from '@tabler/icons-react';
+import { IconBell, IconChartLine, IconTarget, type Icon } from '../icons';
 import { rememberedSearch } from './location';
 import { PageLink } from './page_link';
 import { ThemeSwitch } from './theme_switch';

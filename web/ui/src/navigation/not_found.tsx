@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { IconMapQuestion } from '@tabler/icons-react';
+import { IconMapQuestion } from '../icons';
 import { Empty } from '../feedback/empty';
 import { navigate } from './location';
 

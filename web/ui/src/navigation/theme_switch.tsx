@@ -1,5 +1,5 @@
 import { ActionIcon, Menu, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
-import { IconCheck, IconDeviceDesktop, IconMoon, IconSun, type Icon } from '@tabler/icons-react';
+import { IconCheck, IconDeviceDesktop, IconMoon, IconSun, type Icon } from '../icons';
 
 const schemes: readonly { value: MantineColorScheme; text: string; icon: Icon }[] = [
   { value: 'light', text: 'Light', icon: IconSun },

@@ -9,22 +9,22 @@ const prefixes: readonly [factor: number, letter: string][] = [
   [1e9, 'G'],
   [1e6, 'M'],
   [1e3, 'k'],
-  [1, ''],
-  [1e-3, 'm'],
-  [1e-6, 'µ'],
-  [1e-9, 'n'],
 ];
 
-/** For axes: `1.5k`, `250m`, `0`. `step` is the distance of the ticks, so that neighbours differ. */
-export function formatTick(value: number, step = 0): string {
-  if (!Number.isFinite(value)) return String(value);
-  if (value === 0) return '0';
-  const abs = Math.abs(value);
-  const [factor, letter] = prefixes.find(([f]) => abs >= f * 0.9999999) ?? [0, ''];
-  if (factor === 0 || abs >= 1e27) return value.toExponential(2);
-  const digits = step > 0 ? Math.ceil(-Math.log10(step / factor) - 1e-9) : 2;
-  const places = Math.min(6, Math.max(0, digits));
-  return trimZeros((value / factor).toFixed(step > 0 ? Math.min(6, places + 1) : places)) + letter;
+/**
+ * The ticks of one axis, all in the same unit and with as many places as tell neighbours apart:
+ * `0`, `0.25`, `0.5` or `500k`, `1000k`, `1500k`. `step` is the distance of two ticks.
+ */
+export function formatTicks(ticks: readonly number[], step: number): string[] {
+  const largest = Math.max(0, ...ticks.map(Math.abs));
+  const [factor, letter] = prefixes.find(([size]) => largest >= size) ?? [1, ''];
+  const places = Math.ceil(-Math.log10(step / factor) - 1e-9) + 1;
+  const plain = largest < 1e27 && places <= 7;
+  return ticks.map((tick) => {
+    if (tick === 0) return '0';
+    if (!plain) return tick.toExponential(3).replace(/\.?0+e/, 'e');
+    return trimZeros((tick / factor).toFixed(Math.max(0, places))) + letter;
+  });
 }
 
 /** For legends and tooltips: six significant digits, `12,345.7`, `1.2e-7`. */

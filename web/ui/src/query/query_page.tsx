@@ -1,5 +1,5 @@
 import { Button, Stack } from '@mantine/core';
-import { IconPlus } from '@tabler/icons-react';
+import { IconPlus } from '../icons';
 import { ErrorBoundary } from '../feedback/error_boundary';
 import { QueryPanel } from './query_panel';
 import { usePanels } from './use_panels';

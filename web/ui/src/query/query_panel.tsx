@@ -1,5 +1,5 @@
 import { Paper, Tabs } from '@mantine/core';
-import { IconChartLine, IconTable } from '@tabler/icons-react';
+import { IconChartLine, IconTable } from '../icons';
 import { useEffect, useState } from 'react';
 import { ErrorBoundary } from '../feedback/error_boundary';
 import { ExpressionBar } from './editor/expression_bar';

@@ -1,5 +1,5 @@
 import { ActionIcon, CloseButton, Group, TextInput, Tooltip } from '@mantine/core';
-import { IconChevronLeft, IconChevronRight } from '@tabler/icons-react';
+import { IconChevronLeft, IconChevronRight } from '../icons';
 import { useEffect, useState } from 'react';
 import { usePreferences } from '../settings/preferences';
 import { formatInstant, parseInstant } from '../time/instant';

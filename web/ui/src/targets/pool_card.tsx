@@ -1,6 +1,5 @@
-import { Badge, Group, Paper, Table, Text } from '@mantine/core';
+import { Badge, Button, Group, Paper, Table, Text } from '@mantine/core';
 import { useState } from 'react';
-import { Button } from '@mantine/core';
 import { Fold } from '../feedback/fold';
 import { countOf, formatCount } from '../numbers/format';
 import type { Pool } from './pools';
@@ -36,7 +35,7 @@ export function PoolCard({ pool, open, onToggle }: Props) {
             <Table verticalSpacing={8} className="targets-table" aria-label={`Targets of ${pool.name}`}>
               <Table.Thead>
                 <Table.Tr>
-                  <Table.Th>Endpoint</Table.Th>
+                  <Table.Th w="28%">Endpoint</Table.Th>
                   <Table.Th w={100}>Health</Table.Th>
                   <Table.Th>Labels</Table.Th>
                   <Table.Th w={130}>Last scrape</Table.Th>

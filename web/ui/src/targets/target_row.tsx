@@ -1,5 +1,5 @@
 import { Alert, Anchor, Badge, Table } from '@mantine/core';
-import { IconAlertTriangle } from '@tabler/icons-react';
+import { IconAlertTriangle } from '../icons';
 import type { ActiveTarget, TargetHealth } from '../api/types';
 import { LabelBadges } from '../labels/label_badges';
 import { Ago } from '../time/ago';

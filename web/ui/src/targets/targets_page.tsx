@@ -1,5 +1,5 @@
 import { Button, Group, Select, Stack, Text } from '@mantine/core';
-import { IconTargetOff } from '@tabler/icons-react';
+import { IconTargetOff } from '../icons';
 import { useMemo, useState } from 'react';
 import { targets } from '../api/endpoints';
 import type { TargetHealth } from '../api/types';

@@ -1,5 +1,5 @@
 import { ActionIcon, Alert, Button, Group, Menu, Stack, Tooltip } from '@mantine/core';
-import { IconCopy, IconDotsVertical, IconIndentIncrease, IconPlayerPlay, IconTrash } from '@tabler/icons-react';
+import { IconCopy, IconDotsVertical, IconIndentIncrease, IconPlayerPlay, IconTrash } from '../../icons';
 import { useState } from 'react';
 import { formatQuery } from '../../api/endpoints';
 import { HistoryMenu } from './history_menu';

@@ -1,5 +1,5 @@
 import { ActionIcon, Button, Popover, Stack, Text, TextInput, Tooltip, UnstyledButton } from '@mantine/core';
-import { IconHistory, IconSearch } from '@tabler/icons-react';
+import { IconHistory, IconSearch } from '../../icons';
 import { useState } from 'react';
 import { Expression } from '../../promql/expression';
 import { forgetQueries, queryHistory } from '../query_history';

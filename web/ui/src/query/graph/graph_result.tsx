@@ -1,5 +1,5 @@
 import { Button, Stack } from '@mantine/core';
-import { IconChartLine } from '@tabler/icons-react';
+import { IconChartLine } from '../../icons';
 import { useMemo, useState } from 'react';
 import type { RangeWindow } from '../../api/endpoints';
 import type { MatrixSeries } from '../../api/types';

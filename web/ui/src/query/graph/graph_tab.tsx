@@ -54,7 +54,8 @@ export function GraphTab({ panel, run, onChange }: Props) {
         <Switch
           size="xs"
           label="Y from 0"
-          checked={panel.yAxisMin === 0}
+          checked={panel.stacked || panel.yAxisMin === 0}
+          disabled={panel.stacked}
           onChange={(event) => onChange({ yAxisMin: event.currentTarget.checked ? 0 : null })}
         />
         <ResultStatistics

@@ -1,6 +1,6 @@
 // How the graph looks: axes with 24 hour clock, thin lines, filled areas when stacked, drag to zoom.
 import uPlot from 'uplot';
-import { formatTick } from '../../numbers/format';
+import { formatTicks } from '../../numbers/format';
 import type { Zone } from '../../time/instant';
 import type { ChartData } from './chart_data';
 import { seriesColor } from './colors';
@@ -18,10 +18,13 @@ export interface PlotStyle {
 const axisFont = '12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 
 export function plotOptions(data: ChartData, style: PlotStyle, width: number, height: number): uPlot.Options {
-  const { dark, zone, yAxisMin } = style;
+  const { dark, zone } = style;
+  // An area says something only when it stands on 0.
+  const yAxisMin = style.yAxisMin ?? (style.stacked ? 0 : null);
   const ink = dark ? '#a6adb4' : '#5a646d';
   const lines = dark ? 'rgba(255, 255, 255, 0.09)' : 'rgba(20, 40, 50, 0.09)';
-  const axis = { stroke: ink, font: axisFont, grid: { stroke: lines, width: 1 }, ticks: { stroke: lines, width: 1, size: 5 } };
+  const line = { stroke: lines, width: 1 };
+  const axis = { stroke: ink, font: axisFont, grid: line, ticks: { ...line, size: 5 } };
   const first = data.times[0] ?? 0;
   const last = data.times.at(-1) ?? first;
   return {
@@ -36,14 +39,14 @@ export function plotOptions(data: ChartData, style: PlotStyle, width: number, he
     },
     axes: [
       { ...axis, values: timeTicks, space: 70 },
-      { ...axis, values: (_, splits, __, ___, step) => splits.map((v) => formatTick(v, step)), size: yAxisWidth, space: 36 },
+      { ...axis, values: (_, splits, __, ___, step) => formatTicks(splits, step), size: yAxisWidth, space: 36 },
     ],
     series: [{}, ...data.series.map((_, i) => seriesOptions(i, style))],
     bands: style.stacked ? stackBands(style.shown) : [],
     focus: { alpha: 0.25 },
     cursor: {
       y: false,
-      focus: { prox: 40 },
+      focus: { prox: 60 },
       points: { one: true, size: 8 },
       drag: { x: true, y: false, setScale: false },
     },
@@ -64,11 +67,11 @@ const timeTicks: uPlot.Axis.Values = [
 
 function yRange(min: number | null, max: number | null, yAxisMin: number | null): uPlot.Range.MinMax {
   if (min === null || max === null) return [yAxisMin ?? 0, (yAxisMin ?? 0) + 1];
-  // A flat line at 5 is drawn in the middle of 4 to 6, or of 0 to 10 when the axis starts at 0.
-  const flat = min === max;
-  const [low, high] = uPlot.rangeNum(flat ? min - Math.abs(min) * 0.2 - (min === 0 ? 1 : 0) : min, flat ? max + (Math.abs(max) * 0.2 || 1) : max, 0.08, true);
-  const bottom = yAxisMin ?? (min >= 0 && (low ?? 0) < 0 ? 0 : low);
-  return [bottom, high !== null && bottom !== null && high <= bottom ? bottom + 1 : high];
+  // A flat line is drawn in the middle: 5 between 4 and 6.
+  const margin = min === max ? Math.abs(min) * 0.2 || 1 : (max - min) * 0.06;
+  const low = min >= 0 && min - margin < 0 ? 0 : min - margin;
+  const bottom = yAxisMin ?? low;
+  return [bottom, Math.max(max + margin, bottom + Number.EPSILON)];
 }
 
 function yAxisWidth(_: uPlot, values: string[] | null): number {

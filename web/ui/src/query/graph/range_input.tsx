@@ -1,5 +1,5 @@
 import { ActionIcon, Group, Menu, TextInput, Tooltip } from '@mantine/core';
-import { IconChevronDown, IconMinus, IconPlus } from '@tabler/icons-react';
+import { IconChevronDown, IconMinus, IconPlus } from '../../icons';
 import { useEffect, useState } from 'react';
 import { formatDuration, parseDuration } from '../../time/duration';
 

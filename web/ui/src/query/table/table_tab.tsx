@@ -1,5 +1,5 @@
 import { Group, Stack } from '@mantine/core';
-import { IconDatabaseOff, IconTerminal2 } from '@tabler/icons-react';
+import { IconDatabaseOff, IconTerminal2 } from '../../icons';
 import { instantQuery } from '../../api/endpoints';
 import type { QueryResult } from '../../api/types';
 import { useAnswer } from '../../api/use_answer';
