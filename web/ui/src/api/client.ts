@@ -61,12 +61,15 @@ export async function call<T>(endpoint: string, options: Call = {}): Promise<Ans
 }
 
 async function send(endpoint: string, { method = 'GET', params, signal }: Call): Promise<Response> {
-  const form = new URLSearchParams(params);
+  const form = new URLSearchParams(params).toString();
   const address = apiAddress(endpoint);
   const init: RequestInit = { method, credentials: 'same-origin', headers: { Accept: 'application/json' } };
   if (signal) init.signal = signal;
-  if (method === 'POST') init.body = form;
-  const query = method === 'GET' && form.size > 0 ? `?${form}` : '';
+  if (method === 'POST') {
+    init.body = form;
+    init.headers = { ...init.headers, 'Content-Type': 'application/x-www-form-urlencoded' };
+  }
+  const query = method === 'GET' && form ? `?${form}` : '';
   try {
     return await fetch(address + query, init);
   } catch (problem) {

@@ -7,8 +7,10 @@ export const seriesLimit = 10_000;
 
 const seconds = (ms: number): string => String(ms / 1000);
 
-export function instantQuery(query: string, timeMs: number, signal: AbortSignal): Promise<Answer<QueryResult>> {
-  const params = { query, time: seconds(timeMs), limit: String(seriesLimit) };
+/** Without a time the server takes its own now, which may not be that of this computer. */
+export function instantQuery(query: string, timeMs: number | null, signal: AbortSignal): Promise<Answer<QueryResult>> {
+  const params: Record<string, string> = { query, limit: String(seriesLimit) };
+  if (timeMs !== null) params.time = seconds(timeMs);
   return call('query', { method: 'POST', params, signal });
 }
 

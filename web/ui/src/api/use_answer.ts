@@ -1,6 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { ApiError } from './client';
 
+const retryMs = 2000;
+
 export interface Loaded<T> {
   /** The newest value; kept while a newer one loads and when that fails. */
   value: T | undefined;
@@ -56,6 +58,13 @@ export function useAnswer<T>(
     }, refreshMs);
     return () => clearInterval(timer);
   }, [refreshMs, reload]);
+
+  // A starting server is worth asking again soon: nobody wants to reload the page for it.
+  useEffect(() => {
+    if (state.error?.kind !== 'not_ready' || state.loading) return;
+    const timer = setTimeout(reload, retryMs);
+    return () => clearTimeout(timer);
+  }, [state.error, state.loading, reload]);
 
   return { ...state, reload };
 }

@@ -30,8 +30,8 @@ export function Note({ children }: { children: ReactNode }) {
 }
 
 function Lines({ lines }: { lines: string[] }) {
-  return lines.map((line) => (
-    <div key={line} className="message-text">
+  return lines.map((line, i) => (
+    <div key={i} className="message-text">
       {line}
     </div>
   ));

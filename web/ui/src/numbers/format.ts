@@ -13,18 +13,17 @@ const prefixes: readonly [factor: number, letter: string][] = [
 
 /**
  * The ticks of one axis, all in the same unit and with as many places as tell neighbours apart:
- * `0`, `0.25`, `0.5` or `500k`, `1000k`, `1500k`. `step` is the distance of two ticks.
+ * `0`, `0.25`, `0.50` or `0.5M`, `1.0M`, `1.5M`. `step` is the distance of two ticks.
  */
 export function formatTicks(ticks: readonly number[], step: number): string[] {
   const largest = Math.max(0, ...ticks.map(Math.abs));
   const [factor, letter] = prefixes.find(([size]) => largest >= size) ?? [1, ''];
-  const places = Math.ceil(-Math.log10(step / factor) - 1e-9) + 1;
-  const plain = largest < 1e27 && places <= 7;
-  return ticks.map((tick) => {
-    if (tick === 0) return '0';
-    if (!plain) return tick.toExponential(3).replace(/\.?0+e/, 'e');
-    return trimZeros((tick / factor).toFixed(Math.max(0, places))) + letter;
-  });
+  const enough = Math.max(0, Math.ceil(-Math.log10(step / factor) - 1e-9) + 1);
+  if (largest >= 1e27 || enough > 7)
+    return ticks.map((tick) => (tick === 0 ? '0' : tick.toExponential(3).replace(/\.?0+e/, 'e')));
+  const texts = ticks.map((tick) => (tick / factor).toFixed(enough));
+  const places = Math.max(0, ...texts.map((text) => trimZeros(text).split('.')[1]?.length ?? 0));
+  return ticks.map((tick) => (tick === 0 ? '0' : (tick / factor).toFixed(places) + letter));
 }
 
 /** For legends and tooltips: six significant digits, `12,345.7`, `1.2e-7`. */

@@ -78,6 +78,7 @@ export function GraphTab({ panel, run, onChange }: Props) {
           />
         </div>
       )}
+      {!result && loaded.loading && <div className="chart-placeholder" aria-hidden />}
       {expr === '' && <NoQuery />}
     </Stack>
   );

@@ -43,10 +43,10 @@ export function plotOptions(data: ChartData, style: PlotStyle, width: number, he
     ],
     series: [{}, ...data.series.map((_, i) => seriesOptions(i, style))],
     bands: style.stacked ? stackBands(style.shown) : [],
-    focus: { alpha: 0.25 },
+    focus: { alpha: 0.3 },
     cursor: {
       y: false,
-      focus: { prox: 60 },
+      focus: { prox: 10_000 },
       points: { one: true, size: 8 },
       drag: { x: true, y: false, setScale: false },
     },
@@ -60,9 +60,9 @@ const timeTicks: uPlot.Axis.Values = [
   [86_400 * 365, '{YYYY}', null, null, null, null, null, null, 1],
   [86_400 * 28, '{MMM}', '\n{YYYY}', null, null, null, null, null, 1],
   [86_400, '{MM}-{DD}', '\n{YYYY}', null, null, null, null, null, 1],
-  [60, '{HH}:{mm}', '\n{YYYY}-{MM}-{DD}', null, '\n{YYYY}-{MM}-{DD}', null, null, null, 1],
-  [1, '{HH}:{mm}:{ss}', '\n{YYYY}-{MM}-{DD}', null, '\n{YYYY}-{MM}-{DD}', null, null, null, 1],
-  [0.001, '{ss}.{fff}', '\n{YYYY}-{MM}-{DD} {HH}:{mm}', null, '\n{YYYY}-{MM}-{DD} {HH}:{mm}', null, '\n{HH}:{mm}', null, 1],
+  [60, '{HH}:{mm}', '\n{YYYY}-{MM}-{DD}', null, '\n{MM}-{DD}', null, null, null, 1],
+  [1, '{HH}:{mm}:{ss}', '\n{YYYY}-{MM}-{DD}', null, '\n{MM}-{DD}', null, null, null, 1],
+  [0.001, '{ss}.{fff}', '\n{YYYY}-{MM}-{DD} {HH}:{mm}', null, '\n{MM}-{DD} {HH}:{mm}', null, '\n{HH}:{mm}', null, 1],
 ];
 
 function yRange(min: number | null, max: number | null, yAxisMin: number | null): uPlot.Range.MinMax {
