@@ -10,8 +10,7 @@
 namespace narthex::query {
 
 void Annotations::add(AnnotationKind kind, std::string text, std::string_view query, Span at) {
-  const std::string_view prefix =
-      kind == AnnotationKind::warning ? "PromQL warning: " : "PromQL info: ";
+  const std::string_view prefix = kind == AnnotationKind::warning ? "PromQL warning: " : "PromQL info: ";
   add({kind, fmt::format("{}{} ({})", prefix, text, position_text(query, at.start))});
 }
 
@@ -28,7 +27,7 @@ std::vector<std::string> Annotations::texts(AnnotationKind kind, std::size_t lim
   std::size_t omitted = 0;
   for (const Annotation& a : all_) {
     if (a.kind != kind) continue;
-    if (texts.size() < limit) {
+    if (limit == 0 || texts.size() < limit) {
       texts.push_back(a.text);
     } else {
       ++omitted;

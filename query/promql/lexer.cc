@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "model/labels.h"
+#include "model/unicode.h"
 #include "query/promql/text.h"
 
 namespace narthex::query {
@@ -139,10 +141,10 @@ std::int32_t Lexer::advance() {
     width_ = 0;
     return kEnd;
   }
-  const CodePoint c = decode_utf8(text_.substr(pos_));
-  width_ = c.bytes;
+  const Rune c = decode_rune(text_.substr(pos_));
+  width_ = c.size;
   pos_ += width_;
-  return c.value;
+  return static_cast<std::int32_t>(c.code);
 }
 
 std::int32_t Lexer::peek() {

@@ -25,7 +25,9 @@ void Printer::print(const Expr& e) {
   if (keep_lengths_) lengths_[&e] = text_.size() - before;
 }
 
-void Printer::print(const NumberLiteral& n) { print_number(n.value, n.duration); }
+void Printer::print(const NumberLiteral& n) {
+  print_number(n.value, n.duration);
+}
 
 void Printer::print_number(double value, bool as_duration) {
   if (!as_duration) {
@@ -36,7 +38,9 @@ void Printer::print_number(double value, bool as_duration) {
   text_ += format_duration(duration_from_seconds(value < 0 ? -value : value));
 }
 
-void Printer::print(const StringLiteral& n) { text_ += quote(n.value); }
+void Printer::print(const StringLiteral& n) {
+  text_ += quote(n.value);
+}
 
 void Printer::print(const VectorSelector& n) {
   print_name_and_matchers(n);
@@ -218,7 +222,11 @@ void Printer::print_name_and_matchers(const VectorSelector& n) {
   text_ += n.name;
   if (matchers.empty()) return;
   std::ranges::sort(matchers);
-  text_ += fmt::format("{{{}}}", fmt::join(matchers, ","));
+  for (std::size_t i = 0; i < matchers.size(); ++i) {
+    text_ += i == 0 ? '{' : ',';
+    text_ += matchers[i];
+  }
+  text_ += '}';
 }
 
 void Printer::print_extension(const VectorSelector& n) {

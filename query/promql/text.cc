@@ -2,21 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
-#include <limits>
 
 #include "model/labels.h"
+#include "model/unicode.h"
 #include "model/value.h"
 
 namespace narthex::query {
 namespace {
 
-constexpr std::int32_t kReplacement = 0xFFFD;
-
-bool is_continuation(char c) {
-  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
-}
+constexpr char32_t kReplacement = 0xFFFD;
 
 int digit_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -61,7 +56,7 @@ std::size_t unescape(std::string_view text, char quote, std::string& out) {
     const std::size_t n = c == 'u' ? 4 : 8;
     const auto code = digits_at(text.substr(1), n, 16);
     if (!code) return 0;
-    append_utf8(out, *code);
+    append_rune(out, static_cast<char32_t>(*code));
     return n + 1;
   }
   return 0;
@@ -124,42 +119,6 @@ bool is_decimal_float(std::string_view text) {
 
 }  // namespace
 
-CodePoint decode_utf8(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text.front());
-  if (first < 0x80) return {first, 1};
-  const std::uint32_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return {kReplacement, 1};
-  std::int32_t value = first & (0xFF >> (length + 1));
-  for (std::uint32_t i = 1; i < length; ++i) {
-    if (!is_continuation(text[i])) return {kReplacement, 1};
-    value = (value << 6) | (static_cast<unsigned char>(text[i]) & 0x3F);
-  }
-  constexpr std::array<std::int32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = value >= 0xD800 && value < 0xE000;
-  if (value < kSmallest[length] || value > 0x10FFFF || surrogate) return {kReplacement, 1};
-  return {value, length};
-}
-
-void append_utf8(std::string& out, std::int32_t c) {
-  if (c < 0 || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000)) c = kReplacement;
-  const auto tail = [&](int shift) { out += static_cast<char>(0x80 | ((c >> shift) & 0x3F)); };
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xC0 | (c >> 6));
-    tail(0);
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xE0 | (c >> 12));
-    tail(6);
-    tail(0);
-  } else {
-    out += static_cast<char>(0xF0 | (c >> 18));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-}
-
 std::string lower_case(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = ascii_lower(c);
@@ -170,7 +129,7 @@ std::string quote_character(std::int32_t c) {
   if (c == '"') return "'\"'";
   if (c == '\'') return R"('\'')";
   std::string text;
-  append_utf8(text, c);
+  append_rune(text, c < 0 ? kReplacement : static_cast<char32_t>(c));
   text = quote(text);
   text.front() = '\'';
   text.back() = '\'';
@@ -178,10 +137,10 @@ std::string quote_character(std::int32_t c) {
 }
 
 std::string describe_character(std::int32_t c) {
+  const auto code = static_cast<char32_t>(c);
   std::string text;
-  append_utf8(text, c);
-  const bool printable = c == '"' || c == '\'' || c == '\\' || quote(text) == '"' + text + '"';
-  return printable ? fmt::format("U+{:04X} '{}'", c, text) : fmt::format("U+{:04X}", c);
+  append_rune(text, code);
+  return is_printable(code) ? fmt::format("U+{:04X} '{}'", c, text) : fmt::format("U+{:04X}", c);
 }
 
 std::optional<std::string> unquote(std::string_view text) {

@@ -12,16 +12,6 @@
 
 namespace narthex::query {
 
-/// One character and how many bytes it takes. Broken UTF-8 gives U+FFFD and one byte.
-struct CodePoint {
-  std::int32_t value = 0;
-  std::uint32_t bytes = 0;
-};
-/// @param text  not empty
-CodePoint decode_utf8(std::string_view text);
-/// Appends `c` as UTF-8; what is no character is appended as U+FFFD.
-void append_utf8(std::string& out, std::int32_t c);
-
 [[nodiscard]] constexpr char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "model/labels.h"
+#include "model/unicode.h"
 #include "query/promql/lexer.h"
 #include "query/promql/text.h"
 
@@ -11,7 +12,7 @@ namespace {
 /// The first `n` characters.
 std::string_view leading_characters(std::string_view text, int n) {
   std::size_t bytes = 0;
-  while (n-- > 0 && bytes < text.size()) bytes += decode_utf8(text.substr(bytes)).bytes;
+  while (n-- > 0 && bytes < text.size()) bytes += decode_rune(text.substr(bytes)).size;
   return text.substr(0, bytes);
 }
 
