@@ -1,8 +1,9 @@
 // Regex: Go's regular expressions on top of RE2, always fully anchored, dot matches newline.
 //
-// Differences between RE2 and Go are ironed out here: \C and duplicate group names are
-// refused, (?<n>x) is accepted, error texts are Go's (`error parsing regexp: missing closing
-// ): ...`), templates expand by Go's rules ($1, ${name}, $$; `$1_b` is the group named 1_b).
+// Differences between RE2 and Go are ironed out here: \C is refused, (?<n>x) is accepted, error
+// texts are Go's (`error parsing regexp: missing closing ): ...`), templates expand by Go's
+// rules ($1, ${name}, $$; `$1_b` is the group named 1_b; of groups that share a name the first
+// that matched counts).
 // Alternations of literals and literal prefixes are recognised, so that most matchers never
 // reach RE2.
 //

@@ -25,7 +25,7 @@ inline constexpr double kNormalNan = std::bit_cast<double>(kNormalNanBits);
 void append_json_value(std::string& out, double v);
 /// Go's strconv.FormatFloat(v, 'f', -1, 64): always plain.
 std::string format_plain(double v);
-/// Go's FormatFloat(v, 'g', -1, 64) (%v): exponent below 1e-4 and from 1e21.
+/// Go's FormatFloat(v, 'g', -1, 64) (%v): scientific below 1e-4 and from 1e6 on (`1e+06`).
 std::string format_general(double v);
 /// Go's FormatFloat(v, 'e', -1, 64): always scientific, "1e+00".
 std::string format_scientific(double v);

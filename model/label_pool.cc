@@ -1,0 +1,168 @@
+#include "model/label_pool.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstring>
+
+namespace narthex {
+
+namespace {
+
+constexpr std::size_t kArenaBlock = std::size_t{64} << 10U;
+
+std::uint64_t hash_text(std::string_view text, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(text.data(), text.size(), seed);
+}
+
+struct NameKey {
+  std::string_view text;
+  std::uint64_t hash;
+};
+
+struct PairKey {
+  NameId name;
+  std::string_view value;
+  std::uint64_t hash;
+};
+
+}  // namespace
+
+/// Two sets of ids that compare by what the ids stand for. Hashes are kept beside, so that
+/// growing the tables does not read the text again.
+struct LabelPool::Index {
+  struct HashOf {
+    using is_transparent = void;
+    const std::vector<std::uint64_t>* hashes;
+    // The hash is XXH3's already: no further mixing.
+    using is_avalanching = void;
+    std::size_t operator()(std::uint32_t id) const { return (*hashes)[id]; }
+    std::size_t operator()(const NameKey& key) const { return key.hash; }
+    std::size_t operator()(const PairKey& key) const { return key.hash; }
+  };
+  struct SameName {
+    using is_transparent = void;
+    const std::vector<std::string_view>* names;
+    bool operator()(std::uint32_t a, std::uint32_t b) const { return a == b; }
+    bool operator()(std::uint32_t id, const NameKey& key) const { return (*names)[id] == key.text; }
+    bool operator()(const NameKey& key, std::uint32_t id) const { return (*names)[id] == key.text; }
+  };
+  struct SamePair {
+    using is_transparent = void;
+    const std::vector<Pair>* pairs;
+    bool operator()(std::uint32_t a, std::uint32_t b) const { return a == b; }
+    bool operator()(std::uint32_t id, const PairKey& key) const {
+      return (*pairs)[id].name == key.name && (*pairs)[id].value == key.value;
+    }
+    bool operator()(const PairKey& key, std::uint32_t id) const { return (*this)(id, key); }
+  };
+
+  explicit Index(const LabelPool& pool)
+      : names(0, HashOf{&name_hashes}, SameName{&pool.names_}),
+        pairs(0, HashOf{&pair_hashes}, SamePair{&pool.pairs_}) {}
+
+  std::vector<std::uint64_t> name_hashes;
+  std::vector<std::uint64_t> pair_hashes;
+  boost::unordered_flat_set<std::uint32_t, HashOf, SameName> names;
+  boost::unordered_flat_set<std::uint32_t, HashOf, SamePair> pairs;
+};
+
+LabelPool::LabelPool() : index_(std::make_unique<Index>(*this)) {}
+LabelPool::~LabelPool() = default;
+
+PairId LabelPool::pair(std::string_view name_text, std::string_view value) {
+  return pair(name(name_text), value);
+}
+
+PairId LabelPool::pair(NameId name, std::string_view value) {
+  const PairKey key{name, value, hash_text(value, static_cast<std::uint64_t>(name) + 1)};
+  if (const auto known = index_->pairs.find(key); known != index_->pairs.end()) return PairId{*known};
+  const auto id = static_cast<std::uint32_t>(pairs_.size());
+  pairs_.push_back({name, store(value)});
+  index_->pair_hashes.push_back(key.hash);
+  index_->pairs.insert(id);
+  return PairId{id};
+}
+
+NameId LabelPool::name(std::string_view text) {
+  const NameKey key{text, hash_text(text, 0)};
+  if (const auto known = index_->names.find(key); known != index_->names.end()) return NameId{*known};
+  const auto id = static_cast<std::uint32_t>(names_.size());
+  names_.push_back(store(text));
+  index_->name_hashes.push_back(key.hash);
+  index_->names.insert(id);
+  return NameId{id};
+}
+
+std::size_t LabelPool::size_bytes() const {
+  // A flat set has 4 bytes a slot and one of metadata.
+  constexpr std::size_t kSlot = sizeof(std::uint32_t) + 1;
+  return arena_bytes_ + pairs_.capacity() * sizeof(Pair) + names_.capacity() * sizeof(std::string_view) +
+         (index_->pair_hashes.capacity() + index_->name_hashes.capacity()) * sizeof(std::uint64_t) +
+         (index_->pairs.bucket_count() + index_->names.bucket_count()) * kSlot;
+}
+
+LabelIds LabelPool::ids(const Labels& labels) {
+  LabelIds ids;
+  for (const LabelView label : labels) ids.push_back(pair(label.name, label.value));
+  return ids;
+}
+
+Labels LabelPool::labels(std::span<const PairId> ids) const {
+  std::vector<LabelView> pairs;
+  pairs.reserve(ids.size());
+  for (const PairId id : ids) pairs.push_back({text(name_of(id)), value(id)});
+  return Labels::from_pairs(std::move(pairs));
+}
+
+std::strong_ordering LabelPool::compare(std::span<const PairId> a, std::span<const PairId> b) const {
+  const std::size_t shared = std::min(a.size(), b.size());
+  for (std::size_t i = 0; i < shared; ++i) {
+    if (a[i] == b[i]) continue;
+    const NameId name_a = name_of(a[i]);
+    const NameId name_b = name_of(b[i]);
+    if (name_a != name_b) return text(name_a) <=> text(name_b);
+    return value(a[i]) <=> value(b[i]);
+  }
+  return a.size() <=> b.size();
+}
+
+std::string_view LabelPool::get(std::span<const PairId> ids, NameId name) const {
+  for (const PairId id : ids)
+    if (name_of(id) == name) return value(id);
+  return {};
+}
+
+void LabelPool::set(LabelIds& ids, NameId name, std::string_view value) {
+  if (value.empty()) return remove(ids, name);
+  const PairId wanted = pair(name, value);
+  const std::string_view wanted_name = text(name);
+  auto at = ids.begin();
+  while (at != ids.end() && text(name_of(*at)) < wanted_name) ++at;
+  if (at != ids.end() && name_of(*at) == name)
+    *at = wanted;
+  else
+    ids.insert(at, wanted);
+}
+
+void LabelPool::remove(LabelIds& ids, NameId name) const {
+  std::erase_if(ids, [&](PairId id) { return name_of(id) == name; });
+}
+
+std::string_view LabelPool::store(std::string_view text) {
+  if (text.empty()) return {};
+  if (arena_size_ - arena_used_ < text.size()) {
+    arena_size_ = std::max(kArenaBlock, text.size());
+    arena_.push_back(std::make_unique_for_overwrite<char[]>(arena_size_));
+    arena_bytes_ += arena_size_;
+    arena_used_ = 0;
+  }
+  char* const place = arena_.back().get() + arena_used_;
+  std::memcpy(place, text.data(), text.size());
+  arena_used_ += text.size();
+  return {place, text.size()};
+}
+
+}  // namespace narthex
