@@ -55,8 +55,9 @@ struct HttpConfig {
   std::optional<Authorization> authorization;
   TlsConfig tls;
   bool follow_redirects = true;
-  bool enable_http2 = true;                                               ///< accepted; we speak HTTP/1.1
-  std::vector<std::pair<std::string, std::vector<std::string>>> headers;  ///< http_headers, values only
+  bool enable_http2 = true;  ///< accepted; we speak HTTP/1.1
+  std::vector<std::pair<std::string, std::vector<std::string>>>
+      headers;  ///< http_headers: values, then secrets
 };
 
 struct TargetGroup {
@@ -125,8 +126,10 @@ struct Global {
   DurationMs rule_query_offset = 0;
   Labels external_labels;
   std::string query_log_file;
+  bool legacy_names = false;  ///< metric_name_validation_scheme: legacy
 };
 
+/// storage.tsdb. Absent: the flags decide. A `retention` block without a field sets it to 0 (none).
 struct TsdbConfig {
   std::optional<DurationMs> retention_time;
   std::optional<std::uint64_t> retention_size;
@@ -134,8 +137,9 @@ struct TsdbConfig {
 
 struct Config {
   Global global;
-  std::vector<std::string> rule_files;  ///< absolute patterns
-  std::vector<ScrapeConfig> scrape_configs;
+  std::vector<std::string> rule_files;           ///< patterns; relative ones joined to the file's directory
+  std::vector<std::string> scrape_config_files;  ///< patterns, likewise
+  std::vector<ScrapeConfig> scrape_configs;      ///< load_config: those of scrape_config_files too
   std::vector<RelabelRule> alert_relabel;
   std::vector<AlertmanagerConfig> alertmanagers;
   TsdbConfig tsdb;
@@ -146,12 +150,16 @@ struct Config {
 /// Feature names of --enable-feature that change how configuration is read.
 struct LoadOptions {
   bool extra_scrape_metrics = false;
+  /// What the retention flags say: shown by Config::yaml where the file is silent.
+  DurationMs retention_time = 15LL * 24 * 3'600'000;
+  std::uint64_t retention_size = 0;
 };
 
 /// Errors: invalid (with SourcePos: file, line, column; text names the field and the reason),
 /// not_found, io. The text is what a user sees: `prometheus.yml:12:5: field scrape_intervall is
 /// not known in scrape_configs (did you mean scrape_interval?)`.
 Result<Config> load_config(io::FileSystem& fs, const std::string& path, const LoadOptions& options);
+/// The same for a text; scrape_config_files are named but not read.
 Result<Config> parse_config(std::string_view yaml, const std::string& path, const LoadOptions& options);
 
 struct RecordingRule {
@@ -170,7 +178,8 @@ struct AlertingRule {
 struct RuleConfig {
   std::optional<RecordingRule> recording;  ///< exactly one of the two is set
   std::optional<AlertingRule> alerting;
-  SourcePos at;  ///< of the rule
+  SourcePos at;       ///< of the rule
+  SourcePos expr_at;  ///< of the text of expr
 };
 struct RuleGroupConfig {
   std::string name;
@@ -183,8 +192,10 @@ struct RuleGroupConfig {
 };
 
 /// Reads one rule file. Expressions are not parsed here (that is the rules folder's).
+/// @param legacy_names  Global::legacy_names
 /// Errors: as load_config.
-Result<std::vector<RuleGroupConfig>> load_rule_file(io::FileSystem& fs, const std::string& path);
+Result<std::vector<RuleGroupConfig>> load_rule_file(io::FileSystem& fs, const std::string& path,
+                                                    bool legacy_names = false);
 /// Files that match a pattern with `*` in its last element, sorted; a missing file is no error.
 Result<std::vector<std::string>> expand_pattern(io::FileSystem& fs, const std::string& pattern);
 /// Target groups of a file_sd file (.yml, .yaml or .json). Errors: as load_config.
