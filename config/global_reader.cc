@@ -155,7 +155,7 @@ YamlOut write_global(const Section& section, const GlobalSection& read, YamlOut 
   yaml.add_if(global.rule_query_offset != 0, "rule_query_offset",
               YamlOut::duration(global.rule_query_offset));
   yaml.add_if(!global.query_log_file.empty(), "query_log_file", YamlOut::text(global.query_log_file));
-  yaml.add_if(!external_labels.empty(), "external_labels", std::move(external_labels));
+  yaml.add_filled("external_labels", std::move(external_labels));
   write_limits(yaml, defaults.limits);
   yaml.add_if(defaults.limits.keep_dropped_targets != 0, "keep_dropped_targets",
               YamlOut::number(defaults.limits.keep_dropped_targets));

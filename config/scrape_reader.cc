@@ -82,8 +82,8 @@ class JobReader {
                                        "metric relabeling rule in scrape config");
     YamlOut yaml = write_job();
     yaml.add_all(std::move(http.yaml));
-    yaml.add_if(!relabel.yaml.empty(), "relabel_configs", std::move(relabel.yaml));
-    yaml.add_if(!metric_relabel.yaml.empty(), "metric_relabel_configs", std::move(metric_relabel.yaml));
+    yaml.add_filled("relabel_configs", std::move(relabel.yaml));
+    yaml.add_filled("metric_relabel_configs", std::move(metric_relabel.yaml));
     yaml.add_all(std::move(discovery.yaml));
     job_.http = std::move(http.value);
     job_.discovery = std::move(discovery.value);
