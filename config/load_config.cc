@@ -121,7 +121,8 @@ Loaded read_document(const ReadContext& context, const YamlNode& root) {
   auto storage = read_storage(context, section_node(top, "storage"));
   out.config.tsdb = storage.value;
   yaml.add("storage", std::move(storage.yaml));
-  yaml.add("otlp", default_otlp());
+  // An empty block hides the defaults in Prometheus' dump, too.
+  yaml.add_if(!top.has("otlp") || top.given("otlp"), "otlp", default_otlp());
   out.config.yaml = write_yaml(yaml);
   return out;
 }

@@ -190,7 +190,9 @@ class JobReader {
       if (on) section_.not_supported(name);
     }
     // These shape native histograms only, of which none are scraped yet.
-    section_.boolean("always_scrape_classic_histograms", always_classic_);
+    always_classic_ = global_.defaults.always_scrape_classic;
+    if (section_.given("always_scrape_classic_histograms"))
+      section_.boolean("always_scrape_classic_histograms", always_classic_);
     section_.unsigned_number("native_histogram_bucket_limit", bucket_limit_);
     section_.number("native_histogram_min_bucket_factor", bucket_factor_);
   }
