@@ -4,11 +4,10 @@
 // host), inflates gzip under a limit, speaks TLS, and gives up at the deadline. One concrete
 // stream (plain or TLS) feeds Beast's parser.
 //
-// Threads: any; coroutines run on the executor of the caller.
+// Threads: any; a coroutine that sends must run on a strand (TaskGroup) or a context of one thread.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -17,11 +16,9 @@
 #include "config/config.h"
 #include "model/result.h"
 #include "net/http.h"
+#include "net/stream.h"
 
 namespace narthex::net {
-
-template <class T>
-using Awaitable = boost::asio::awaitable<T>;
 
 struct Request {
   std::string method = "GET";
@@ -31,6 +28,9 @@ struct Request {
   std::chrono::milliseconds timeout{10'000};
   std::uint64_t max_body_bytes = 0;  ///< decompressed; 0 = 256 MiB
   bool accept_gzip = true;
+  /// false: a gzip body is handed on as it came, for a caller that inflates it (net/gzip.h) on a
+  /// pool thread; max_body_bytes then counts bytes as received.
+  bool inflate = true;
 };
 
 struct Response {
@@ -42,6 +42,7 @@ struct Response {
 
 class HttpClient {
  public:
+  /// @param executor  that sockets are made on: the context's own, not a strand
   /// @param config  authentication, TLS, redirects. Errors: invalid, io (certificates, files).
   static Result<std::shared_ptr<HttpClient>> make(boost::asio::any_io_executor executor,
                                                   config::HttpConfig config);
