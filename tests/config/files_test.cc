@@ -128,9 +128,10 @@ TEST_CASE("rule files give groups of recording and alerting rules") {
   CHECK(g.interval == 10'000);
   CHECK(g.query_offset == 0);
   CHECK(g.limit == 5);
-  CHECK(g.labels.to_string() == R"({team="x"})");
+  CHECK((g.labels == RuleTexts{{"team", "x"}}));
   REQUIRE(g.rules.size() == 2);
   CHECK(g.rules[0].recording->record == "job:up:sum");
+  CHECK((g.rules[0].recording->labels == RuleTexts{{"a", "b"}}));
   CHECK((g.rules[0].expr_at == SourcePos{file, 9, 11}));
   CHECK((g.rules[1].at == SourcePos{file, 11, 5}));
   const AlertingRule& alert = *g.rules[1].alerting;
