@@ -64,7 +64,7 @@ HeadStats Head::stats() const {
   stats.memory.series =
       shard.refs.size_bytes() + shard.hot.size_bytes() + shard.full.size_bytes() + shard.side.size_bytes();
   stats.memory.full_chunks = shard.chunks.full_bytes();
-  stats.memory.open_chunks = shard.chunks.size_bytes() - shard.chunks.full_bytes();
+  stats.memory.open_chunks = shard.chunks.open_bytes();
   return stats;
 }
 

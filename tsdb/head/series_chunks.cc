@@ -117,71 +117,66 @@ void SeriesChunks::predict_end(HotSeries& s) const {
 void SeriesChunks::write(HotSeries& s, Timestamp t, double v) {
   const std::size_t run_bytes = s.run / 4U + 1;
   const std::size_t needed = s.enc.size_bytes() + run_bytes + kXorMaxSampleBytes;
-  if (needed <= slab_.capacity(s.slot)) {
-    std::byte* bytes = slab_.data(s.slot);
+  if (needed <= open_.capacity(s.slot)) {
+    std::byte* bytes = open_.data(s.slot);
     flush_run(s);
     xor_append(s.enc, bytes, t, v);
     return;
   }
   // The sample may or may not fit: encode beside, then see.
   std::array<std::byte, kLargestChunk + 8> beside;
-  std::memcpy(beside.data(), slab_.data(s.slot), s.enc.size_bytes());
+  std::memcpy(beside.data(), open_.data(s.slot), s.enc.size_bytes());
   if (s.run > 0) append_repeats(s.enc, beside.data(), s.run);
   s.run = 0;
   xor_append(s.enc, beside.data(), t, v);
   const std::size_t bytes = s.enc.size_bytes();
-  if (bytes > slab_.capacity(s.slot)) {
-    slab_.free(s.slot);
-    s.slot = slab_.allocate(bytes);
+  if (bytes > open_.capacity(s.slot)) {
+    open_.free(s.slot);
+    s.slot = open_.allocate(bytes);
   }
-  std::memcpy(slab_.data(s.slot), beside.data(), bytes);
+  std::memcpy(open_.data(s.slot), beside.data(), bytes);
 }
 
 void SeriesChunks::flush_run(HotSeries& s) {
   if (s.run == 0) return;
-  append_repeats(s.enc, slab_.data(s.slot), s.run);
+  append_repeats(s.enc, open_.data(s.slot), s.run);
   s.run = 0;
 }
 
 void SeriesChunks::materialise(HotSeries& s) {
   std::array<std::byte, kLargestChunk + 8> beside;
   s.enc = encode_run(s, beside.data());
-  s.slot = slab_.allocate(s.enc.size_bytes() + 4);
-  std::memcpy(slab_.data(s.slot), beside.data(), s.enc.size_bytes());
+  s.slot = open_.allocate(s.enc.size_bytes() + 4);
+  std::memcpy(open_.data(s.slot), beside.data(), s.enc.size_bytes());
 }
 
 void SeriesChunks::finish(HotSeries& s, SlotRef& full) {
   const Timestamp maxt = s.maxt();
   std::array<std::byte, kLargestChunk + 8> beside;
-  std::size_t bytes;
+  XorState enc = s.enc;
   if (s.slot == kNoSlot) {
-    bytes = encode_run(s, beside.data()).size_bytes();
+    enc = encode_run(s, beside.data());
   } else {
-    std::memcpy(beside.data(), slab_.data(s.slot), s.enc.size_bytes());
-    if (s.run > 0) append_repeats(s.enc, beside.data(), s.run);
-    s.run = 0;
-    bytes = s.enc.size_bytes();
-  }
-  if (s.slot == kNoSlot || slab_.capacity(s.slot) != Slab::slot_bytes_for(bytes)) {
+    std::memcpy(beside.data(), open_.data(s.slot), enc.size_bytes());
+    if (s.run > 0) append_repeats(enc, beside.data(), s.run);
     release(s);
-    s.slot = slab_.allocate(bytes);
   }
-  std::memcpy(slab_.data(s.slot), beside.data(), bytes);
+  const std::size_t bytes = enc.size_bytes();
+  const SlotRef slot = full_.allocate(bytes);
+  std::memcpy(full_.data(slot), beside.data(), bytes);
 
-  const SlotRef node = slab_.allocate(sizeof(FullChunk));
+  const SlotRef node = full_.allocate(sizeof(FullChunk));
   const FullChunk chunk{.mint = s.mint,
                         .span = static_cast<std::uint32_t>(maxt - s.mint),
                         .older = full,
-                        .place = {s.slot, static_cast<std::uint16_t>(bytes), kXorEncoding}};
-  std::memcpy(slab_.data(node), &chunk, sizeof(chunk));
+                        .place = {slot, static_cast<std::uint16_t>(bytes), kXorEncoding}};
+  std::memcpy(full_.data(node), &chunk, sizeof(chunk));
   full = node;
-  full_bytes_ += slab_.capacity(node) + slab_.capacity(s.slot);
   ++count_full_;
-  s.slot = kNoSlot;
 }
 
 void SeriesChunks::release(HotSeries& s) {
-  if (s.slot != kNoSlot) slab_.free(s.slot);
+  if (s.slot != kNoSlot) open_.free(s.slot);
   s.slot = kNoSlot;
 }
 
@@ -193,7 +188,7 @@ void SeriesChunks::view(const HotSeries& s, SlotRef full, TimeRange range, Chunk
     out.open = s;
     out.open_is_run = s.slot == kNoSlot;
     if (!out.open_is_run) {
-      const std::byte* bytes = slab_.data(s.slot);
+      const std::byte* bytes = open_.data(s.slot);
       out.open_bytes.assign(bytes, bytes + s.enc.size_bytes());
     }
   }
@@ -201,7 +196,7 @@ void SeriesChunks::view(const HotSeries& s, SlotRef full, TimeRange range, Chunk
     const FullChunk& c = full_chunk(at);
     if (c.maxt() < range.mint) break;
     if (c.mint <= range.maxt) {
-      out.full.push_back({{c.mint, c.maxt()}, {slab_.data(c.place.slot), c.place.bytes}});
+      out.full.push_back({{c.mint, c.maxt()}, {full_.data(c.place.slot), c.place.bytes}});
     }
     at = c.older;
   }
@@ -212,13 +207,12 @@ std::size_t SeriesChunks::drop_before(HotSeries& s, SlotRef& full, Timestamp t) 
   std::size_t dropped = 0;
   SlotRef* link = &full;
   while (*link != kNoSlot && full_chunk(*link).maxt() >= t) {
-    link = &reinterpret_cast<FullChunk*>(slab_.data(*link))->older;
+    link = &reinterpret_cast<FullChunk*>(full_.data(*link))->older;
   }
   for (SlotRef at = *link; at != kNoSlot; ++dropped, --count_full_) {
     const FullChunk c = full_chunk(at);
-    full_bytes_ -= slab_.capacity(at) + slab_.capacity(c.place.slot);
-    slab_.free(c.place.slot);
-    slab_.free(at);
+    full_.free(c.place.slot);
+    full_.free(at);
     at = c.older;
   }
   *link = kNoSlot;

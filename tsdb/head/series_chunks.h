@@ -56,7 +56,7 @@ struct ChunkViews {
 class SeriesChunks {
  public:
   /// @param block_range  chunks do not cross its multiples
-  SeriesChunks(PageArena& arena, DurationMs block_range) : block_range_(block_range), slab_(arena) {}
+  SeriesChunks(PageArena& arena, DurationMs block_range) : block_range_(block_range), open_(arena), full_(arena) {}
 
   /// Appends a sample that is newer than all others of the series.
   /// @param full  the series' newest full chunk
@@ -71,15 +71,18 @@ class SeriesChunks {
 
   /// Brings the lines that an append will touch.
   void prefetch(const HotSeries& series) const {
-    if (series.slot != kNoSlot) __builtin_prefetch(slab_.data(series.slot) + series.enc.bits / 8, 1);
+    if (series.slot != kNoSlot) __builtin_prefetch(open_.data(series.slot) + series.enc.bits / 8, 1);
   }
 
   [[nodiscard]] const FullChunk& full_chunk(SlotRef ref) const {
-    return *reinterpret_cast<const FullChunk*>(slab_.data(ref));
+    return *reinterpret_cast<const FullChunk*>(full_.data(ref));
   }
-  [[nodiscard]] std::size_t open_bytes() const { return slab_.used_bytes() - full_bytes_; }
-  [[nodiscard]] std::size_t full_bytes() const { return full_bytes_; }
-  [[nodiscard]] std::size_t size_bytes() const { return slab_.size_bytes(); }
+  /// Bytes of the regions that hold open chunks, and full ones.
+  [[nodiscard]] std::size_t open_bytes() const { return open_.size_bytes(); }
+  [[nodiscard]] std::size_t full_bytes() const { return full_.size_bytes(); }
+  /// Bytes of the slots in use among them.
+  [[nodiscard]] std::size_t open_used_bytes() const { return open_.used_bytes(); }
+  [[nodiscard]] std::size_t full_used_bytes() const { return full_.used_bytes(); }
   [[nodiscard]] std::size_t count_full() const { return count_full_; }
 
  private:
@@ -90,12 +93,11 @@ class SeriesChunks {
   void finish(HotSeries& series, SlotRef& full);
   void materialise(HotSeries& series);
   void flush_run(HotSeries& series);
-  void reserve(HotSeries& series, std::size_t bytes);
   void release(HotSeries& series);
 
   DurationMs block_range_;
-  Slab slab_;
-  std::size_t full_bytes_ = 0;
+  Slab open_;
+  Slab full_;
   std::size_t count_full_ = 0;
 };
 

@@ -8,8 +8,8 @@
 namespace narthex::tsdb {
 
 std::size_t Slab::class_for(std::size_t bytes) {
-  // Sizes up to 1,056 are asked for per chunk and looked up in eighths; the rest are rare.
-  static constexpr std::size_t kTabled = 1056;
+  // Sizes up to 1,024 are asked for per chunk and looked up in eighths; the rest are rare.
+  static constexpr std::size_t kTabled = 1024;
   static constexpr auto kTable = [] {
     std::array<std::uint8_t, kTabled / 8 + 1> table{};
     std::size_t c = 0;

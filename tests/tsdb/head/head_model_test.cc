@@ -142,9 +142,9 @@ TEST_CASE("a run of equal values takes no chunk memory until it ends") {
   HotSeries series = HotSeries::make(255);
   SlotRef full = kNoSlot;
   for (int i = 0; i < 100; ++i) chunks.append(series, full, 7'200'000 + i * 15'000, 42.0);
-  CHECK(chunks.open_bytes() == 0);
+  CHECK(chunks.open_used_bytes() == 0);
   chunks.append(series, full, 7'200'000 + 100 * 15'000, 43.0);
-  CHECK(chunks.open_bytes() > 0);
+  CHECK(chunks.open_used_bytes() > 0);
 }
 
 }  // namespace
