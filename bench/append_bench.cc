@@ -39,10 +39,17 @@ Labels labels_of(std::size_t target, std::size_t i) {
   const std::string node = fmt::format("node-{}", target / 10);
   const std::string pod = fmt::format("api-7d9f{:04x}-x{}", target * 7919, target);
   const std::string handler = fmt::format("/api/v1/resource_{}", i % 5);
-  return Labels{{"__name__", name},          {"cluster", "eu-west-1a"},  {"code", i % 2 == 0 ? "200" : "500"},
-                {"container", "api"},        {"handler", handler},       {"instance", instance},
-                {"job", "kubernetes-pods"},  {"method", "GET"},          {"namespace", "shop"},
-                {"node", node},              {"pod", pod}};
+  return Labels{{"__name__", name},
+                {"cluster", "eu-west-1a"},
+                {"code", i % 2 == 0 ? "200" : "500"},
+                {"container", "api"},
+                {"handler", handler},
+                {"instance", instance},
+                {"job", "kubernetes-pods"},
+                {"method", "GET"},
+                {"namespace", "shop"},
+                {"node", node},
+                {"pod", pod}};
 }
 
 /// The values of all series, one scrape after the other.
@@ -166,9 +173,18 @@ void encode_records(benchmark::State& state) {
                           static_cast<std::int64_t>(kSeriesPerTarget));
 }
 
-BENCHMARK_CAPTURE(append_batches, no_log, Log::none)->UseManualTime()->Iterations(60)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(append_batches, plain_log, Log::plain)->UseManualTime()->Iterations(60)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(append_batches, snappy_log, Log::snappy)->UseManualTime()->Iterations(60)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(append_batches, no_log, Log::none)
+    ->UseManualTime()
+    ->Iterations(60)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(append_batches, plain_log, Log::plain)
+    ->UseManualTime()
+    ->Iterations(60)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(append_batches, snappy_log, Log::snappy)
+    ->UseManualTime()
+    ->Iterations(60)
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK(encode_records);
 
 std::uint64_t resident_bytes() {
@@ -202,8 +218,12 @@ void print_memory() {
   const struct {
     const char* part;
     std::uint64_t bytes;
-  } rows[] = {{"labels and dictionary", m.labels}, {"postings", m.postings},       {"series", m.series},
-              {"open chunks", m.open_chunks},      {"full chunks", m.full_chunks}, {"lookup", m.lookup},
+  } rows[] = {{"labels and dictionary", m.labels},
+              {"postings", m.postings},
+              {"series", m.series},
+              {"open chunks", m.open_chunks},
+              {"full chunks", m.full_chunks},
+              {"lookup", m.lookup},
               {"resident, peak", peak}};
   for (const auto& row : rows) {
     fmt::print("{:24} {:8.1f} bytes/series\n", row.part,

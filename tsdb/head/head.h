@@ -54,6 +54,7 @@ class Head {
   /// True when the head spans more than one and a half block ranges.
   [[nodiscard]] bool is_compactable() const;
   /// New readers see only samples from `t` on, and collect() may free what lies before.
+  /// refuse_before(t) came first.
   void hide_before(Timestamp t);
   struct Collected {
     std::size_t series = 0;
@@ -76,13 +77,15 @@ class Head {
 
  private:
   std::vector<Ordinal> drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest);
+  void raise_mint(Timestamp oldest);
   void forget_series(std::span<const Ordinal> dead, Collected& done);
 
   HeadState state_;
   /// While replaying: every reference to its ordinal.
   struct Replay;
   std::unique_ptr<Replay> replay_;
-  /// Readers below this serial may still read what is hidden.
+  /// Readers below this serial may still read what is hidden; 0: nothing is. Touched by the
+  /// one thread that cuts blocks.
   std::uint64_t hidden_from_serial_ = 0;
 };
 

@@ -14,7 +14,6 @@ constexpr Ordinal kSlice = 1024;
 }  // namespace
 
 void Head::hide_before(Timestamp t) {
-  refuse_before(t);
   state_.floor.store(std::max(t, state_.floor.load(std::memory_order_relaxed)), std::memory_order_release);
   hidden_from_serial_ = state_.isolation.next_serial();
   // Prometheus' head begins at the border as well, whatever its oldest sample is.
@@ -37,10 +36,22 @@ std::optional<Head::Collected> Head::collect() {
     state_.index.dictionary().compact();
     state_.index.dictionary().optimize_postings();
   }
+  raise_mint(oldest);
   hidden_from_serial_ = 0;
   state_.metrics.count_series_removed(done.series);
   state_.metrics.count_chunks_removed(done.chunks);
   return done;
+}
+
+void Head::raise_mint(Timestamp oldest) {
+  if (state_.options.no_time_bounds) return;
+  // Samples may have come in since the sweep, but none older than what is accepted now.
+  const sync::MutexLock turn(state_.commit_turn);
+  const Timestamp bound = std::min(oldest, state_.oldest_acceptable());
+  if (bound <= mint()) return;
+  state_.mint.store(bound, std::memory_order_relaxed);
+  state_.min_valid.store(std::max(bound, state_.min_valid.load(std::memory_order_relaxed)),
+                         std::memory_order_relaxed);
 }
 
 std::vector<Ordinal> Head::drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest) {

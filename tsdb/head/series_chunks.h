@@ -56,7 +56,8 @@ struct ChunkViews {
 class SeriesChunks {
  public:
   /// @param block_range  chunks do not cross its multiples
-  SeriesChunks(PageArena& arena, DurationMs block_range) : block_range_(block_range), open_(arena), full_(arena) {}
+  SeriesChunks(PageArena& arena, DurationMs block_range)
+      : block_range_(block_range), open_(arena), full_(arena) {}
 
   /// Appends a sample that is newer than all others of the series.
   /// @param full  the series' newest full chunk

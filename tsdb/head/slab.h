@@ -74,8 +74,8 @@ class Slab {
   void unlist(std::uint32_t number);
 
   // Whole parts of a region, so that little of it is left over.
-  static constexpr std::array<std::uint16_t, kClasses> kSizes = {24,  32,  48,  64,  80,  96,   112,  128,
-                                                                 160, 192, 224, 256, 288, 336,  408,  512,
+  static constexpr std::array<std::uint16_t, kClasses> kSizes = {24,  32,  48,  64,   80,   96,  112, 128,
+                                                                 160, 192, 224, 256,  288,  336, 408, 512,
                                                                  584, 680, 816, 1024, 2048, 4096};
   static std::size_t class_for(std::size_t bytes);
 
