@@ -6,7 +6,6 @@
 // Threads: any.
 #pragma once
 
-#include <memory>
 #include <string>
 
 namespace prometheus {
@@ -17,8 +16,5 @@ namespace narthex::telemetry {
 
 /// Prometheus text format 0.0.4, families sorted by name, series by labels.
 std::string metrics_text(const prometheus::Registry& registry);
-
-/// Registers process_* (cpu, memory, fds, start time), read at every Collect().
-void register_process_metrics(prometheus::Registry& registry);
 
 }  // namespace narthex::telemetry

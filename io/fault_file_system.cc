@@ -1,0 +1,397 @@
+#include "io/fault_file_system.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace narthex::io {
+
+namespace {
+
+std::unexpected<Error> missing(std::string_view doing, const std::string& path) {
+  return fail(Code::not_found, std::string(doing) + " " + path + ": No such file or directory");
+}
+std::unexpected<Error> refused(std::string_view doing, const std::string& path, std::string_view why) {
+  return fail(Code::io, std::string(doing) + " " + path + ": " + std::string(why));
+}
+
+/// A file's bytes: as read now, and as a power cut would leave them.
+struct FileNode {
+  std::string content;
+  std::string durable;
+  std::size_t dirty_from = std::string::npos;  ///< first byte that differs from `durable`
+  bool locked = false;
+  /// A sync failed: as in Linux, later ones succeed and yet bring nothing to the disk.
+  bool sync_is_lost = false;
+
+  void touch(std::size_t from) { dirty_from = std::min(dirty_from, from); }
+  void sync() {
+    if (dirty_from == std::string::npos || sync_is_lost) return;
+    durable.resize(std::min(dirty_from, durable.size()));
+    durable.append(content, durable.size());
+    dirty_from = std::string::npos;
+  }
+  void drop_unsynced() {
+    content = durable;
+    dirty_from = std::string::npos;
+    locked = false;
+    sync_is_lost = false;
+  }
+};
+
+struct DirectoryNode;
+
+struct Entry {
+  std::shared_ptr<FileNode> file;  ///< exactly one of the two is set
+  std::shared_ptr<DirectoryNode> directory;
+};
+
+struct DirectoryNode {
+  std::map<std::string, Entry> entries;
+  std::map<std::string, Entry> durable;
+
+  void drop_unsynced() {
+    entries = durable;
+    for (auto& [name, entry] : entries) {
+      if (entry.file) entry.file->drop_unsynced();
+      if (entry.directory) entry.directory->drop_unsynced();
+    }
+  }
+};
+
+/// "/a//b/./c" and "a/b/c" are the same place.
+std::vector<std::string> parts_of(std::string_view path) {
+  std::vector<std::string> parts;
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/');
+    const std::string_view part = path.substr(0, slash);
+    if (!part.empty() && part != ".") parts.emplace_back(part);
+    if (slash == std::string_view::npos) break;
+    path.remove_prefix(slash + 1);
+  }
+  return parts;
+}
+
+}  // namespace
+
+struct FaultFileSystem::State {
+  std::mutex mutex;
+  std::shared_ptr<DirectoryNode> root = std::make_shared<DirectoryNode>();
+  Judge judge;
+  std::int64_t free_bytes = -1;
+  bool short_write = false;
+  std::uint64_t crashes = 0;
+
+  /// Asks the judge outside of the lock, so that it may look at the file system.
+  std::optional<Error> verdict(Operation operation, const std::string& path) {
+    Judge asked;
+    {
+      const std::lock_guard lock(mutex);
+      asked = judge;
+    }
+    return asked ? asked(operation, path) : std::nullopt;
+  }
+
+  [[nodiscard]] std::shared_ptr<DirectoryNode> find_directory(const std::vector<std::string>& parts,
+                                                              std::size_t count) const {
+    std::shared_ptr<DirectoryNode> at = root;
+    for (std::size_t i = 0; i < count && at; ++i) {
+      const auto entry = at->entries.find(parts[i]);
+      at = entry == at->entries.end() ? nullptr : entry->second.directory;
+    }
+    return at;
+  }
+  [[nodiscard]] std::shared_ptr<DirectoryNode> find_directory(const std::string& path) const {
+    const auto parts = parts_of(path);
+    return find_directory(parts, parts.size());
+  }
+  /// The directory that holds the last part of `path`, and that part.
+  [[nodiscard]] std::pair<std::shared_ptr<DirectoryNode>, std::string> find_parent(
+      const std::string& path) const {
+    const auto parts = parts_of(path);
+    if (parts.empty()) return {nullptr, ""};
+    return {find_directory(parts, parts.size() - 1), parts.back()};
+  }
+  [[nodiscard]] Entry find(const std::string& path) const {
+    const auto [parent, name] = find_parent(path);
+    if (!parent) return parts_of(path).empty() ? Entry{nullptr, root} : Entry{};
+    const auto entry = parent->entries.find(name);
+    return entry == parent->entries.end() ? Entry{} : entry->second;
+  }
+
+  /// How many of `wanted` new bytes the disk takes.
+  std::size_t take_space(std::size_t wanted) {
+    if (free_bytes < 0) return wanted;
+    const auto taken = std::min(wanted, static_cast<std::size_t>(free_bytes));
+    free_bytes -= static_cast<std::int64_t>(taken);
+    return taken;
+  }
+};
+
+namespace {
+
+template <class State>
+class MemoryFile final : public WritableFile {
+ public:
+  MemoryFile(std::shared_ptr<State> state, std::shared_ptr<FileNode> node, std::string path)
+      : state_(std::move(state)), node_(std::move(node)), path_(std::move(path)), crashes_(state_->crashes) {}
+
+  Result<void> append(Bytes data) override { return write(Operation::append, std::nullopt, data); }
+  Result<void> write_at(std::uint64_t offset, Bytes data) override {
+    return write(Operation::write_at, offset, data);
+  }
+
+  Result<void> truncate(std::uint64_t size) override {
+    if (auto error = state_->verdict(Operation::truncate, path_)) return std::unexpected(std::move(*error));
+    const std::lock_guard lock(state_->mutex);
+    if (outlived()) return stale();
+    node_->touch(std::min<std::size_t>(size, node_->content.size()));
+    node_->content.resize(size);
+    return {};
+  }
+
+  Result<void> sync() override {
+    auto error = state_->verdict(Operation::sync, path_);
+    const std::lock_guard lock(state_->mutex);
+    if (outlived()) return stale();
+    if (error) {
+      node_->sync_is_lost = true;
+      return std::unexpected(std::move(*error));
+    }
+    node_->sync();
+    return {};
+  }
+
+  [[nodiscard]] std::uint64_t size() const override {
+    const std::lock_guard lock(state_->mutex);
+    return node_->content.size();
+  }
+
+ private:
+  [[nodiscard]] bool outlived() const { return crashes_ != state_->crashes; }
+  std::unexpected<Error> stale() { return refused("using", path_, "it was open when the machine crashed"); }
+
+  Result<void> write(Operation operation, std::optional<std::uint64_t> offset, Bytes data) {
+    auto error = state_->verdict(operation, path_);
+    const std::lock_guard lock(state_->mutex);
+    if (outlived()) return stale();
+    std::string& content = node_->content;
+    const std::size_t at = offset.value_or(content.size());
+    const std::size_t growth = at + data.size() > content.size() ? at + data.size() - content.size() : 0;
+    if (error) {
+      if (state_->short_write) put(at, data.first(data.size() / 2));
+      return std::unexpected(std::move(*error));
+    }
+    const std::size_t lacking = growth - state_->take_space(growth);
+    if (lacking > 0) {
+      if (state_->short_write) put(at, data.first(data.size() - std::min(lacking, data.size())));
+      return refused("writing to", path_, "No space left on device");
+    }
+    put(at, data);
+    return {};
+  }
+
+  void put(std::size_t at, Bytes data) {
+    if (data.empty()) return;
+    std::string& content = node_->content;
+    node_->touch(std::min(at, content.size()));
+    if (at + data.size() > content.size()) content.resize(at + data.size());
+    std::memcpy(content.data() + at, data.data(), data.size());
+  }
+
+  std::shared_ptr<State> state_;
+  std::shared_ptr<FileNode> node_;
+  std::string path_;
+  std::uint64_t crashes_;
+};
+
+class MemoryMapping final : public Mapping {
+ public:
+  explicit MemoryMapping(std::string content) : content_(std::move(content)) {}
+  [[nodiscard]] Bytes bytes() const& override { return as_bytes(content_); }
+
+ private:
+  std::string content_;
+};
+
+template <class State>
+class MemoryLock final : public FileLock {
+ public:
+  MemoryLock(std::shared_ptr<State> state, std::shared_ptr<FileNode> node)
+      : state_(std::move(state)), node_(std::move(node)), crashes_(state_->crashes) {}
+  MemoryLock(const MemoryLock&) = delete;
+  MemoryLock& operator=(const MemoryLock&) = delete;
+  ~MemoryLock() override {
+    const std::lock_guard lock(state_->mutex);
+    if (crashes_ == state_->crashes) node_->locked = false;
+  }
+
+ private:
+  std::shared_ptr<State> state_;
+  std::shared_ptr<FileNode> node_;
+  std::uint64_t crashes_;
+};
+
+}  // namespace
+
+FaultFileSystem::FaultFileSystem() : state_(std::make_shared<State>()) {}
+FaultFileSystem::~FaultFileSystem() = default;
+
+void FaultFileSystem::set_judge(Judge judge) {
+  const std::lock_guard lock(state_->mutex);
+  state_->judge = std::move(judge);
+}
+
+void FaultFileSystem::set_free_bytes(std::int64_t bytes) {
+  const std::lock_guard lock(state_->mutex);
+  state_->free_bytes = bytes;
+}
+
+void FaultFileSystem::set_short_write(bool on) {
+  const std::lock_guard lock(state_->mutex);
+  state_->short_write = on;
+}
+
+void FaultFileSystem::crash() {
+  const std::lock_guard lock(state_->mutex);
+  ++state_->crashes;
+  state_->root->drop_unsynced();
+}
+
+Result<std::unique_ptr<WritableFile>> FaultFileSystem::open_writable(const std::string& path, OpenMode mode) {
+  if (auto error = state_->verdict(Operation::open, path)) return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  const auto [parent, name] = state_->find_parent(path);
+  if (!parent) return missing("opening", path);
+  Entry& entry = parent->entries[name];
+  if (entry.directory) return refused("opening", path, "Is a directory");
+  if (entry.file && mode == OpenMode::create_new) return refused("opening", path, "File exists");
+  if (!entry.file) entry.file = std::make_shared<FileNode>();
+  if (mode == OpenMode::create_truncate) {
+    entry.file->touch(0);
+    entry.file->content.clear();
+  }
+  return std::make_unique<MemoryFile<State>>(state_, entry.file, path);
+}
+
+Result<std::unique_ptr<Mapping>> FaultFileSystem::map(const std::string& path) {
+  if (auto error = state_->verdict(Operation::map, path)) return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  const Entry entry = state_->find(path);
+  if (!entry.file) return missing("mapping", path);
+  return std::make_unique<MemoryMapping>(entry.file->content);
+}
+
+Result<std::string> FaultFileSystem::read_file(const std::string& path) {
+  if (auto error = state_->verdict(Operation::read, path)) return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  const Entry entry = state_->find(path);
+  if (!entry.file) return missing("reading", path);
+  return entry.file->content;
+}
+
+Result<std::vector<DirEntry>> FaultFileSystem::list(const std::string& directory) {
+  if (auto error = state_->verdict(Operation::list, directory)) return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  const auto node = state_->find_directory(directory);
+  if (!node) return missing("listing", directory);
+  std::vector<DirEntry> entries;
+  for (const auto& [name, entry] : node->entries)
+    entries.push_back({name, entry.directory != nullptr, entry.file ? entry.file->content.size() : 0});
+  return entries;
+}
+
+bool FaultFileSystem::exists(const std::string& path) {
+  const std::lock_guard lock(state_->mutex);
+  const Entry entry = state_->find(path);
+  return entry.file || entry.directory;
+}
+
+Result<std::uint64_t> FaultFileSystem::file_size(const std::string& path) {
+  if (auto error = state_->verdict(Operation::read, path)) return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  const Entry entry = state_->find(path);
+  if (!entry.file) return missing("reading the size of", path);
+  return entry.file->content.size();
+}
+
+Result<void> FaultFileSystem::make_directories(const std::string& path) {
+  if (auto error = state_->verdict(Operation::make_directory, path))
+    return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  std::shared_ptr<DirectoryNode> at = state_->root;
+  for (const std::string& part : parts_of(path)) {
+    Entry& entry = at->entries[part];
+    if (entry.file) return refused("making directory", path, "File exists");
+    if (!entry.directory) entry.directory = std::make_shared<DirectoryNode>();
+    at = entry.directory;
+  }
+  return {};
+}
+
+Result<void> FaultFileSystem::rename(const std::string& from, const std::string& to) {
+  if (auto error = state_->verdict(Operation::rename, from)) return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  const Entry moved = state_->find(from);
+  const auto [old_parent, old_name] = state_->find_parent(from);
+  const auto [new_parent, new_name] = state_->find_parent(to);
+  if ((!moved.file && !moved.directory) || !old_parent || !new_parent)
+    return missing("renaming to " + to, from);
+  const auto there = new_parent->entries.find(new_name);
+  if (there != new_parent->entries.end()) {
+    const Entry& target = there->second;
+    if (target.directory && !moved.directory) return refused("renaming to " + to, from, "Is a directory");
+    if (target.file && moved.directory) return refused("renaming to " + to, from, "Not a directory");
+    if (target.directory && target.directory != moved.directory && !target.directory->entries.empty())
+      return refused("renaming to " + to, from, "Directory not empty");
+  }
+  old_parent->entries.erase(old_name);
+  new_parent->entries[new_name] = moved;
+  return {};
+}
+
+Result<void> FaultFileSystem::remove_file(const std::string& path) {
+  if (auto error = state_->verdict(Operation::remove, path)) return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  const Entry entry = state_->find(path);
+  if (entry.directory) return refused("removing", path, "Is a directory");
+  if (!entry.file) return missing("removing", path);
+  const auto [parent, name] = state_->find_parent(path);
+  parent->entries.erase(name);
+  return {};
+}
+
+Result<void> FaultFileSystem::remove_tree(const std::string& path) {
+  if (auto error = state_->verdict(Operation::remove, path)) return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  const auto [parent, name] = state_->find_parent(path);
+  if (parent) parent->entries.erase(name);
+  return {};
+}
+
+Result<void> FaultFileSystem::sync_directory(const std::string& path) {
+  if (auto error = state_->verdict(Operation::sync_directory, path))
+    return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  const auto node = state_->find_directory(path);
+  if (!node) return missing("syncing directory", path);
+  node->durable = node->entries;
+  return {};
+}
+
+Result<std::unique_ptr<FileLock>> FaultFileSystem::lock(const std::string& path) {
+  if (auto error = state_->verdict(Operation::open, path)) return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  const auto [parent, name] = state_->find_parent(path);
+  if (!parent) return missing("locking", path);
+  Entry& entry = parent->entries[name];
+  if (entry.directory) return refused("locking", path, "Is a directory");
+  if (!entry.file) entry.file = std::make_shared<FileNode>();
+  if (entry.file->locked) return fail(Code::unavailable, "locking " + path + ": another process holds it");
+  entry.file->locked = true;
+  return std::make_unique<MemoryLock<State>>(state_, entry.file);
+}
+
+}  // namespace narthex::io

@@ -1,0 +1,52 @@
+// meta.json of a block, with all fields that Prometheus writes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/result.h"
+#include "model/time.h"
+
+namespace narthex::tsdb {
+
+struct BlockDescription {
+  std::string ulid;
+  Timestamp mint = 0;
+  Timestamp maxt = 0;
+};
+
+struct BlockMeta {
+  std::string ulid;
+  Timestamp mint = 0;  ///< inclusive
+  Timestamp maxt = 0;  ///< exclusive
+  std::uint64_t num_samples = 0;
+  std::uint64_t num_float_samples = 0;
+  std::uint64_t num_histogram_samples = 0;
+  std::uint64_t num_series = 0;
+  std::uint64_t num_chunks = 0;
+  std::uint64_t num_tombstones = 0;
+  int level = 1;
+  std::vector<std::string> sources;
+  std::vector<BlockDescription> parents;
+  std::vector<std::string> hints;
+  bool failed = false;
+  bool deletable = false;
+  int version = 1;
+  std::string thanos_json;  ///< the "thanos" member as it was read; written back unchanged
+};
+
+/// Errors: corruption.
+Result<BlockMeta> parse_block_meta(std::string_view json);
+/// Indented with tabs, as Prometheus writes it.
+std::string write_block_meta(const BlockMeta& meta);
+
+/// A new ULID: 48 bits of milliseconds, 80 random bits, Crockford base 32.
+std::string make_ulid(Timestamp now);
+/// 26 characters of Crockford's alphabet, the first at most '7'.
+bool is_ulid(std::string_view name);
+/// The millisecond inside a ULID; 0 if it is none.
+Timestamp ulid_time(std::string_view ulid);
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,96 @@
+// Db: the time series database: head, WAL and blocks of one Prometheus data directory.
+//
+// Opening repairs and replays the WAL, opens the blocks (a corrupt one is set aside under
+// <dir>/narthex/quarantine with a log line and a metric, never a refusal to start), and then
+// accepts appends. A background thread cuts the head into a block when it spans more than
+// one and a half block ranges.
+//
+// Threads: any, but for open() and close().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/file_system.h"
+#include "model/clock.h"
+#include "model/result.h"
+#include "storage/appender.h"
+#include "storage/querier.h"
+#include "tsdb/block/block_meta.h"
+#include "tsdb/wal/wal.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace narthex::tsdb {
+
+struct DbOptions {
+  WalOptions wal;
+  DurationMs min_block_range = 2 * 3600 * 1000;
+  DurationMs retention = 15LL * 24 * 3600 * 1000;
+  bool no_lockfile = false;
+  DurationMs background_interval = 60'000;  ///< 0: only when run_background_once() is called
+  /// For replayed test scripts: accept samples of any age.
+  bool no_time_bounds = false;
+};
+
+/// Bytes by part, as /metrics and /api/v1/status/tsdb show them.
+struct HeadMemory {
+  std::uint64_t labels = 0, postings = 0, series = 0, open_chunks = 0, full_chunks = 0, lookup = 0;
+};
+
+struct NamedCount {
+  std::string name;
+  std::uint64_t count;
+};
+
+struct HeadStats {
+  std::uint64_t series = 0;
+  std::uint64_t label_pairs = 0;
+  std::uint64_t chunks = 0;
+  Timestamp mint = kMaxTime;  ///< kMaxTime and kMinTime while empty
+  Timestamp maxt = kMinTime;
+  HeadMemory memory;
+};
+
+/// The four top-N tables of /api/v1/status/tsdb.
+struct CardinalityStats {
+  std::vector<NamedCount> series_by_metric_name;
+  std::vector<NamedCount> values_by_label_name;
+  std::vector<NamedCount> bytes_by_label_name;
+  std::vector<NamedCount> series_by_label_pair;  ///< name is `label=value`
+};
+
+class Db final : public storage::Appendable, public storage::Queryable {
+ public:
+  /// @param registry  prometheus_tsdb_* metrics; may be null
+  static Result<std::unique_ptr<Db>> open(io::FileSystem& fs, std::string directory, DbOptions options,
+                                          const Clock& clock, prometheus::Registry* registry);
+  ~Db() override;
+
+  std::unique_ptr<storage::Appender> appender() override;
+  Result<std::unique_ptr<storage::Querier>> querier(TimeRange range) override;
+
+  /// One round of what the background thread does: cut the head if due, retention, reload blocks.
+  Result<void> run_background_once();
+  /// Stops the background thread, syncs the WAL, gives up the lock.
+  Result<void> close();
+
+  [[nodiscard]] HeadStats head_stats() const;
+  [[nodiscard]] CardinalityStats cardinality(std::size_t limit) const;
+  [[nodiscard]] std::vector<BlockMeta> blocks() const;
+  /// Oldest sample in blocks or head; kMaxTime while empty.
+  [[nodiscard]] Timestamp lowest_timestamp() const;
+  [[nodiscard]] std::uint64_t count_corruptions() const;
+
+ private:
+  struct Impl;
+  explicit Db(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace narthex::tsdb
