@@ -6,6 +6,7 @@
 #include "query/engine/operator.h"
 #include "query/engine/plan.h"
 #include "query/engine/range_call.h"
+#include "query/engine/selector.h"
 #include "query/promql/ast.h"
 
 namespace narthex::query {
