@@ -100,17 +100,19 @@ bool RecordScanner::begins_fragment(std::uint64_t at, std::uint64_t& budget) con
   return fragment_at(at).part != Part::bad;
 }
 
-/// @return the first place behind the bad fragment from which reading makes sense: what
-/// follows it if its length was right, else the next valid header in its page, else the next page
+/// @return the first place behind the bad fragment from which reading makes sense: the next
+/// valid header in its page, what follows it if its length was right, else the next page
 std::uint64_t RecordScanner::resynchronise(const Fragment& bad) const {
-  if (bad.next > at_ && fragment_at(bad.next).part != Part::bad) return bad.next;
   const std::uint64_t page_end =
       std::min<std::uint64_t>(at_ - at_ % kWalPageBytes + kWalPageBytes, segment_.size());
+  // The length itself may be what is wrong: records before its end are looked for all the same.
+  const bool length_right = bad.next > at_ && fragment_at(bad.next).part != Part::bad;
+  const std::uint64_t limit = length_right ? bad.next : page_end;
   std::uint64_t budget = kSearchBudget;
-  for (std::uint64_t at = at_ + 1; at + kFragmentHeaderBytes < page_end && budget > 0; ++at) {
+  for (std::uint64_t at = at_ + 1; at < limit && at + kFragmentHeaderBytes < page_end && budget > 0; ++at) {
     if (begins_fragment(at, budget)) return at;
   }
-  return page_end;
+  return limit;
 }
 
 void RecordScanner::open_gap(std::uint64_t offset, const char* why) {
@@ -141,7 +143,12 @@ std::optional<RawRecord> RecordScanner::next() {
     }
     const std::uint64_t here = at_;
     at_ = f.next;
-    if (f.part == Part::padding) continue;
+    if (f.part == Part::padding) {
+      // A record that goes on fills its page: zeros here are a page that never reached the disk.
+      if (open) open_gap(record.offset, "a record without its last fragment");
+      open = false;
+      continue;
+    }
     if (f.part == Part::full || f.part == Part::first) {
       if (open) open_gap(record.offset, "a record without its last fragment");
       open = true;
