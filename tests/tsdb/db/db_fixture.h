@@ -37,9 +37,12 @@ inline std::unique_ptr<Db> open_db(io::FileSystem& fs, const Clock& clock,
 
 inline double value_at(std::size_t series, int step) {
   switch (series % 3) {
-    case 0: return 42;
-    case 1: return static_cast<double>(step) * 7;
-    default: return static_cast<double>((step * 7919) % 1000) / 8;
+    case 0:
+      return 42;
+    case 1:
+      return static_cast<double>(step) * 7;
+    default:
+      return static_cast<double>((step * 7919) % 1000) / 8;
   }
 }
 

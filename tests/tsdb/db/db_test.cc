@@ -207,15 +207,16 @@ TEST_CASE("db: a block that cannot be read now stays, and is there when it can b
   fs.set_judge(nullptr);
   REQUIRE(db->run_background_once());
   CHECK(db->blocks().size() == 1);
+  CHECK(same(read_all(*db), model));
 }
 
 TEST_CASE("db: what interrupted runs and Prometheus leave behind is cleared away") {
   io::FaultFileSystem fs;
   const ManualClock clock(kStart);
   const std::string ulid = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
-  for (const std::string dir : {ulid + ".tmp-for-creation", ulid + ".tmp-for-deletion",
-                                std::string("chunk_snapshot.000003.0000000100"), std::string("lost+found"),
-                                std::string("wal"), std::string("chunks_head")}) {
+  for (const std::string& dir : {ulid + ".tmp-for-creation", ulid + ".tmp-for-deletion",
+                                 std::string("chunk_snapshot.000003.0000000100"), std::string("lost+found"),
+                                 std::string("wal"), std::string("chunks_head")}) {
     REQUIRE(fs.make_directories("/data/" + dir));
     REQUIRE(fs.open_writable("/data/" + dir + "/000001", io::OpenMode::create_new));
   }
@@ -244,8 +245,8 @@ TEST_CASE("db: metrics carry Prometheus' names") {
   const std::string text = telemetry::metrics_text(registry);
   for (const char* line : {"prometheus_tsdb_head_series 3\n",
                            "prometheus_tsdb_head_samples_appended_total{type=\"float\"} 720\n",
-                           "prometheus_tsdb_head_series_created_total 3\n", "prometheus_tsdb_blocks_loaded 1\n",
-                           "prometheus_tsdb_compactions_total 1\n",
+                           "prometheus_tsdb_head_series_created_total 3\n",
+                           "prometheus_tsdb_blocks_loaded 1\n", "prometheus_tsdb_compactions_total 1\n",
                            "prometheus_tsdb_wal_replay_unknown_refs_total{type=\"samples\"} 0\n",
                            "narthex_head_bytes{part=\"open_chunks\"}"}) {
     CAPTURE(line);
