@@ -25,6 +25,7 @@ Db::Impl::~Impl() = default;
 
 Result<void> Db::Impl::open(prometheus::Registry* registry) {
   if (auto made = fs.make_directories(wal_directory()); !made) return made;
+  if (auto synced = fs.sync_directory(directory); !synced) return synced;
   if (auto locked = take_lock(); !locked) return locked;
   if (auto loaded = load_blocks(); !loaded) return loaded;
   if (auto replayed = replay(); !replayed) return replayed;
