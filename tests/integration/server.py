@@ -14,6 +14,8 @@ from peers import free_port
 from workspace import Process, Workspace
 
 START_SECONDS = 60
+# The default, 5 s, is a wait after each start.
+DISCOVER_SOON = "--scrape.discovery-reload-interval=100ms"
 
 
 class Server(ApiClient):
@@ -37,7 +39,7 @@ class Server(ApiClient):
         check(self.process is None or not self.process.is_running(), f"{self.name} runs already")
         self.process = self.workspace.start(self.name, [
             str(self.workspace.narthex), f"--config.file={self.config_file}", f"--storage.tsdb.path={self.data}",
-            f"--web.listen-address=127.0.0.1:{self.port}", *self.flags], cwd=self.folder)
+            f"--web.listen-address=127.0.0.1:{self.port}", DISCOVER_SOON, *self.flags], cwd=self.folder)
         return self.process
 
     def start(self) -> "Server":
