@@ -128,6 +128,7 @@ def main() -> int:
     env.setdefault("NARTHEX_CONFORMANCE", str(ROOT.parent / "shared/conformance"))
     env.setdefault("NARTHEX_PEERS", str(ROOT / "build/peers"))
     env["NARTHEX_BUILD"] = str(build)
+    env["NARTHEX_SOURCE"] = str(ROOT)
 
     tests = program_tests(build) + app_tests() + integration_tests(build, long)
     if words:

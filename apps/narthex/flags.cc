@@ -7,6 +7,7 @@
 #include <set>
 
 #include "apps/narthex/flag_table.h"
+#include "config/byte_size.h"
 #include "model/labels.h"
 #include "web/api/build_info.h"
 
@@ -70,7 +71,7 @@ Result<void> check_kind(const FlagRow& row, const std::string& text) {
   if (row.kind == FlagKind::duration) {
     if (auto r = parse_duration(text); !r) return bad(row.name, r.error().text);
   } else if (row.kind == FlagKind::size) {
-    if (auto r = parse_size(text); !r) return bad(row.name, r.error().text);
+    if (auto r = config::parse_byte_size(text); !r) return bad(row.name, r.error().text);
   } else if (row.kind == FlagKind::count) {
     if (auto r = parse_count(text); !r) return bad(row.name, r.error().text);
   }
@@ -128,7 +129,8 @@ std::vector<std::string> split_at_commas(const std::vector<std::string>& lists) 
 }
 
 Result<void> read_wal(const Values& values, Flags& flags) {
-  flags.wal.segment_bytes = *parse_size(values.text.find("storage.tsdb.wal-segment-size")->second);
+  flags.wal.segment_bytes = static_cast<std::uint64_t>(
+      *config::parse_byte_size(values.text.find("storage.tsdb.wal-segment-size")->second));
   constexpr std::uint64_t kMiB = 1 << 20;
   if (flags.wal.segment_bytes < 10 * kMiB || flags.wal.segment_bytes > 256 * kMiB) {
     return bad("storage.tsdb.wal-segment-size", "must be set between 10MB and 256MB");
@@ -167,7 +169,6 @@ Result<Flags> read(const Values& values) {
   flags.max_connections = count_of(values, "web.max-connections");
   flags.storage_path = text("storage.tsdb.path");
   flags.retention_time = duration_of(values, "storage.tsdb.retention.time");
-  flags.retention_size = *parse_size(text("storage.tsdb.retention.size"));
   flags.no_lockfile = is_on("storage.tsdb.no-lockfile");
   flags.min_block_duration = duration_of(values, "storage.tsdb.min-block-duration");
   flags.block_reload_interval = duration_of(values, "storage.tsdb.block-reload-interval");
@@ -196,23 +197,6 @@ Result<Flags> read(const Values& values) {
 }
 
 }  // namespace
-
-Result<std::uint64_t> parse_size(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (ec != std::errc()) return fail(Code::invalid, "expected a size such as 512MB, got " + quote(text));
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  constexpr std::string_view kUnits[] = {"B", "KB", "MB", "GB", "TB", "PB", "EB"};
-  constexpr std::string_view kBinaryUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  for (unsigned power = 0; power < std::size(kUnits); ++power) {
-    if (unit != kUnits[power] && unit != kBinaryUnits[power]) continue;
-    if (number > (~std::uint64_t{0} >> (10 * power)))
-      return fail(Code::invalid, "size out of range: " + quote(text));
-    return number << (10 * power);
-  }
-  return fail(Code::invalid,
-              "unknown unit " + quote(unit) + " in " + quote(text) + " (B, KB, MB, GB, TB, PB, EB)");
-}
 
 Result<ParsedFlags> parse_flags(int argc, const char* const* argv) {
   CLI::App app{"Narthex: a monitoring server in place of Prometheus"};

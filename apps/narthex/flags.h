@@ -32,8 +32,7 @@ struct Flags {
   std::uint64_t max_connections = 0;
 
   std::string storage_path;
-  DurationMs retention_time = 0;     ///< 0 = not given
-  std::uint64_t retention_size = 0;  ///< bytes; 0 = not given
+  DurationMs retention_time = 0;  ///< 0 = not given
   bool no_lockfile = false;
   DurationMs min_block_duration = 0;
   DurationMs block_reload_interval = 0;
@@ -73,8 +72,5 @@ struct ParsedFlags {
 
 /// Errors: invalid (unknown flag, bad value, a flag we refuse); the program ends with status 2.
 Result<ParsedFlags> parse_flags(int argc, const char* const* argv);
-
-/// "512MB": Prometheus' sizes, base 2: B KB MB GB TB PB EB. Errors: invalid.
-Result<std::uint64_t> parse_size(std::string_view text);
 
 }  // namespace narthex::apps
