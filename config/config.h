@@ -172,18 +172,21 @@ Result<Config> load_config(io::FileSystem& fs, const std::string& path, const Lo
 /// The same for a text; scrape_config_files are named but not read.
 Result<Config> parse_config(std::string_view yaml, const std::string& path, const LoadOptions& options);
 
+/// Names and values as written; an empty value takes the label away from the rule's result.
+using RuleTexts = std::vector<std::pair<std::string, std::string>>;
+
 struct RecordingRule {
   std::string record;
   std::string expr;
-  Labels labels;
+  RuleTexts labels;
 };
 struct AlertingRule {
   std::string alert;
   std::string expr;
   DurationMs hold = 0;  ///< for
   DurationMs keep_firing_for = 0;
-  std::vector<std::pair<std::string, std::string>> labels;       ///< may hold templates
-  std::vector<std::pair<std::string, std::string>> annotations;  ///< may hold templates
+  RuleTexts labels;       ///< may hold templates
+  RuleTexts annotations;  ///< may hold templates
 };
 struct RuleConfig {
   std::optional<RecordingRule> recording;  ///< exactly one of the two is set
@@ -197,7 +200,7 @@ struct RuleGroupConfig {
   std::optional<DurationMs> interval;  ///< evaluation_interval if absent
   std::optional<DurationMs> query_offset;
   std::uint64_t limit = 0;
-  Labels labels;
+  RuleTexts labels;  ///< of every rule that does not set them itself
   std::vector<RuleConfig> rules;
 };
 
