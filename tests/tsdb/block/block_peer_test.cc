@@ -70,7 +70,9 @@ void copy_block(const std::string& from, const std::string& to, const BlockMeta&
       std::vector<PlainSample> samples;
       for (std::size_t k = 0; k < t.size(); ++k) samples.push_back({t[k], v[k]});
       bytes.push_back(encode_chunk(samples));
-      CHECK(std::ranges::equal(bytes.back(), view->data));
+      // Prometheus 2.42 now and then leaves one unused byte behind the last sample.
+      REQUIRE(view->data.size() - bytes.back().size() <= 1);
+      CHECK(std::ranges::equal(bytes.back(), view->data.first(bytes.back().size())));
       chunks.push_back({chunk.mint, chunk.maxt, view->encoding, {}});
     }
     for (std::size_t k = 0; k < chunks.size(); ++k) chunks[k].bytes = bytes[k];
