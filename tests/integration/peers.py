@@ -67,10 +67,23 @@ def start_alertmanager(workspace: Workspace) -> Peer:
     port = free_port()
     folder = workspace.new_folder("alertmanager")
     (folder / "alertmanager.yml").write_text("route: {receiver: nobody, group_wait: 1s}\nreceivers: [{name: nobody}]\n")
+    binary, templates = _relocated_alertmanager(workspace, folder)
     process = workspace.start("alertmanager", [
-        need_peer(workspace, "prometheus-alertmanager"), f"--config.file={folder}/alertmanager.yml",
-        f"--storage.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="])
+        binary, f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/data",
+        f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="], cwd=templates)
     return Peer(process, port).wait_until_it_answers("/-/ready")
+
+
+def _relocated_alertmanager(workspace: Workspace, folder: Path) -> tuple[str, Path]:
+    """Debian's build wants its templates in a folder under /usr/share that is not there, as the
+    package is only unpacked. So this is a copy of it in which the folder's name is a relative one
+    of the same length: it finds them if it runs in the folder returned."""
+    program = Path(need_peer(workspace, "prometheus-alertmanager"))
+    compiled_in = b"/usr/share/prometheus/alertmanager"
+    copy = folder / "alertmanager"
+    copy.write_bytes(program.read_bytes().replace(compiled_in, b"./" * (len(compiled_in) // 2)))
+    copy.chmod(0o755)
+    return str(copy), program.parents[1] / "share/prometheus/alertmanager"
 
 
 def start_pushgateway(workspace: Workspace) -> Peer:
@@ -103,7 +116,7 @@ def check_log_is_clean(peer: Peer) -> None:
     check(not complaints, f"{peer.name} complains:\n" + "\n".join(complaints[:10]))
 
 
-def promtool(workspace: Workspace, *args: str) -> subprocess.CompletedProcess[str]:
+def promtool(workspace: Workspace, *args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Debian's promtool. Its exit code is the caller's to judge."""
     return subprocess.run([need_peer(workspace, "promtool"), *args], cwd=workspace.folder, timeout=120,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+                          input=stdin, capture_output=True, text=True)
