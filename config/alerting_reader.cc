@@ -49,8 +49,8 @@ Read<AlertmanagerConfig> read_alertmanager(const ReadContext& context, const Yam
   yaml.add_if(!prefix.empty(), "path_prefix", YamlOut::text(prefix));
   yaml.add_if(out.timeout != 0, "timeout", YamlOut::duration(out.timeout));
   yaml.add("api_version", YamlOut::text(version));
-  yaml.add_if(!relabel.yaml.empty(), "relabel_configs", std::move(relabel.yaml));
-  yaml.add_if(!alert_relabel.yaml.empty(), "alert_relabel_configs", std::move(alert_relabel.yaml));
+  yaml.add_filled("relabel_configs", std::move(relabel.yaml));
+  yaml.add_filled("alert_relabel_configs", std::move(alert_relabel.yaml));
   yaml.add_all(std::move(discovery.yaml));
   if (!prefix.empty()) out.path_prefix = prefix;
   out.http = std::move(http.value);
@@ -76,8 +76,8 @@ Read<AlertingSection> read_alerting(const ReadContext& context, const YamlNode& 
     out.value.alertmanagers.push_back(std::move(one.value));
     alertmanagers.add(std::move(one.yaml));
   });
-  out.yaml.add_if(!relabel.yaml.empty(), "alert_relabel_configs", std::move(relabel.yaml));
-  out.yaml.add_if(!alertmanagers.empty(), "alertmanagers", std::move(alertmanagers));
+  out.yaml.add_filled("alert_relabel_configs", std::move(relabel.yaml));
+  out.yaml.add_filled("alertmanagers", std::move(alertmanagers));
   out.value.alert_relabel = std::move(relabel.value);
   return out;
 }

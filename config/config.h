@@ -33,12 +33,14 @@ struct BasicAuth {
   std::string username_file;
   Secret password;
   std::string password_file;
+  bool operator==(const BasicAuth&) const = default;
 };
 
 struct Authorization {
   std::string type = "Bearer";
   Secret credentials;
   std::string credentials_file;
+  bool operator==(const Authorization&) const = default;
 };
 
 struct TlsConfig {
@@ -47,6 +49,7 @@ struct TlsConfig {
   std::string key_file, server_name;
   bool insecure_skip_verify = false;
   std::string min_version, max_version;  ///< "", "TLS10".."TLS13"
+  bool operator==(const TlsConfig&) const = default;
 };
 
 /// http_config: how to talk to a target, an Alertmanager, a discovery server.
@@ -58,22 +61,26 @@ struct HttpConfig {
   bool enable_http2 = true;  ///< accepted; we speak HTTP/1.1
   std::vector<std::pair<std::string, std::vector<std::string>>>
       headers;  ///< http_headers: values, then secrets
+  bool operator==(const HttpConfig&) const = default;
 };
 
 struct TargetGroup {
   std::vector<std::string> targets;  ///< host:port, each becomes __address__
   Labels labels;
   std::string source;  ///< which provider and which entry, unique per job
+  bool operator==(const TargetGroup&) const = default;
 };
 
 struct FileDiscovery {
   std::vector<std::string> files;  ///< absolute; `*` in the last path element only
   DurationMs refresh_interval = 300'000;
+  bool operator==(const FileDiscovery&) const = default;
 };
 
 struct Discovery {
   std::vector<TargetGroup> static_groups;
   std::vector<FileDiscovery> files;
+  bool operator==(const Discovery&) const = default;
 };
 
 struct Limits {
@@ -84,6 +91,7 @@ struct Limits {
   std::uint64_t label_value_length = 0;
   std::uint64_t targets = 0;
   std::uint64_t keep_dropped_targets = 0;
+  bool operator==(const Limits&) const = default;
 };
 
 struct ScrapeConfig {
@@ -107,6 +115,7 @@ struct ScrapeConfig {
   Discovery discovery;
   std::vector<RelabelRule> relabel;
   std::vector<RelabelRule> metric_relabel;
+  bool operator==(const ScrapeConfig&) const = default;
 };
 
 struct AlertmanagerConfig {
@@ -117,6 +126,7 @@ struct AlertmanagerConfig {
   Discovery discovery;
   std::vector<RelabelRule> relabel;
   std::vector<RelabelRule> alert_relabel;
+  bool operator==(const AlertmanagerConfig&) const = default;
 };
 
 struct Global {
@@ -162,18 +172,21 @@ Result<Config> load_config(io::FileSystem& fs, const std::string& path, const Lo
 /// The same for a text; scrape_config_files are named but not read.
 Result<Config> parse_config(std::string_view yaml, const std::string& path, const LoadOptions& options);
 
+/// Names and values as written; an empty value takes the label away from the rule's result.
+using RuleTexts = std::vector<std::pair<std::string, std::string>>;
+
 struct RecordingRule {
   std::string record;
   std::string expr;
-  Labels labels;
+  RuleTexts labels;
 };
 struct AlertingRule {
   std::string alert;
   std::string expr;
   DurationMs hold = 0;  ///< for
   DurationMs keep_firing_for = 0;
-  std::vector<std::pair<std::string, std::string>> labels;       ///< may hold templates
-  std::vector<std::pair<std::string, std::string>> annotations;  ///< may hold templates
+  RuleTexts labels;       ///< may hold templates
+  RuleTexts annotations;  ///< may hold templates
 };
 struct RuleConfig {
   std::optional<RecordingRule> recording;  ///< exactly one of the two is set
@@ -187,7 +200,7 @@ struct RuleGroupConfig {
   std::optional<DurationMs> interval;  ///< evaluation_interval if absent
   std::optional<DurationMs> query_offset;
   std::uint64_t limit = 0;
-  Labels labels;
+  RuleTexts labels;  ///< of every rule that does not set them itself
   std::vector<RuleConfig> rules;
 };
 

@@ -49,7 +49,7 @@ void read_static(const ReadContext& context, const Section& section, bool plain_
     out.value.static_groups.push_back(std::move(group.value));
     groups.add(std::move(group.yaml));
   });
-  out.yaml.add_if(!groups.empty(), "static_configs", std::move(groups));
+  out.yaml.add_filled("static_configs", std::move(groups));
 }
 
 void read_files(const ReadContext& context, const Section& section, Read<Discovery>& out) {
@@ -76,7 +76,7 @@ void read_files(const ReadContext& context, const Section& section, Read<Discove
     all.add(std::move(yaml));
     out.value.files.push_back(std::move(files));
   });
-  out.yaml.add_if(!all.empty(), "file_sd_configs", std::move(all));
+  out.yaml.add_filled("file_sd_configs", std::move(all));
 }
 
 }  // namespace
@@ -97,7 +97,7 @@ Read<TargetGroup> read_target_group(Findings& findings, const YamlNode& node, co
   for (const auto& [name, value] : pairs) labels.add(name, YamlOut::text(value));
   labels.sort_fields();
   out.yaml.add("targets", YamlOut::texts(out.value.targets));
-  out.yaml.add_if(!pairs.empty(), "labels", std::move(labels));
+  out.yaml.add_filled("labels", std::move(labels));
   return out;
 }
 

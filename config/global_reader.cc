@@ -139,14 +139,13 @@ void read_defaults(const Section& section, ScrapeDefaults& defaults) {
     section.texts("scrape_protocols", defaults.protocols.emplace());
     check_protocols(section, "scrape_protocols", *defaults.protocols, " for global config");
   }
+  section.boolean("always_scrape_classic_histograms", defaults.always_scrape_classic);
   refuse_histogram_switches(section);
 }
 
-YamlOut write_global(const Section& section, const GlobalSection& read, YamlOut external_labels) {
+YamlOut write_global(const GlobalSection& read, YamlOut external_labels) {
   const Global& global = read.global;
   const ScrapeDefaults& defaults = read.defaults;
-  bool always_classic = false;
-  section.boolean("always_scrape_classic_histograms", always_classic);
   YamlOut yaml = YamlOut::mapping();
   yaml.add("scrape_interval", YamlOut::duration(global.scrape_interval));
   yaml.add("scrape_timeout", YamlOut::duration(global.scrape_timeout));
@@ -155,7 +154,7 @@ YamlOut write_global(const Section& section, const GlobalSection& read, YamlOut 
   yaml.add_if(global.rule_query_offset != 0, "rule_query_offset",
               YamlOut::duration(global.rule_query_offset));
   yaml.add_if(!global.query_log_file.empty(), "query_log_file", YamlOut::text(global.query_log_file));
-  yaml.add_if(!external_labels.empty(), "external_labels", std::move(external_labels));
+  yaml.add_filled("external_labels", std::move(external_labels));
   write_limits(yaml, defaults.limits);
   yaml.add_if(defaults.limits.keep_dropped_targets != 0, "keep_dropped_targets",
               YamlOut::number(defaults.limits.keep_dropped_targets));
@@ -163,7 +162,7 @@ YamlOut write_global(const Section& section, const GlobalSection& read, YamlOut 
   yaml.add_if(!defaults.escaping_scheme.empty(), "metric_name_escaping_scheme",
               YamlOut::text(defaults.escaping_scheme));
   yaml.add("scrape_native_histograms", YamlOut::boolean(false));
-  yaml.add_if(always_classic, "always_scrape_classic_histograms", YamlOut::boolean(true));
+  yaml.add_if(defaults.always_scrape_classic, "always_scrape_classic_histograms", YamlOut::boolean(true));
   yaml.add("extra_scrape_metrics", YamlOut::boolean(defaults.extra_scrape_metrics));
   return yaml;
 }
@@ -185,7 +184,7 @@ Read<GlobalSection> read_global(const ReadContext& context, const YamlNode& node
   section.text("query_log_file", global.query_log_file);
   global.query_log_file = join_path(context.directory, global.query_log_file);
   read_defaults(section, defaults);
-  out.yaml = write_global(section, out.value, std::move(external_labels));
+  out.yaml = write_global(out.value, std::move(external_labels));
   return out;
 }
 

@@ -278,7 +278,7 @@ void read_headers(const ReadContext& context, const Section& parent, HttpConfig&
     http.headers.emplace_back(entry.key, std::move(values));
   });
   all.sort_fields();
-  yaml.add_if(parent.given("http_headers"), "http_headers", std::move(all));
+  yaml.add_filled("http_headers", std::move(all));
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ Loaded read_document(const ReadContext& context, const YamlNode& root) {
   auto alerting = read_alerting(context, section_node(top, "alerting"), out.global.defaults.legacy_names);
   out.config.alert_relabel = std::move(alerting.value.alert_relabel);
   out.config.alertmanagers = std::move(alerting.value.alertmanagers);
-  yaml.add_if(!alerting.yaml.empty(), "alerting", std::move(alerting.yaml));
+  yaml.add_filled("alerting", std::move(alerting.yaml));
   out.config.rule_files = read_patterns(context, top, "rule_files", "rule file");
   yaml.add_if(!out.config.rule_files.empty(), "rule_files", YamlOut::texts(out.config.rule_files));
   out.config.scrape_config_files = read_patterns(context, top, "scrape_config_files", "scrape config file");
@@ -117,11 +117,12 @@ Loaded read_document(const ReadContext& context, const YamlNode& root) {
               YamlOut::texts(out.config.scrape_config_files));
   YamlOut jobs = YamlOut::sequence();
   read_jobs(context, top, out, jobs);
-  yaml.add_if(!jobs.empty(), "scrape_configs", std::move(jobs));
+  yaml.add_filled("scrape_configs", std::move(jobs));
   auto storage = read_storage(context, section_node(top, "storage"));
   out.config.tsdb = storage.value;
   yaml.add("storage", std::move(storage.yaml));
-  yaml.add("otlp", default_otlp());
+  // An empty block hides the defaults in Prometheus' dump, too.
+  yaml.add_if(!top.has("otlp") || top.given("otlp"), "otlp", default_otlp());
   out.config.yaml = write_yaml(yaml);
   return out;
 }

@@ -57,6 +57,7 @@ struct ScrapeDefaults {
   bool legacy_names = false;
   std::string escaping_scheme;  ///< "" if not given
   bool extra_scrape_metrics = false;
+  bool always_scrape_classic = false;  ///< shown only: there are no native histograms yet
 };
 struct GlobalSection {
   Global global;

@@ -18,8 +18,6 @@ constexpr std::array<std::string_view, 6> kGroupFields = {"name",  "interval", "
 constexpr std::array<std::string_view, 7> kRuleFields = {"record",          "alert",  "expr",       "for",
                                                          "keep_firing_for", "labels", "annotations"};
 
-using Texts = std::vector<std::pair<std::string, std::string>>;
-
 class RuleFileReader {
  public:
   RuleFileReader(Findings& findings, bool legacy_names) : findings_(findings), legacy_names_(legacy_names) {}
@@ -49,11 +47,7 @@ class RuleFileReader {
     section.signed_number("limit", limit);
     // Below 0 means no limit, as 0 does.
     group.limit = static_cast<std::uint64_t>(std::max<std::int64_t>(limit, 0));
-    Texts labels;
-    read_label_texts(section, labels);
-    LabelsBuilder builder;
-    for (const auto& [name, value] : labels) builder.set(name, value);
-    group.labels = builder.labels();
+    read_label_texts(section, group.labels);
     section.items("rules", [&](const YamlNode& node, const std::string& path) {
       group.rules.push_back(read_rule(Section(findings_, node, path, {kRuleFields, {}}), node));
     });
@@ -85,9 +79,7 @@ class RuleFileReader {
       rule.expr = std::move(expr);
       out.alerting = std::move(rule);
     } else {
-      LabelsBuilder labels;
-      for (const auto& [name, value] : rule.labels) labels.set(name, value);
-      out.recording = RecordingRule{std::move(record), std::move(expr), labels.labels()};
+      out.recording = RecordingRule{std::move(record), std::move(expr), std::move(rule.labels)};
     }
     return out;
   }
@@ -108,7 +100,7 @@ class RuleFileReader {
     }
   }
 
-  void read_label_texts(const Section& section, Texts& out) const {
+  void read_label_texts(const Section& section, RuleTexts& out) const {
     read_texts(section, "labels", "label", out);
     section.entries("labels", [&](const YamlEntry& entry) {
       if (entry.key == kMetricName) refuse_name(section, "labels", "label", entry);
@@ -117,11 +109,12 @@ class RuleFileReader {
       if (!is_valid_utf8(value))
         section.refuse("labels", fmt::format("invalid label value: {}", quote(value)));
   }
-  void read_annotations(const Section& section, Texts& out) const {
+  void read_annotations(const Section& section, RuleTexts& out) const {
     read_texts(section, "annotations", "annotation", out);
   }
 
-  void read_texts(const Section& section, std::string_view field, std::string_view what, Texts& out) const {
+  void read_texts(const Section& section, std::string_view field, std::string_view what,
+                  RuleTexts& out) const {
     section.text_map(field, out);
     section.entries(field, [&](const YamlEntry& entry) {
       if (!(legacy_names_ ? is_legacy_label_name(entry.key) : is_utf8_name(entry.key)))

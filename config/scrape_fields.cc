@@ -1,6 +1,5 @@
 // Fields that global and scrape_configs share: limits, protocols, name schemes.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -20,6 +19,18 @@ constexpr std::array<std::string_view, 5> kProtocols = {
 
 constexpr std::array<std::string_view, 4> kEscapingSchemes = {"allow-utf-8", "underscores", "dots", "values"};
 
+/// Go's %v of a list: `[a b]`.
+template <class Texts>
+std::string listed(const Texts& texts) {
+  std::string out = "[";
+  for (const auto& text : texts) {
+    if (out.size() > 1) out += ' ';
+    out += text;
+  }
+  out += ']';
+  return out;
+}
+
 }  // namespace
 
 bool is_known_protocol(std::string_view name) {
@@ -27,7 +38,7 @@ bool is_known_protocol(std::string_view name) {
 }
 
 std::string unknown_protocol_text(std::string_view name) {
-  return fmt::format("unknown scrape protocol {}, supported: [{}]", name, fmt::join(kProtocols, " "));
+  return fmt::format("unknown scrape protocol {}, supported: {}", name, listed(kProtocols));
 }
 
 void check_protocols(const Section& section, std::string_view name, const std::vector<std::string>& protocols,
@@ -40,8 +51,8 @@ void check_protocols(const Section& section, std::string_view name, const std::v
     for (char& c : lower)
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     if (!seen.insert(lower).second) {
-      return section.refuse(name, fmt::format("duplicated protocol in scrape_protocols, got [{}]{}",
-                                              fmt::join(protocols, " "), suffix));
+      return section.refuse(
+          name, fmt::format("duplicated protocol in scrape_protocols, got {}{}", listed(protocols), suffix));
     }
     if (!is_known_protocol(protocol)) {
       return section.refuse(name,

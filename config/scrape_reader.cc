@@ -82,8 +82,8 @@ class JobReader {
                                        "metric relabeling rule in scrape config");
     YamlOut yaml = write_job();
     yaml.add_all(std::move(http.yaml));
-    yaml.add_if(!relabel.yaml.empty(), "relabel_configs", std::move(relabel.yaml));
-    yaml.add_if(!metric_relabel.yaml.empty(), "metric_relabel_configs", std::move(metric_relabel.yaml));
+    yaml.add_filled("relabel_configs", std::move(relabel.yaml));
+    yaml.add_filled("metric_relabel_configs", std::move(metric_relabel.yaml));
     yaml.add_all(std::move(discovery.yaml));
     job_.http = std::move(http.value);
     job_.discovery = std::move(discovery.value);
@@ -190,7 +190,9 @@ class JobReader {
       if (on) section_.not_supported(name);
     }
     // These shape native histograms only, of which none are scraped yet.
-    section_.boolean("always_scrape_classic_histograms", always_classic_);
+    always_classic_ = global_.defaults.always_scrape_classic;
+    if (section_.given("always_scrape_classic_histograms"))
+      section_.boolean("always_scrape_classic_histograms", always_classic_);
     section_.unsigned_number("native_histogram_bucket_limit", bucket_limit_);
     section_.number("native_histogram_min_bucket_factor", bucket_factor_);
   }

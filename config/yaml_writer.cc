@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cwctype>
 
 #include "config/byte_size.h"
 #include "config/yaml_scalar.h"
@@ -113,7 +112,8 @@ std::string single_quoted(std::string_view s) {
     if (c == '\'') out += '\'';
     out += c;
   }
-  return out + "'";
+  out += '\'';
+  return out;
 }
 
 std::string double_quoted(std::string_view s) {
@@ -174,7 +174,8 @@ std::string double_quoted(std::string_view s) {
                              : fmt::format("U{:08X}", c);
     }
   }
-  return out + "\"";
+  out += '"';
+  return out;
 }
 
 std::string literal_block(std::string_view s, std::size_t indent) {
@@ -282,6 +283,9 @@ YamlOut& YamlOut::add(std::string_view name, YamlOut value) {
 }
 YamlOut& YamlOut::add_if(bool wanted, std::string_view name, YamlOut value) {
   return wanted ? add(name, std::move(value)) : *this;
+}
+YamlOut& YamlOut::add_filled(std::string_view name, YamlOut value) {
+  return value.empty() ? *this : add(name, std::move(value));
 }
 YamlOut& YamlOut::add_all(YamlOut fields) {
   for (auto& [name, value] : fields.fields_) fields_.emplace_back(std::move(name), std::move(value));
@@ -399,7 +403,8 @@ class YamlPrinter {
       if (out.size() > 1) out += ", ";
       out += scalar_text(item.text_, Place::flow, indent);
     }
-    return out + "]";
+    out += ']';
+    return out;
   }
 
   std::string out_;

@@ -39,6 +39,8 @@ class YamlOut {
   YamlOut& add(std::string_view name, YamlOut value);
   /// mapping: the same, but only if `wanted`: Go's omitempty.
   YamlOut& add_if(bool wanted, std::string_view name, YamlOut value);
+  /// mapping: the same, unless `value` is a mapping or sequence without content.
+  YamlOut& add_filled(std::string_view name, YamlOut value);
   /// mapping: adds all fields of another mapping.
   YamlOut& add_all(YamlOut fields);
   /// mapping: puts fields in the order go-yaml gives to the keys of a Go map.

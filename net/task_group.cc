@@ -105,7 +105,8 @@ asio::awaitable<void> TaskGroup::close() {
     state->closed = true;
     if (state->tasks.empty()) co_return;
     for (const auto& [id, task] : state->tasks)
-      asio::post(task->strand, [task = task]() { task->signal.emit(asio::cancellation_type::terminal); });
+      asio::post(task->strand,
+                 [cancelled = task]() { cancelled->signal.emit(asio::cancellation_type::terminal); });
   }
   co_await state->ended.async_receive(asio::as_tuple(asio::use_awaitable));
   // A second caller of close() waits for the same message.

@@ -15,11 +15,15 @@ namespace {
 std::string escape_stray_bytes(std::string_view text) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   constexpr std::string_view kStray = " \"<>\\^`{|}";
+  const std::size_t scheme = text.find("://");
+  const std::size_t path = scheme == std::string_view::npos ? 0 : text.find_first_of("/?#", scheme + 3);
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
-    if (byte > 0x20 && byte < 0x7f && kStray.find(c) == std::string_view::npos) {
+    const bool bracket = i >= path && (c == '[' || c == ']');  // these belong to IPv6 hosts only
+    if (byte > 0x20 && byte < 0x7f && !bracket && kStray.find(c) == std::string_view::npos) {
       out += c;
       continue;
     }
@@ -47,6 +51,9 @@ Result<Url> parse_url(std::string_view text) {
     return bad(text, "unsupported protocol scheme " + quote(url.scheme));
   url.host = view.host_address();
   if (url.host.empty()) return bad(text, "no Host in request URL");
+  // Boost 1.81 takes `http://a:x/` for port "" and path "x/".
+  if (!view.encoded_path().empty() && view.encoded_path().front() != '/')
+    return bad(text, "invalid port after host");
   url.port = view.port();
   if (url.port.empty()) url.port = url.is_tls() ? "443" : "80";
   url.host_header = std::string(view.encoded_host());

@@ -13,11 +13,11 @@ namespace {
 
 constexpr std::string_view kDurationWords = "number, duration, step(), or range()";
 
-/// Seconds to milliseconds as Prometheus rounds a timestamp.
+/// Seconds to milliseconds, to the nearest; the ends of time where int64 ends.
 Timestamp timestamp_from_seconds(double seconds) {
   const double ms = std::round(seconds * 1000);
-  if (!(ms >= -0x1p63 && ms < 0x1p63)) return kMinTime;
-  return static_cast<Timestamp>(ms);
+  if (ms >= 0x1p63) return kMaxTime;
+  return ms >= -0x1p63 ? static_cast<Timestamp>(ms) : kMinTime;
 }
 
 }  // namespace

@@ -220,7 +220,11 @@ void Printer::print_name_and_matchers(const VectorSelector& n) {
     if (!is_name || m.value().empty()) matchers.push_back(m.to_string());
   }
   text_ += n.name;
-  if (matchers.empty()) return;
+  if (matchers.empty()) {
+    // Prometheus prints nothing for the {} of info(a, {}), which cannot be parsed again.
+    if (n.name.empty()) text_ += "{}";
+    return;
+  }
   std::ranges::sort(matchers);
   for (std::size_t i = 0; i < matchers.size(); ++i) {
     text_ += i == 0 ? '{' : ',';

@@ -10,14 +10,19 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace narthex::test {
 
 struct FakeAnswer {
+  // Not an aggregate: in tables of those, GCC 12 warns of bytes it thinks uninitialized.
+  FakeAnswer(std::string text, bool then_close = false, bool no_answer = false)
+      : bytes(std::move(text)), close(then_close), hold(no_answer) {}
+
   std::string bytes;
-  bool close = false;
-  bool hold = false;
+  bool close;
+  bool hold;
 };
 
 /// `HTTP/1.1 200 OK` with Content-Length and these extra header lines (each ends in \r\n).

@@ -67,12 +67,13 @@ TEST_CASE_FIXTURE(Fixture, "a GET brings status, headers and body, and keeps the
 }
 
 TEST_CASE_FIXTURE(Fixture, "all framings of a body are understood") {
-  const struct {
+  struct Row {
     std::string_view name;
     FakeAnswer answer;
     int status;
     std::string body;
-  } rows[] = {
+  };
+  const std::vector<Row> rows = {
       {"length", {http_ok("abc")}, 200, "abc"},
       {"chunks",
        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"},
@@ -122,12 +123,13 @@ TEST_CASE_FIXTURE(Fixture, "errors read as in Go") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "broken answers are refused") {
-  const struct {
+  struct Row {
     std::string_view name;
     FakeAnswer answer;
     Code code;
     std::string text;
-  } rows[] = {
+  };
+  const std::vector<Row> rows = {
       {"nothing", {"", true}, Code::io, "EOF"},
       {"half a header", {"HTTP/1.1 200 OK\r\nContent-Le", true}, Code::io, "unexpected EOF"},
       {"half a body", {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", true}, Code::io, "unexpected EOF"},
@@ -166,10 +168,11 @@ TEST_CASE_FIXTURE(Fixture, "broken answers are refused") {
 
 TEST_CASE_FIXTURE(Fixture, "bodies are limited, as sent and inflated") {
   const std::string body(100'000, 'x');
-  const struct {
+  struct Row {
     std::string_view name;
     FakeAnswer answer;
-  } rows[] = {
+  };
+  const std::vector<Row> rows = {
       {"length", {http_ok(body)}},
       {"to the end", {"HTTP/1.1 200 OK\r\n\r\n" + body + body, true}},
       {"gzip", {http_ok(gzip(body), "Content-Encoding: gzip\r\n")}},

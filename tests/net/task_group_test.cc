@@ -43,7 +43,7 @@ asio::awaitable<void> use_group(net::TaskGroup& group, std::shared_ptr<int> aliv
   CHECK(group.count() == 3);
   co_await group.close();
   CHECK(group.count() == 0);
-  CHECK(alive.use_count() == 2);  // the coroutines' frames are gone
+  CHECK(alive.use_count() == 1);  // the coroutines' frames are gone
   CHECK(*alive == 3);
   CHECK(!group.spawn(wait_for_ever(alive)));
   co_await group.close();

@@ -13,7 +13,7 @@ TEST_CASE("addresses are taken apart as a client needs them") {
       {"https://example.org/a/b?x=1&y=2", "example.org", "443", "/a/b?x=1&y=2", "example.org"},
       {"http://127.0.0.1:9100/metrics", "127.0.0.1", "9100", "/metrics", "127.0.0.1:9100"},
       {"http://[::1]:9100/metrics", "::1", "9100", "/metrics", "[::1]:9100"},
-      {"http://a/x y?match[]={a=\"b\"}", "a", "80", "/x%20y?match[]=%7Ba=%22b%22%7D", "a"},
+      {"http://a/x y?match[]={a=\"b\"}", "a", "80", "/x%20y?match%5B%5D=%7Ba=%22b%22%7D", "a"},
       {"http://a#fragment", "a", "80", "/", "a"},
   };
   for (const auto& row : rows) {

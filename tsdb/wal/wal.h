@@ -60,7 +60,10 @@ class Wal {
   /// Removes every segment below `segment`.
   Result<void> truncate_before(std::uint32_t segment);
   [[nodiscard]] std::uint32_t current_segment() const;
+  /// All segments and checkpoints in the directory, as of the last change made through this.
   [[nodiscard]] std::uint64_t size_bytes() const;
+  /// For prometheus_tsdb_wal_corruptions_total: what repair or replay found.
+  void count_corruptions(std::uint64_t found);
 
  private:
   struct Impl;
@@ -76,7 +79,7 @@ struct WalPosition {
 
 /// Numbers of the segments in `dir`, ascending. Errors: corruption (not sequential), io.
 Result<std::vector<std::uint32_t>> list_segments(io::FileSystem& fs, const std::string& dir);
-/// The newest checkpoint directory `checkpoint.NNNNNNNN` with its number, if there is one.
+/// Path of the newest checkpoint directory `<dir>/checkpoint.NNNNNNNN` and its number, if there is one.
 Result<std::optional<std::pair<std::string, std::uint32_t>>> last_checkpoint(io::FileSystem& fs,
                                                                              const std::string& dir);
 
@@ -93,6 +96,7 @@ class WalReader {
 
   /// The next record, decompressed; nothing at the end. Valid until the next call.
   std::optional<io::Bytes> next();
+  /// Behind the record that next() returned last.
   [[nodiscard]] WalPosition position() const;
 
  private:

@@ -34,6 +34,7 @@ TEST_CASE("a query is printed in one canonical form, which parses to the same ag
       {"a - ignoring() b", "a - b"},
       {"a </ b", "a </ b"},
       {"1 <bool 2", "1 < bool 2"},
+      {"info(a, {})", "info(a, {})"},
       {"-(a)", "-(a)"},
       {"+a", "+a"},
       {"1e3", "1000"},

@@ -1,0 +1,44 @@
+// Compression of WAL records: snappy blocks or zstd frames, as Prometheus writes them.
+//
+// Threads: compress_record any; a RecordDecompressor is for one thread.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "io/file_system.h"
+#include "model/result.h"
+#include "tsdb/wal/framing.h"
+#include "tsdb/wal/wal.h"
+
+namespace narthex::tsdb {
+
+/// More is not unpacked: a record of ours is a scrape or a request, far below this.
+inline constexpr std::size_t kMaxRecordBytes = std::size_t{512} << 20;
+
+/// Appends the compressed record to `out`.
+/// @return how it is compressed; plain if that would not be smaller: then nothing was appended
+RecordFlag compress_record(WalCompression how, io::Bytes record, std::vector<std::byte>& out);
+
+class RecordDecompressor {
+ public:
+  RecordDecompressor();
+  ~RecordDecompressor();
+  RecordDecompressor(RecordDecompressor&&) noexcept;
+  RecordDecompressor& operator=(RecordDecompressor&&) noexcept;
+
+  /// Valid until the next call and while `data` is. Errors: corruption, limit.
+  Result<io::Bytes> decompress(RecordFlag flag, io::Bytes data);
+  /// Whether decompress() would succeed; cheaper where the format allows.
+  Result<void> verify(RecordFlag flag, io::Bytes data);
+
+ private:
+  Result<io::Bytes> decompress_snappy(io::Bytes data);
+  Result<io::Bytes> decompress_zstd(io::Bytes data);
+
+  struct Zstd;
+  std::unique_ptr<Zstd> zstd_;  ///< made when the first zstd record comes
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,59 @@
+#include "tsdb/wal/compression.h"
+#include "tsdb/wal/wal.h"
+
+namespace narthex::tsdb {
+
+struct WalReader::Impl {
+  Impl(std::unique_ptr<io::Mapping> m, std::uint32_t s, OnDamage d)
+      : mapping(std::move(m)),
+        segment(s),
+        damaged(std::move(d)),
+        scanner(mapping ? mapping->bytes() : io::Bytes{},
+                [this](std::uint64_t at, std::uint64_t bytes, const std::string& why) {
+                  report(at, bytes, why);
+                }) {}
+
+  void report(std::uint64_t at, std::uint64_t bytes, const std::string& why) const {
+    if (damaged) damaged({segment, at}, bytes, why);
+  }
+
+  std::unique_ptr<io::Mapping> mapping;  ///< null for an empty file
+  std::uint32_t segment;
+  OnDamage damaged;
+  RecordScanner scanner;
+  RecordDecompressor decompressor;
+  std::uint64_t offset = 0;  ///< behind the last record
+};
+
+WalReader::WalReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+WalReader::~WalReader() = default;
+WalReader::WalReader(WalReader&&) noexcept = default;
+
+Result<WalReader> WalReader::open(io::FileSystem& fs, const std::string& path, std::uint32_t segment,
+                                  OnDamage damaged) {
+  auto size = fs.file_size(path);
+  if (!size) return pass(size, "opening WAL segment");
+  std::unique_ptr<io::Mapping> mapping;
+  if (*size > 0) {
+    auto mapped = fs.map(path);
+    if (!mapped) return pass(mapped, "opening WAL segment");
+    mapping = *std::move(mapped);
+  }
+  return WalReader(std::make_unique<Impl>(std::move(mapping), segment, std::move(damaged)));
+}
+
+std::optional<io::Bytes> WalReader::next() {
+  while (const auto record = impl_->scanner.next()) {
+    impl_->offset = record->end;
+    auto whole = impl_->decompressor.decompress(record->flag, record->data);
+    if (whole) return *whole;
+    impl_->report(record->offset, record->end - record->offset, whole.error().text);
+  }
+  return std::nullopt;
+}
+
+WalPosition WalReader::position() const {
+  return {impl_->segment, impl_->offset};
+}
+
+}  // namespace narthex::tsdb
