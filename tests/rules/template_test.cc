@@ -124,7 +124,7 @@ TEST_CASE("what is wrong or not supported is refused with its place") {
       {"{{ query \"up\" | first }}", "parse error: 1:4: query in templates is not supported by Narthex yet"},
       {"{{ $x := 1 }}", "parse error: 1:4: undefined variable \"$x\""},
       {"{{ . }}", "parse error: 1:4: the whole data as a value is not supported by Narthex yet"},
-      {"{{ /* x }}", "parse error: 1:11: unclosed comment"},
+      {"{{ /* x }}", "parse error: 1:4: unclosed comment"},
       {"{{ humanize \"x\" }}",
        "error: error calling humanize: strconv.ParseFloat: parsing \"x\": invalid syntax"},
       {"{{ toUpper $value }}",
