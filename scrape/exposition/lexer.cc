@@ -68,13 +68,6 @@ Token Lexer::next() {
     if (const Token token = lex_text(); token != Token::whitespace) return token;
 }
 
-char Lexer::advance() {
-  ++at_;
-  if (state_ == State::label_value || state_ == State::meta_text || state_ == State::comment)
-    while (at_ < text_.size() && text_[at_] == '\0') ++at_;
-  return current();
-}
-
 bool Lexer::match_word(char& c, std::string_view word) {
   for (const char wanted : word) {
     if (c != wanted) return false;

@@ -99,7 +99,12 @@ class Lexer {
   /// The byte here; 0 behind the end.
   [[nodiscard]] char current() const { return at_ < text_.size() ? text_[at_] : '\0'; }
   /// Steps on. NUL bytes in label values, help texts and comments are stepped over.
-  char advance();
+  char advance() {
+    ++at_;
+    if (state_ == State::label_value || state_ == State::meta_text || state_ == State::comment)
+      while (at_ < text_.size() && text_[at_] == '\0') ++at_;
+    return current();
+  }
   bool match_word(char& c, std::string_view word);
   Token single(State next_state, Token token);
   Token name(State next_state, Token token, bool colons);

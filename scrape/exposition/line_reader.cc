@@ -1,6 +1,7 @@
 #include "scrape/exposition/line_reader.h"
 
 #include <charconv>
+#include <span>
 
 #include "scrape/exposition/number.h"
 
@@ -28,6 +29,15 @@ constexpr TypeName kOpenMetricsTypes[] = {
     {"stateset", MetricType::stateset},   {"unknown", MetricType::unknown}};
 
 }  // namespace
+
+std::optional<MetricType> find_metric_type(Format format, std::string_view name) {
+  const std::span<const TypeName> types = format == Format::text
+                                              ? std::span<const TypeName>(kTextTypes)
+                                              : std::span<const TypeName>(kOpenMetricsTypes);
+  for (const TypeName& known : types)
+    if (known.name == name) return known.type;
+  return std::nullopt;
+}
 
 Result<EntryKind> LineReader::read(std::size_t at, Entry& entry) {
   lexer_.start_line(at);
@@ -82,8 +92,11 @@ Result<EntryKind> LineReader::read_metadata(Token kind, Entry& entry) {
   if (!entry.text.empty()) entry.text.remove_prefix(1);
   if (!text_format) entry.text.remove_suffix(1);
 
-  if (kind == Token::type)
-    if (auto type = read_type(entry); !type) return type;
+  if (kind == Token::type) {
+    const auto type = find_metric_type(lexer_.format(), entry.text);
+    if (!type) return fail(Code::invalid, "invalid metric type " + quote(entry.text));
+    entry.type = *type;
+  }
   if (kind == Token::help && !is_valid_utf8(entry.text))
     return fail(Code::invalid, "help text " + quote(entry.text) + " is not a valid utf8 string");
   if (text_format)
@@ -91,20 +104,6 @@ Result<EntryKind> LineReader::read_metadata(Token kind, Entry& entry) {
       return unexpected_here("linebreak expected after metadata", t);
   if (kind == Token::unit) return check_unit(entry);
   return kind == Token::type ? EntryKind::type : EntryKind::help;
-}
-
-Result<EntryKind> LineReader::read_type(Entry& entry) {
-  const auto find = [&](const auto& types) {
-    for (const TypeName& known : types) {
-      if (known.name != entry.text) continue;
-      entry.type = known.type;
-      return true;
-    }
-    return false;
-  };
-  const bool known = lexer_.format() == Format::text ? find(kTextTypes) : find(kOpenMetricsTypes);
-  if (!known) return fail(Code::invalid, "invalid metric type " + quote(entry.text));
-  return EntryKind::type;
 }
 
 Result<EntryKind> LineReader::check_unit(Entry& entry) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 #include "model/result.h"
@@ -14,6 +15,9 @@
 #include "scrape/exposition/lexer.h"
 
 namespace narthex::scrape {
+
+/// The type that a # TYPE line of this format may name so.
+std::optional<MetricType> find_metric_type(Format format, std::string_view name);
 
 class LineReader {
  public:
@@ -29,7 +33,6 @@ class LineReader {
  private:
   Result<EntryKind> read_line(Entry& entry);
   Result<EntryKind> read_metadata(Token kind, Entry& entry);
-  Result<EntryKind> read_type(Entry& entry);
   Result<EntryKind> check_unit(Entry& entry);
   Result<EntryKind> read_comment(Entry& entry);
   Result<EntryKind> read_series(Token t, Entry& entry);

@@ -44,6 +44,7 @@ Result<EntryKind> Parser::next() {
     const bool split = format_ == Format::text ? split_text_sample() : split_open_metrics_sample();
     if (split) return EntryKind::series;
   }
+  if (split_metadata()) return entry_.kind;
   return read_exactly();
 }
 
@@ -99,6 +100,40 @@ bool Parser::split_open_metrics_sample() {
   if (!ms) return false;
   accept(series_end, value, value_end, newline + 1);
   entry_.timestamp = *ms;
+  return true;
+}
+
+/// `# HELP name text` and `# TYPE name type` with single blanks. False: leave it to the exact way.
+bool Parser::split_metadata() {
+  constexpr std::string_view kHelp = "# HELP ";
+  constexpr std::string_view kType = "# TYPE ";
+  const std::string_view rest = text_.substr(std::min(at_, text_.size()));
+  const bool help = rest.starts_with(kHelp);
+  if (!help && !rest.starts_with(kType)) return false;
+  const std::size_t name = at_ + kHelp.size();
+  if (name >= text_.size() || !starts_name(text_[name])) return false;
+  const std::size_t name_end = cursor_.find(name, not_name);
+  const std::size_t first = name_end + 1;
+  if (first >= text_.size() || text_[name_end] != ' ') return false;
+  // Blanks and NUL bytes here mean different things to the two formats.
+  if (text_[first] == ' ' || text_[first] == '\t' || text_[first] == '\0') return false;
+  const std::size_t newline = cursor_.find(first, [](const BlockMasks& m) { return m.newline; });
+  if (newline >= text_.size() || newline == first) return false;
+  // OpenMetrics' lexer steps over NUL bytes here.
+  if (newline + 1 < text_.size() && text_[newline + 1] == '\0') return false;
+
+  entry_.name = text_.substr(name, name_end - name);
+  entry_.text = text_.substr(first, newline - first);
+  if (help) {
+    if (!is_valid_utf8(entry_.text)) return false;
+    entry_.kind = EntryKind::help;
+  } else {
+    const auto type = find_metric_type(format_, entry_.text);
+    if (!type) return false;
+    entry_.kind = EntryKind::type;
+    entry_.type = type_ = *type;
+  }
+  at_ = newline + 1;
   return true;
 }
 

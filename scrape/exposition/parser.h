@@ -61,6 +61,7 @@ class Parser {
  private:
   bool split_text_sample();
   bool split_open_metrics_sample();
+  bool split_metadata();
   std::size_t find_end_of_labels(std::size_t at);
   Result<EntryKind> read_exactly();
   [[nodiscard]] Error at_line(Error error, std::size_t line_start) const;

@@ -76,6 +76,8 @@ TEST_CASE("OpenMetrics is refused as Prometheus refuses it, with its words and t
        R"(expected value after exemplar labels, got "\n" ("INVALID") while parsing: "a 1 # {b=\"c\"}\n")", 1},
       {"# TYPE a untyped\n# EOF\n", R"(invalid metric type "untyped")", 1},
       {"# TYPE a\n# EOF\n", "expected text in TYPE", 1},
+      // The lexer steps over the NUL bytes as if they were of the line.
+      {std::string_view("# TYPE a gauge\n\0\0# EOF\n", 23), R"(invalid metric type "gauge\n\x00")", 1},
       {"# UNIT a_s m\n# EOF\n", R"(unit "m" not a suffix of metric "a_s")", 1},
       {"# UNIT as s\n# EOF\n", R"(unit "s" not a suffix of metric "as")", 1},
       {"#\n# EOF\n", R"(expected a valid start token, got "#\n" ("INVALID") while parsing: "#\n")", 1},
