@@ -35,6 +35,7 @@ struct Request {
 
 struct Response {
   int status = 0;
+  std::string reason;  ///< as its author words it: `Not Found`
   Headers headers;
   std::string body;              ///< decompressed
   std::uint64_t wire_bytes = 0;  ///< body bytes as received

@@ -36,8 +36,9 @@ std::string json_labels(const Labels& labels) {
 
 /// RFC 3339 with exactly three decimals: 2026-02-03T04:05:06.000Z.
 std::string json_time(Timestamp t) {
-  std::string text = format_rfc3339(t);
-  if (text.find('.') == std::string::npos) text.insert(text.size() - 1, ".000");
+  const auto ms = static_cast<int>((t % 1000 + 1000) % 1000);
+  std::string text = format_rfc3339(t - ms);
+  text.insert(text.size() - 1, fmt::format(".{:03}", ms));
   return text;
 }
 

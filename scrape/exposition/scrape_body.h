@@ -31,6 +31,12 @@ class ScrapeBody {
     close();
   }
 
+  /// Gives its memory, emptied, to the next page.
+  std::string release() && {
+    buffer_.clear();
+    return std::move(buffer_);
+  }
+
   /// Without the padding. Valid until the next change.
   [[nodiscard]] std::string_view text() const& { return {buffer_.data(), size_}; }
   [[nodiscard]] std::string_view text() && = delete;

@@ -9,14 +9,14 @@ namespace narthex::tsdb {
 
 void Head::replay_series(const SeriesRecord& series) {
   if (static_cast<std::uint32_t>(series.ref) == 0) return;  // no writer makes such a one
-  if (series.ref > state_.last_ref.load(std::memory_order_relaxed)) state_.last_ref.store(series.ref);
+  state_.skip_ref(series.ref);
   const sync::MutexLock index_lock(state_.index_mutex);
   const auto acquired = state_.index.acquire(series.labels);
   if (!acquired) return;
   replay_->ordinals.insert_or_assign(series.ref, acquired->ordinal);
   if (!acquired->created) {
     const sync::MutexLock shard_lock(state_.shard.mutex);
-    if (state_.shard.refs[acquired->ordinal] != series.ref) replay_->merged.push_back(series.ref);
+    if (state_.shard.refs[acquired->ordinal] != series.ref) replay_->gone.push_back(series.ref);
     return;
   }
   const sync::MutexLock shard_lock(state_.shard.mutex);
@@ -37,6 +37,7 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
     const auto at = replay_->ordinals.find(sample.ref);
     if (at == replay_->ordinals.end()) {
       ++unknown;
+      state_.skip_ref(sample.ref);
       continue;
     }
     HotSeries& s = shard.hot[at->second];
@@ -52,8 +53,34 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
   return unknown;
 }
 
+bool Head::replay_deletion(WalRef ref, TimeRange range) {
+  state_.skip_ref(ref);
+  const auto at = replay_->ordinals.find(ref);
+  if (at == replay_->ordinals.end()) return false;
+  const Ordinal ordinal = at->second;
+  HeadShard& shard = state_.shard;
+  if (range != TimeRange{}) {
+    const sync::MutexLock lock(shard.mutex);
+    shard.deleted[ordinal].push_back(range);
+    return true;
+  }
+  const sync::MutexLock index_lock(state_.index_mutex);
+  const sync::MutexLock lock(shard.mutex);
+  shard.chunks.drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
+  shard.refs[ordinal] = 0;
+  shard.deleted.erase(ordinal);
+  state_.index.forget(ordinal);
+  // Samples by its other names follow it; such series are rare enough for a walk.
+  boost::unordered::erase_if(replay_->ordinals, [&](const auto& known) {
+    if (known.second != ordinal) return false;
+    replay_->gone.push_back(known.first);
+    return true;
+  });
+  return true;
+}
+
 std::vector<WalRef> Head::finish_replay() {
-  std::vector<WalRef> merged = std::move(replay_->merged);
+  std::vector<WalRef> gone = std::move(replay_->gone);
   replay_.reset();
   std::uint64_t series;
   {
@@ -68,7 +95,7 @@ std::vector<WalRef> Head::finish_replay() {
     const HotSeries& s = shard.hot[o];
     shard.stale_series += shard.refs[o] != 0 && s.count() > 0 && is_stale_nan(s.enc.v);
   }
-  return merged;
+  return gone;
 }
 
 }  // namespace narthex::tsdb

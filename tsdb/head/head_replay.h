@@ -10,7 +10,8 @@ namespace narthex::tsdb {
 
 struct Head::Replay {
   boost::unordered_flat_map<WalRef, Ordinal> ordinals;
-  std::vector<WalRef> merged;
+  /// Deleted series, and other names of series.
+  std::vector<WalRef> gone;
 };
 
 }  // namespace narthex::tsdb
