@@ -119,7 +119,7 @@ TEST_CASE("a range query gives at each step what an instant query gives there") 
       "timestamp(g)",
       "scalar(sum(g)) + time()",
       R"q(label_replace(g, "j", "$1", "i", "([0-3])"))q",
-      "minute(g) + on() group_left (hour() - day_of_week())",
+      "minute(g) + on() group_left() (hour() - day_of_week())",
       "-g ^ 2 % 5",
   };
   const DurationMs step = 37'000;
