@@ -29,6 +29,7 @@ class Regex {
   /// Go's Regexp.FindStringSubmatchIndex + Expand on a full match; nothing if no match.
   [[nodiscard]] std::optional<std::string> expand(std::string_view text, std::string_view replacement) const;
   [[nodiscard]] const std::string& pattern() const;
+  bool operator==(const Regex& o) const { return pattern() == o.pattern(); }
   /// If the pattern can match only these strings (an alternation of literals), all of them;
   /// empty otherwise. Valid while this lives.
   [[nodiscard]] const std::vector<std::string>& literal_set() const;

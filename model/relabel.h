@@ -37,6 +37,7 @@ struct RelabelRule {
   RelabelAction action = RelabelAction::replace;
   /// Names must be of the legacy charset (metric_name_validation_scheme: legacy).
   bool legacy_names = false;
+  bool operator==(const RelabelRule&) const = default;
 };
 
 /// Applies `rules` in order. @return false if the label set is dropped (then `labels` is unspecified).

@@ -29,7 +29,7 @@ class Annotations {
   void add(Annotation a);
   void merge(const Annotations& other);
   [[nodiscard]] const std::vector<Annotation>& all() const { return all_; }
-  /// At most `limit` of one kind, then `N more warning annotations omitted` (N more info ...).
+  /// At most `limit` (0 = all) of one kind, then `N more warning annotations omitted` (N more info ...).
   [[nodiscard]] std::vector<std::string> texts(AnnotationKind kind, std::size_t limit) const;
   [[nodiscard]] bool empty() const { return all_.empty(); }
 

@@ -186,6 +186,8 @@ struct Expr {
                Binary, Unary, Paren>
       node;
   Span span;
+  /// Levels of the tree from here down; the parser bounds it, so recursion over a tree is safe.
+  std::uint32_t depth = 1;
 
   template <class T>
   [[nodiscard]] const T* as() const {

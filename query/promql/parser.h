@@ -29,7 +29,8 @@ struct ParseError {
 /// Errors: invalid; text as users see it, `1:5: parse error: unexpected ...` (the first error).
 Result<ExprPtr> parse(std::string_view query, const ParserOptions& options);
 
-/// Every error in the order Prometheus reports them; empty if the query is good.
+/// Every error in the order Prometheus reports them; empty if the query is good. A syntax
+/// error is the last one: what Prometheus' parser finds after it is mostly noise.
 std::vector<ParseError> parse_errors(std::string_view query, const ParserOptions& options);
 
 /// A metric or selector as match[] takes it: only a vector selector is allowed.

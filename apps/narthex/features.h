@@ -1,0 +1,23 @@
+// --enable-feature: names that switch on what is experimental in Prometheus 3.14.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "query/engine/engine.h"
+
+namespace narthex::apps {
+
+struct Features {
+  query::ParserOptions parser;
+  bool delayed_name_removal = false;
+  bool per_step_stats = false;
+  bool use_start_timestamps = false;
+  config::LoadOptions config;
+  std::vector<std::string> warnings;  ///< names that are unknown or do nothing yet
+};
+
+Features read_features(const std::vector<std::string>& names);
+
+}  // namespace narthex::apps

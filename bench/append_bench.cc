@@ -1,0 +1,245 @@
+// What a scraped sample costs on its way into the head, and what a series costs in memory.
+//
+//   append_bench                 nanoseconds per sample, by stage, 1,000 targets of 500 series
+//   append_bench --memory        bytes per series after 120 scrapes, by part
+//
+// The mix is the one of docs on memory: half of the values constant, 35 % counters with
+// integer steps, 15 % gauges that walk with three decimals; 11 label pairs per series.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/file_system.h"
+#include "model/check.h"
+#include "tsdb/head/head.h"
+#include "tsdb/wal/record.h"
+#include "tsdb/wal/wal.h"
+
+namespace narthex::tsdb {
+namespace {
+
+constexpr std::size_t kTargets = 1000;
+constexpr std::size_t kSeriesPerTarget = 500;
+constexpr std::size_t kSeries = kTargets * kSeriesPerTarget;
+constexpr Timestamp kStart = 1'700'000'000'000;
+constexpr DurationMs kInterval = 15'000;
+
+Labels labels_of(std::size_t target, std::size_t i) {
+  const std::string name = fmt::format("service_requests_{}_total", i / 5);
+  const std::string instance = fmt::format("10.{}.{}.17:9100", target / 250, target % 250);
+  const std::string node = fmt::format("node-{}", target / 10);
+  const std::string pod = fmt::format("api-7d9f{:04x}-x{}", target * 7919, target);
+  const std::string handler = fmt::format("/api/v1/resource_{}", i % 5);
+  return Labels{{"__name__", name},
+                {"cluster", "eu-west-1a"},
+                {"code", i % 2 == 0 ? "200" : "500"},
+                {"container", "api"},
+                {"handler", handler},
+                {"instance", instance},
+                {"job", "kubernetes-pods"},
+                {"method", "GET"},
+                {"namespace", "shop"},
+                {"node", node},
+                {"pod", pod}};
+}
+
+/// The values of all series, one scrape after the other.
+class Values {
+ public:
+  Values() : values_(kSeries) {
+    for (std::size_t i = 0; i < kSeries; ++i) values_[i] = static_cast<double>(i % 1000);
+  }
+  double next(std::size_t i) {
+    state_ = state_ * 6364136223846793005U + 1442695040888963407U;
+    const auto dice = static_cast<std::uint32_t>(state_ >> 33);
+    const std::size_t kind = i % 20;
+    if (kind >= 17) {
+      thousandths(i, static_cast<double>(dice % 2001) - 1000);
+    } else if (kind >= 10) {
+      values_[i] += dice % 100;
+    }
+    return values_[i];
+  }
+
+ private:
+  void thousandths(std::size_t i, double by) {
+    values_[i] = static_cast<double>(static_cast<std::int64_t>(values_[i] * 1000 + by)) / 1000;
+  }
+  std::vector<double> values_;
+  std::uint64_t state_ = 1;
+};
+
+std::vector<storage::SeriesRef> make_series(Head& head) {
+  std::vector<storage::SeriesRef> refs;
+  refs.reserve(kSeries);
+  auto appender = head.appender();
+  for (std::size_t t = 0; t < kTargets; ++t) {
+    for (std::size_t i = 0; i < kSeriesPerTarget; ++i) refs.push_back(*appender->series(labels_of(t, i)));
+    check(appender->commit().has_value(), "making series failed");
+  }
+  return refs;
+}
+
+struct Seconds {
+  double scrape = 0, append = 0, commit = 0;
+};
+
+/// One scrape of every target.
+Seconds scrape_all(Head& head, std::span<const storage::SeriesRef> refs, Values& values, Timestamp t) {
+  using Clock = std::chrono::steady_clock;
+  Seconds seconds;
+  std::vector<storage::RefSample> body(kSeriesPerTarget);
+  for (std::size_t target = 0; target < kTargets; ++target) {
+    const std::size_t first = target * kSeriesPerTarget;
+    for (std::size_t i = 0; i < kSeriesPerTarget; ++i) body[i] = {refs[first + i], t, values.next(first + i)};
+    const auto begin = Clock::now();
+    auto appender = head.appender();
+    appender->append(body);
+    const auto collected = Clock::now();
+    const auto stats = appender->commit();
+    check(stats.has_value() && stats->appended == kSeriesPerTarget, "a commit failed");
+    const auto end = Clock::now();
+    seconds.append += std::chrono::duration<double>(collected - begin).count();
+    seconds.commit += std::chrono::duration<double>(end - collected).count();
+    // Targets are scraped all over the interval.
+    t += 1;
+  }
+  return seconds;
+}
+
+std::string fresh_directory() {
+  std::string path = "/tmp/append_bench_XXXXXX";
+  check(::mkdtemp(path.data()) != nullptr, "no temporary directory");
+  return path;
+}
+
+enum class Log { none, plain, snappy };
+
+void append_batches(benchmark::State& state, Log log) {
+  io::FileSystem& fs = io::local_file_system();
+  const std::string directory = fresh_directory();
+  std::unique_ptr<Wal> wal;
+  Head head({}, nullptr);
+  if (log != Log::none) {
+    WalOptions options;
+    options.compression = log == Log::plain ? WalCompression::none : WalCompression::snappy;
+    auto opened = Wal::open(fs, directory, options, nullptr);
+    check(opened.has_value(), "the log did not open");
+    wal = std::move(*opened);
+    head.start_logging(*wal);
+  }
+  const auto refs = make_series(head);
+  Values values;
+  Timestamp t = kStart;
+  for (int i = 0; i < 10; ++i, t += kInterval) scrape_all(head, refs, values, t);
+
+  Seconds total;
+  for ([[maybe_unused]] const auto _ : state) {
+    const Seconds s = scrape_all(head, refs, values, t);
+    state.SetIterationTime(s.append + s.commit);
+    total.append += s.append;
+    total.commit += s.commit;
+    t += kInterval;
+  }
+  const double samples = static_cast<double>(state.iterations()) * static_cast<double>(kSeries);
+  state.SetItemsProcessed(static_cast<std::int64_t>(samples));
+  state.counters["collect_ns"] = total.append / samples * 1e9;
+  state.counters["commit_ns"] = total.commit / samples * 1e9;
+  if (wal) state.counters["wal_bytes/sample"] = static_cast<double>(wal->size_bytes()) / samples;
+  wal.reset();
+  check(fs.remove_tree(directory).has_value(), "the temporary directory stays");
+}
+
+/// The codec alone, on the records that the batches above make.
+void encode_records(benchmark::State& state) {
+  std::vector<SampleRecord> records(kSeriesPerTarget);
+  std::vector<std::byte> bytes;
+  for (std::size_t i = 0; i < records.size(); ++i) records[i] = {250'000 + i, kStart, static_cast<double>(i)};
+  for ([[maybe_unused]] const auto _ : state) {
+    bytes.clear();
+    encode_samples(records, bytes);
+    benchmark::DoNotOptimize(bytes.data());
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) *
+                          static_cast<std::int64_t>(kSeriesPerTarget));
+}
+
+BENCHMARK_CAPTURE(append_batches, no_log, Log::none)
+    ->UseManualTime()
+    ->Iterations(60)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(append_batches, plain_log, Log::plain)
+    ->UseManualTime()
+    ->Iterations(60)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(append_batches, snappy_log, Log::snappy)
+    ->UseManualTime()
+    ->Iterations(60)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(encode_records);
+
+std::uint64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t pages = 0;
+  statm >> pages >> pages;
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+void print_memory() {
+  const std::uint64_t before = resident_bytes();
+  Head head({}, nullptr);
+  std::uint64_t harness;
+  std::uint64_t peak = 0;
+  {
+    const auto refs = make_series(head);
+    Values values;
+    harness = (sizeof(double) + sizeof(storage::SeriesRef)) * kSeries;
+    Timestamp t = kStart;
+    for (int scrape = 1; scrape <= 120; ++scrape, t += kInterval) {
+      scrape_all(head, refs, values, t);
+      if (scrape % 10 != 0) continue;
+      const std::uint64_t now = resident_bytes() - before - harness;
+      peak = std::max(peak, now);
+      fmt::print("scrape {:3}: {:5.1f} bytes/series resident\n", scrape,
+                 static_cast<double>(now) / static_cast<double>(kSeries));
+    }
+  }
+  const HeadStats stats = head.stats();
+  const auto& m = stats.memory;
+  const struct {
+    const char* part;
+    std::uint64_t bytes;
+  } rows[] = {{"labels and dictionary", m.labels},
+              {"postings", m.postings},
+              {"series", m.series},
+              {"open chunks", m.open_chunks},
+              {"full chunks", m.full_chunks},
+              {"lookup", m.lookup},
+              {"resident, peak", peak}};
+  for (const auto& row : rows) {
+    fmt::print("{:24} {:8.1f} bytes/series\n", row.part,
+               static_cast<double>(row.bytes) / static_cast<double>(kSeries));
+  }
+}
+
+}  // namespace
+}  // namespace narthex::tsdb
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--memory") {
+    narthex::tsdb::print_memory();
+    return 0;
+  }
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

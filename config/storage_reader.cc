@@ -1,0 +1,113 @@
+// The storage section: retention, and the settings of parts that are to come.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "config/readers.h"
+#include "model/value.h"
+
+namespace narthex::config {
+
+namespace {
+
+YamlOut write_retention(DurationMs time, std::uint64_t size) {
+  YamlOut yaml = YamlOut::mapping();
+  yaml.add_if(time != 0, "time", YamlOut::duration(time));
+  yaml.add_if(size != 0, "size", YamlOut::byte_size(size));
+  return yaml;
+}
+
+void read_retention(const ReadContext& context, const Section& tsdb, Read<TsdbConfig>& out) {
+  if (!tsdb.given("retention")) {
+    out.yaml.add("retention",
+                 write_retention(context.options.retention_time, context.options.retention_size));
+    return;
+  }
+  static constexpr std::array<std::string_view, 3> kKnown = {"time", "size", "percentage"};
+  const Section section(context.findings, *tsdb.find("retention"), tsdb.path_of("retention"), {kKnown, {}});
+  DurationMs time = 0;
+  std::int64_t size = 0;
+  double percentage = 0;
+  section.duration("time", time);
+  section.byte_size("size", size);
+  section.number("percentage", percentage);
+  if (size < 0)
+    section.refuse(
+        "size",
+        fmt::format("'storage.tsdb.retention.size' must be greater than or equal to 0, got {}", size));
+  if (!(percentage >= 0 && percentage <= 100)) {
+    section.refuse("percentage",
+                   fmt::format("'storage.tsdb.retention.percentage' must be in the range [0, 100], got {}",
+                               format_general(percentage)));
+  } else if (percentage != 0) {
+    section.not_supported("percentage");
+  }
+  out.value.retention_time = time;
+  out.value.retention_size = static_cast<std::uint64_t>(size < 0 ? 0 : size);
+  out.yaml.add("retention", write_retention(time, *out.value.retention_size));
+}
+
+/// @return  "" or the encoding of float chunks
+std::string read_chunk_encoding(const ReadContext& context, const Section& tsdb) {
+  std::string floats;
+  if (!tsdb.given("chunk_encoding")) return floats;
+  static constexpr std::array<std::string_view, 1> kKnown = {"floats"};
+  const Section section(context.findings, *tsdb.find("chunk_encoding"), tsdb.path_of("chunk_encoding"),
+                        {kKnown, {}});
+  section.text("floats", floats);
+  if (floats == "xor2") {
+    section.not_supported("floats");
+  } else if (!floats.empty() && floats != "xor") {
+    section.refuse("floats",
+                   fmt::format("'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field "
+                               "must be omitted entirely, got {}",
+                               quote(floats)));
+  }
+  return floats;
+}
+
+void read_tsdb(const ReadContext& context, const YamlNode& node, Read<TsdbConfig>& out) {
+  static constexpr std::array<std::string_view, 4> kKnown = {
+      "out_of_order_time_window", "stale_series_compaction_threshold", "chunk_encoding", "retention"};
+  const Section section(context.findings, node, "storage.tsdb", {kKnown, {}});
+  DurationMs window = 0;
+  double threshold = 0;
+  section.duration("out_of_order_time_window", window);
+  if (window != 0) section.not_supported("out_of_order_time_window");
+  section.number("stale_series_compaction_threshold", threshold);
+  if (threshold != 0) section.not_supported("stale_series_compaction_threshold");
+  out.yaml.add("outofordertimewindow", YamlOut::number(std::uint64_t{0}));
+  const std::string floats = read_chunk_encoding(context, section);
+  if (!floats.empty()) {
+    YamlOut encoding = YamlOut::mapping();
+    encoding.add("floats", YamlOut::text(floats));
+    out.yaml.add("chunk_encoding", std::move(encoding));
+  }
+  read_retention(context, section, out);
+}
+
+}  // namespace
+
+Read<TsdbConfig> read_storage(const ReadContext& context, const YamlNode& node) {
+  static constexpr std::array<std::string_view, 2> kKnown = {"tsdb", "exemplars"};
+  static constexpr std::array<std::string_view, 1> kExemplars = {"max_exemplars"};
+  static const YamlNode kNothing;
+  const Section section(context.findings, node, "storage", {kKnown, {}});
+  Read<TsdbConfig> tsdb;
+  read_tsdb(context, section.given("tsdb") ? *section.find("tsdb") : kNothing, tsdb);
+  Read<TsdbConfig> out{.value = tsdb.value};
+  out.yaml.add("tsdb", std::move(tsdb.yaml));
+  if (section.given("exemplars")) {
+    // Counts only with the feature exemplar-storage: without it, no effect in Prometheus either.
+    const Section exemplars(context.findings, *section.find("exemplars"), "storage.exemplars",
+                            {kExemplars, {}});
+    std::int64_t most = 0;
+    exemplars.signed_number("max_exemplars", most);
+    YamlOut yaml = YamlOut::mapping();
+    yaml.add_if(most > 0, "max_exemplars", YamlOut::number(static_cast<std::uint64_t>(most)));
+    out.yaml.add("exemplars", std::move(yaml));
+  }
+  return out;
+}
+
+}  // namespace narthex::config

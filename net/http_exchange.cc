@@ -1,0 +1,160 @@
+#include "net/http_exchange.h"
+
+#include <algorithm>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "model/labels.h"
+
+namespace narthex::net {
+
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+namespace {
+
+constexpr std::size_t kBufferBytes = 64 * 1024;
+constexpr std::uint32_t kMaxHeaderBytes = 60 * 1024;  // must fit the buffer: Beast parses it in one piece
+constexpr int kMaxInterim = 5;
+
+using Parser = http::response_parser<http::string_body>;
+
+// Bytes received and not yet parsed.
+class ReadBuffer {
+ public:
+  [[nodiscard]] std::string_view unread() const { return {bytes_.get() + begin_, end_ - begin_}; }
+  void consume(std::size_t count) {
+    begin_ += count;
+    if (begin_ == end_) begin_ = end_ = 0;
+  }
+  /// Where the next read goes; empty if the buffer is full of what cannot be parsed.
+  std::span<char> room() {
+    if (begin_ > 0) {
+      std::memmove(bytes_.get(), bytes_.get() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    return {bytes_.get() + end_, kBufferBytes - end_};
+  }
+  void received(std::size_t count) { end_ += count; }
+
+ private:
+  std::unique_ptr<char[]> bytes_ = std::make_unique_for_overwrite<char[]>(kBufferBytes);
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+class Receiver {
+ public:
+  Receiver(Stream& stream, const Exchange& request, std::string reuse)
+      : stream_(stream), request_(request), reuse_(std::move(reuse)) {}
+
+  Awaitable<Result<ExchangeResult, ExchangeError>> run() {
+    for (int interim = 0; interim <= kMaxInterim; ++interim) {
+      start();
+      auto read = co_await read_message();
+      if (!read)
+        co_return std::unexpected(
+            ExchangeError{std::move(read).error(), answered_, parser_->is_header_done()});
+      if (parser_->get().result_int() >= 200) co_return finish();
+      reuse_ = std::move(parser_->get().body());
+    }
+    Error endless{Code::corruption, "net/http: too many 1xx informational responses", std::nullopt};
+    co_return std::unexpected(ExchangeError{std::move(endless), true, false});
+  }
+
+ private:
+  void start() {
+    parser_.emplace();
+    parser_->eager(true);
+    parser_->header_limit(kMaxHeaderBytes);
+    parser_->body_limit(request_.max_body_bytes);
+    parser_->skip(request_.head_only);
+    reuse_.clear();
+    parser_->get().body() = std::move(reuse_);
+  }
+
+  Awaitable<Result<void>> read_message() {
+    while (!parser_->is_done()) {
+      if (!buffer_.unread().empty()) {
+        const std::string_view unread = buffer_.unread();
+        error_code ec;
+        const std::size_t parsed = parser_->put(boost::asio::const_buffer(unread.data(), unread.size()), ec);
+        if (ec && ec != http::error::need_more) co_return std::unexpected(error_of(ec));
+        buffer_.consume(parsed);
+        if (!ec && parsed > 0) continue;
+      }
+      const std::span<char> room = buffer_.room();
+      if (room.empty()) co_return std::unexpected(error_of(http::error::header_limit));
+      auto got = co_await stream_.read_some(room);
+      if (!got) co_return pass(got);
+      if (*got == 0) co_return end_of_stream();
+      answered_ = true;
+      buffer_.received(*got);
+    }
+    co_return Result<void>{};
+  }
+
+  Result<void> end_of_stream() {
+    if (!answered_) return fail(Code::io, "EOF");
+    error_code ec;
+    parser_->put_eof(ec);
+    if (ec || !parser_->is_done()) return fail(Code::io, "unexpected EOF");
+    ended_ = true;
+    return {};
+  }
+
+  Error error_of(const error_code& ec) const {
+    if (ec == http::error::body_limit) return {Code::limit, "body size limit exceeded", std::nullopt};
+    if (ec == http::error::header_limit)
+      return {Code::limit, "net/http: server response headers exceeded 60 KiB", std::nullopt};
+    if (parser_->is_header_done())
+      return {Code::corruption, "malformed HTTP response body: " + ec.message(), std::nullopt};
+    constexpr std::size_t kShown = 100;
+    const std::string_view unread = buffer_.unread();
+    const std::string_view line = unread.substr(0, std::min(unread.find_first_of("\r\n"), kShown));
+    return {Code::corruption,
+            "net/http: HTTP/1.x transport connection broken: malformed HTTP response " + quote(line),
+            std::nullopt};
+  }
+
+  ExchangeResult finish() {
+    ExchangeResult result;
+    auto& message = parser_->get();
+    result.response.status = static_cast<int>(message.result_int());
+    result.response.reason = std::string(message.reason());
+    for (const auto& field : message)
+      result.response.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+    result.response.body = std::move(message.body());
+    result.response.wire_bytes = result.response.body.size();
+    // Bytes beyond the answer mean that the peer and we no longer agree on where we are.
+    result.keep_alive = !ended_ && message.keep_alive() && buffer_.unread().empty();
+    return result;
+  }
+
+  Stream& stream_;
+  const Exchange& request_;
+  std::string reuse_;
+  ReadBuffer buffer_;
+  std::optional<Parser> parser_;
+  bool answered_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Awaitable<Result<ExchangeResult, ExchangeError>> exchange(Stream& stream, const Exchange& request,
+                                                          std::string reuse) {
+  auto written = co_await stream.write(request.head, request.body);
+  if (!written) co_return std::unexpected(ExchangeError{std::move(written).error(), false, false});
+  Receiver receiver(stream, request, std::move(reuse));
+  co_return co_await receiver.run();
+}
+
+}  // namespace narthex::net

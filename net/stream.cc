@@ -1,0 +1,235 @@
+#include "net/stream.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <cctype>
+#include <cerrno>
+#include <utility>
+
+namespace narthex::net {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+constexpr auto kUse = asio::as_tuple(asio::use_awaitable);
+
+// What Go's crypto/x509 says of the same finding.
+std::string certificate_fault(long result, const std::string& host) {
+  switch (result) {
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_UNTRUSTED:
+      return "x509: certificate signed by unknown authority";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "x509: certificate has expired or is not yet valid";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return "x509: certificate is not valid for " + host;
+    default:
+      return std::string("x509: ") + X509_verify_cert_error_string(result);
+  }
+}
+
+bool is_ip_address(const std::string& host) {
+  error_code ec;
+  asio::ip::make_address(host, ec);
+  return !ec;
+}
+
+}  // namespace
+
+struct Stream::Tls {
+  Tls(asio::ip::tcp::socket& socket, std::shared_ptr<asio::ssl::context> with)
+      : context(std::move(with)), stream(socket, *context) {}
+
+  std::shared_ptr<asio::ssl::context> context;  // the SSL object borrows from it
+  asio::ssl::stream<asio::ip::tcp::socket&> stream;
+};
+
+struct Stream::Watch {
+  Watch(asio::any_io_executor executor, asio::ip::tcp::socket* watched)
+      : timer(std::move(executor)), socket(watched) {}
+
+  asio::steady_timer timer;
+  asio::ip::tcp::socket* socket;  // null once the stream is gone
+  bool expired = false;
+};
+
+Stream::Stream(asio::ip::tcp::socket socket)
+    : socket_(std::move(socket)), watch_(std::make_shared<Watch>(socket_.get_executor(), &socket_)) {}
+
+Stream::~Stream() {
+  watch_->socket = nullptr;
+  watch_->timer.cancel();
+}
+
+void Stream::attach(asio::any_io_executor strand) {
+  watch_->socket = nullptr;
+  watch_->timer.cancel();
+  watch_ = std::make_shared<Watch>(std::move(strand), &socket_);
+}
+
+void Stream::expires_at(Deadline when) {
+  watch_->timer.expires_at(when);
+  watch_->timer.async_wait([watch = watch_](error_code ec) {
+    // A cancelled wait may already have been queued as done: the time decides.
+    const bool due = !ec && watch->timer.expiry() <= std::chrono::steady_clock::now();
+    if (!due || watch->socket == nullptr) return;
+    watch->expired = true;
+    error_code ignored;  // nothing is lost with a connection that is given up
+    watch->socket->close(ignored);
+  });
+}
+
+void Stream::expires_never() {
+  watch_->timer.expires_at(Deadline::max());
+}
+
+bool Stream::expired() const {
+  return watch_->expired;
+}
+
+Awaitable<Result<void>> Stream::connect(asio::ip::tcp::endpoint peer) {
+  error_code ec;
+  if (!socket_.is_open()) socket_.open(peer.protocol(), ec);
+  if (ec) co_return std::unexpected(error_of(ec, "socket"));
+  std::tie(ec) = co_await socket_.async_connect(peer, kUse);
+  if (ec) co_return std::unexpected(error_of(ec, "connect"));
+  socket_.set_option(asio::ip::tcp::no_delay(true), ec);
+  co_return Result<void>{};
+}
+
+Awaitable<Result<void>> Stream::handshake_as_client(std::shared_ptr<asio::ssl::context> context,
+                                                    TlsPeer peer) {
+  tls_ = std::make_unique<Tls>(socket_, std::move(context));
+  SSL* ssl = tls_->stream.native_handle();
+  const bool ip = is_ip_address(peer.host);
+  if (!ip) SSL_set_tlsext_host_name(ssl, peer.host.c_str());
+  if (peer.verify) {
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+    X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl);
+    const bool set = ip ? X509_VERIFY_PARAM_set1_ip_asc(wanted, peer.host.c_str()) == 1
+                        : X509_VERIFY_PARAM_set1_host(wanted, peer.host.data(), peer.host.size()) == 1;
+    if (!set) co_return fail(Code::invalid, "tls: \"" + peer.host + "\" is no name to verify");
+  } else {
+    SSL_set_verify(ssl, SSL_VERIFY_NONE, nullptr);
+  }
+  auto [ec] = co_await tls_->stream.async_handshake(asio::ssl::stream_base::client, kUse);
+  if (!ec) co_return Result<void>{};
+  if (const long found = SSL_get_verify_result(ssl); peer.verify && found != X509_V_OK && !expired())
+    co_return fail(Code::io, "tls: failed to verify certificate: " + certificate_fault(found, peer.host));
+  co_return std::unexpected(error_of(ec, "tls"));
+}
+
+Awaitable<Result<void>> Stream::handshake_as_server(std::shared_ptr<asio::ssl::context> context) {
+  tls_ = std::make_unique<Tls>(socket_, std::move(context));
+  auto [ec] = co_await tls_->stream.async_handshake(asio::ssl::stream_base::server, kUse);
+  if (ec) co_return std::unexpected(error_of(ec, "TLS handshake"));
+  co_return Result<void>{};
+}
+
+Awaitable<Result<std::size_t>> Stream::read_some(std::span<char> into) {
+  error_code ec;
+  std::size_t count = 0;
+  const asio::mutable_buffer buffer(into.data(), into.size());
+  if (tls_)
+    std::tie(ec, count) = co_await tls_->stream.async_read_some(buffer, kUse);
+  else
+    std::tie(ec, count) = co_await socket_.async_read_some(buffer, kUse);
+  if (count > 0) co_return count;
+  // Many peers cut a TLS connection without a goodbye; HTTP's own framing tells what is whole.
+  const bool ended = ec == asio::error::eof || ec == asio::ssl::error::stream_truncated;
+  if (ended && !expired()) co_return std::size_t{0};
+  co_return std::unexpected(error_of(ec, "read"));
+}
+
+Awaitable<Result<void>> Stream::write(std::string_view head, std::string_view body) {
+  error_code ec;
+  std::size_t count = 0;
+  const std::array<asio::const_buffer, 2> both{asio::const_buffer(head.data(), head.size()),
+                                               asio::const_buffer(body.data(), body.size())};
+  if (tls_)
+    std::tie(ec, count) = co_await asio::async_write(tls_->stream, both, kUse);
+  else
+    std::tie(ec, count) = co_await asio::async_write(socket_, both, kUse);
+  if (ec) co_return std::unexpected(error_of(ec, "write"));
+  co_return Result<void>{};
+}
+
+Awaitable<void> Stream::shutdown() {
+  if (tls_ && socket_.is_open()) co_await tls_->stream.async_shutdown(kUse);
+  error_code ignored;  // the peer may be gone already: there is nobody left to tell
+  if (socket_.is_open()) socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+  close();
+}
+
+void Stream::close() noexcept {
+  watch_->timer.cancel();
+  error_code ignored;  // the descriptor is gone whatever close() says
+  socket_.close(ignored);
+}
+
+bool Stream::is_quiet() {
+  if (!socket_.is_open()) return false;
+  char byte = 0;
+  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+std::string Stream::local_address() const {
+  error_code ec;
+  const auto endpoint = socket_.local_endpoint(ec);
+  return ec ? "" : to_string(endpoint);
+}
+
+std::string Stream::remote_address() const {
+  error_code ec;
+  const auto endpoint = socket_.remote_endpoint(ec);
+  return ec ? "" : to_string(endpoint);
+}
+
+void* Stream::native_tls() {
+  return tls_ ? tls_->stream.native_handle() : nullptr;
+}
+
+Error Stream::error_of(const error_code& ec, std::string_view what) const {
+  if (expired()) return {Code::timeout, "context deadline exceeded", std::nullopt};
+  if (ec == asio::error::operation_aborted) return {Code::cancelled, "context canceled", std::nullopt};
+  if (ec.category() == asio::error::get_ssl_category()) {
+    const char* reason = ERR_reason_error_string(static_cast<unsigned long>(ec.value()));
+    return {Code::io, std::string(what) + ": " + (reason ? reason : ec.message()), std::nullopt};
+  }
+  return {Code::io, std::string(what) + ": " + go_error_text(ec), std::nullopt};
+}
+
+std::string to_string(const asio::ip::tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  const std::string port = std::to_string(endpoint.port());
+  return endpoint.address().is_v6() ? "[" + address + "]:" + port : address + ":" + port;
+}
+
+std::string go_error_text(const error_code& ec) {
+  if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated) return "EOF";
+  std::string text = ec.message();
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+}  // namespace narthex::net

@@ -1,0 +1,36 @@
+// TaskGroup: owner of spawned coroutines; nothing is ever spawned detached.
+//
+// close() refuses newcomers, cancels those inside and waits for them. An exception that
+// escapes a task is logged as a bug and ends that task only.
+//
+// Threads: any.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <string>
+
+namespace narthex::net {
+
+class TaskGroup {
+ public:
+  /// @param name  for the log
+  TaskGroup(boost::asio::any_io_executor executor, std::string name);
+  /// Must be closed before (check).
+  ~TaskGroup();
+  TaskGroup(const TaskGroup&) = delete;
+  TaskGroup& operator=(const TaskGroup&) = delete;
+
+  /// Each task runs on a strand of its own. @return false if the group is closed.
+  bool spawn(boost::asio::awaitable<void> task);
+  /// Cancels all (terminal cancellation of their current wait) and returns when the last has ended.
+  boost::asio::awaitable<void> close();
+  [[nodiscard]] std::size_t count() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace narthex::net

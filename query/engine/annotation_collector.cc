@@ -1,0 +1,93 @@
+#include "query/engine/annotation_collector.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/labels.h"
+#include "model/value.h"
+
+namespace narthex::query {
+
+namespace {
+
+/// Go's time.RFC3339 of whole seconds.
+std::string whole_seconds(Timestamp t) {
+  return format_rfc3339(t / 1000 * 1000);
+}
+
+std::string two_digits(double v) {
+  if (v > 1.7976931348623157e308) return "+Inf";
+  return fmt::format("{:.2g}", v);
+}
+
+}  // namespace
+
+std::string with_metric_name(std::string_view text, std::string_view metric_name) {
+  if (metric_name.empty()) return std::string(text);
+  return fmt::format("{} for metric name {}", text, quote(metric_name));
+}
+
+AnnotationCollector::Note& AnnotationCollector::note(AnnotationKind kind, std::string_view text, Span at,
+                                                     bool& is_new) {
+  const auto [entry, inserted] = by_text_.try_emplace(std::string(text), notes_.size());
+  is_new = inserted;
+  if (inserted) notes_.push_back({kind, std::string(text), at, 0, 0, {}, {}});
+  return notes_[entry->second];
+}
+
+void AnnotationCollector::add(AnnotationKind kind, std::string_view text, Span at, std::uint32_t rank) {
+  bool is_new = false;
+  Note& n = note(kind, text, at, is_new);
+  if (is_new || rank >= n.rank) {
+    n.at = at;
+    n.rank = rank;
+  }
+}
+
+void AnnotationCollector::add_forced_monotonicity(std::string_view metric_name, Span at,
+                                                  const ForcedMonotonicity& where) {
+  bool is_new = false;
+  Note& n = note(AnnotationKind::info,
+                 with_metric_name("input to histogram_quantile needed to be fixed for monotonicity (see "
+                                  "https://prometheus.io/docs/prometheus/latest/querying/functions/"
+                                  "#histogram_quantile)",
+                                  metric_name),
+                 at, is_new);
+  ++n.count;
+  if (is_new) {
+    n.first = n.last = where;
+    return;
+  }
+  n.first->t = std::min(n.first->t, where.t);
+  n.last->t = std::max(n.last->t, where.t);
+  n.first->min_bucket = std::min(n.first->min_bucket, where.min_bucket);
+  n.first->max_bucket = std::max(n.first->max_bucket, where.max_bucket);
+  n.first->max_diff = std::max(n.first->max_diff, where.max_diff);
+}
+
+void AnnotationCollector::add_start_time_overlap(std::string_view metric_name, Span at) {
+  bool is_new = false;
+  Note& n =
+      note(AnnotationKind::warning,
+           fmt::format("sample has start time that overlaps with previous sample timestamp for metric {}",
+                       quote(metric_name)),
+           at, is_new);
+  ++n.count;
+}
+
+void AnnotationCollector::write(std::string_view query, Annotations& out) const {
+  for (const Note& n : notes_) {
+    std::string text = n.text;
+    if (n.first)
+      text += fmt::format(", from buckets {} to {}, with a max diff of {}, over {} samples from {} to {}",
+                          format_general(n.first->min_bucket), format_general(n.first->max_bucket),
+                          two_digits(n.first->max_diff), n.count, whole_seconds(n.first->t),
+                          whole_seconds(n.last->t));
+    else if (n.count > 1)
+      text += fmt::format(" ({} occurrences)", n.count);
+    out.add(n.kind, std::move(text), query, n.at);
+  }
+}
+
+}  // namespace narthex::query

@@ -1,0 +1,23 @@
+#include "query/engine/query_state.h"
+
+#include <fmt/format.h>
+
+namespace narthex::query {
+
+Result<void> QueryDeadline::check(std::string_view where) const {
+  switch (stop_.reason()) {
+    case sync::StopReason::none:
+      break;
+    case sync::StopReason::deadline:
+      return fail(Code::timeout, fmt::format("query timed out in {}", where));
+    case sync::StopReason::memory:
+      return fail(Code::limit, fmt::format("query was stopped in {} because memory is short", where));
+    case sync::StopReason::client_gone:
+    case sync::StopReason::shutdown:
+      return fail(Code::cancelled, fmt::format("query was canceled in {}", where));
+  }
+  if (clock_->steady() >= at_) return fail(Code::timeout, fmt::format("query timed out in {}", where));
+  return {};
+}
+
+}  // namespace narthex::query

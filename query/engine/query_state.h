@@ -1,0 +1,74 @@
+// QueryState: what all operators of one running query share, and EvalContext: the grid on
+// which one part of it is evaluated.
+//
+// Threads: one at a time (the query's own thread).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "model/clock.h"
+#include "model/label_pool.h"
+#include "query/engine/annotation_collector.h"
+#include "query/engine/memory_budget.h"
+#include "query/engine/sample_stats.h"
+#include "query/engine/steps.h"
+#include "storage/querier.h"
+#include "sync/stop_token.h"
+
+namespace narthex::query {
+
+/// When a query has to end before it is done.
+class QueryDeadline {
+ public:
+  QueryDeadline(const Clock& clock, std::chrono::nanoseconds at, sync::StopToken stop)
+      : clock_(&clock), at_(at), stop_(std::move(stop)) {}
+  /// Asked once per series.
+  /// @param where  ends the text: `query timed out in <where>`
+  /// Errors: timeout, cancelled, limit (stopped for memory).
+  [[nodiscard]] Result<void> check(std::string_view where = "expression evaluation") const;
+  [[nodiscard]] std::chrono::nanoseconds at() const { return at_; }
+
+ private:
+  const Clock* clock_;
+  std::chrono::nanoseconds at_;
+  sync::StopToken stop_;
+};
+
+struct QueryState {
+  QueryState(QueryBudget& budget_in, const QueryDeadline& deadline_in, storage::Querier& querier_in)
+      : budget(budget_in), deadline(deadline_in), querier(querier_in) {}
+
+  LabelPool pool;
+  QueryBudget& budget;
+  const QueryDeadline& deadline;
+  storage::Querier& querier;
+  AnnotationCollector annotations;
+
+  DurationMs lookback = 300'000;
+  DurationMs default_subquery_step = 60'000;
+  bool delayed_name_removal = false;
+  bool use_start_timestamps = false;
+  Steps query_steps;        ///< the query's own grid
+  bool is_instant = false;  ///< asked for without a step
+  std::uint32_t next_rank = 0;
+
+  const NameId metric_name = pool.name(kMetricName);
+  const NameId type_label = pool.name(kTypeLabel);
+  const NameId unit_label = pool.name(kUnitLabel);
+
+  /// For an operator whose arguments exist already.
+  [[nodiscard]] Annotator annotator() { return Annotator(annotations, next_rank++); }
+};
+
+/// One part of a query on its grid.
+struct EvalContext {
+  QueryState& query;
+  Steps steps;
+  SampleStats& stats;
+
+  [[nodiscard]] bool single_step() const { return steps.start == steps.end; }
+};
+
+}  // namespace narthex::query

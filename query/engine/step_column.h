@@ -1,0 +1,112 @@
+// StepColumn: the values of one series at all steps of a grid, the unit operators hand around.
+//
+// values[i] means something only where present.test(i). Columns are reused: an operator that
+// keeps one moves it out or copies it.
+// Threads: values.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace narthex::query {
+
+/// One bit per step.
+class StepBitmap {
+ public:
+  StepBitmap() = default;
+  explicit StepBitmap(std::size_t steps) { reset(steps); }
+
+  /// `steps` cleared bits.
+  void reset(std::size_t steps) {
+    steps_ = steps;
+    words_.assign((steps + 63) / 64, 0);
+  }
+  void set_all() {
+    if (words_.empty()) return;
+    std::fill(words_.begin(), words_.end(), ~std::uint64_t{0});
+    if (steps_ % 64 != 0) words_.back() = (std::uint64_t{1} << (steps_ % 64)) - 1;
+  }
+  [[nodiscard]] std::size_t size() const { return steps_; }
+  [[nodiscard]] bool test(std::size_t i) const { return (words_[i / 64] >> (i % 64) & 1) != 0; }
+  void set(std::size_t i) { words_[i / 64] |= std::uint64_t{1} << (i % 64); }
+  void clear(std::size_t i) { words_[i / 64] &= ~(std::uint64_t{1} << (i % 64)); }
+
+  [[nodiscard]] bool any() const {
+    return std::any_of(words_.begin(), words_.end(), [](std::uint64_t w) { return w != 0; });
+  }
+  [[nodiscard]] std::size_t count() const {
+    std::size_t n = 0;
+    for (const auto w : words_) n += static_cast<std::size_t>(std::popcount(w));
+    return n;
+  }
+  [[nodiscard]] bool full() const { return count() == steps_; }
+  /// The lowest step set in both, or size().
+  [[nodiscard]] std::size_t first_common(const StepBitmap& o) const {
+    for (std::size_t w = 0; w < words_.size(); ++w)
+      if (const auto both = words_[w] & o.words_[w]; both != 0)
+        return w * 64 + static_cast<std::size_t>(std::countr_zero(both));
+    return steps_;
+  }
+  [[nodiscard]] bool intersects(const StepBitmap& o) const { return first_common(o) < steps_; }
+  /// The lowest step set, or size().
+  [[nodiscard]] std::size_t first() const { return first_common(*this); }
+
+  StepBitmap& operator|=(const StepBitmap& o) {
+    for (std::size_t w = 0; w < words_.size(); ++w) words_[w] |= o.words_[w];
+    return *this;
+  }
+  StepBitmap& operator&=(const StepBitmap& o) {
+    for (std::size_t w = 0; w < words_.size(); ++w) words_[w] &= o.words_[w];
+    return *this;
+  }
+  /// Clears what is set in `o`.
+  StepBitmap& subtract(const StepBitmap& o) {
+    for (std::size_t w = 0; w < words_.size(); ++w) words_[w] &= ~o.words_[w];
+    return *this;
+  }
+
+  /// Calls f(step) for each set step, ascending.
+  template <class F>
+  void for_each(F&& f) const {
+    for (std::size_t w = 0; w < words_.size(); ++w)
+      for (std::uint64_t bits = words_[w]; bits != 0; bits &= bits - 1)
+        f(w * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
+  }
+
+  [[nodiscard]] std::size_t size_bytes() const { return words_.size() * sizeof(std::uint64_t); }
+  bool operator==(const StepBitmap&) const = default;
+
+ private:
+  std::size_t steps_ = 0;
+  std::vector<std::uint64_t> words_;
+};
+
+struct StepColumn {
+  std::vector<double> values;
+  StepBitmap present;
+
+  /// All steps absent.
+  void reset(std::size_t steps) {
+    values.resize(steps);
+    present.reset(steps);
+  }
+  void set(std::size_t step, double v) {
+    values[step] = v;
+    present.set(step);
+  }
+  /// Takes over what `o` has; steps present in both keep this column's value.
+  void merge(const StepColumn& o) {
+    o.present.for_each([&](std::size_t i) {
+      if (!present.test(i)) values[i] = o.values[i];
+    });
+    present |= o.present;
+  }
+  [[nodiscard]] std::size_t size_bytes() const {
+    return values.capacity() * sizeof(double) + present.size_bytes();
+  }
+};
+
+}  // namespace narthex::query

@@ -1,0 +1,99 @@
+// ScrapeManager: discovers targets, scrapes each on its schedule, and knows how they fare.
+//
+// Per job a pool; per target a coroutine loop: wait for the phase, GET, parse, append as one
+// batch, report series (up, scrape_duration_seconds, ...). Reload keeps loops whose target
+// and settings did not change.
+//
+// Threads: any. Loops run on the given executor; parsing and appending on the pool.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "model/clock.h"
+#include "model/labels.h"
+#include "model/result.h"
+#include "storage/appender.h"
+#include "sync/thread_pool.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace narthex::scrape {
+
+enum class Health : std::uint8_t { unknown, up, down };
+
+/// One row of /api/v1/targets.
+struct TargetStatus {
+  Labels discovered;  ///< before relabeling
+  Labels labels;      ///< the target's public labels
+  std::string pool;
+  std::string url;
+  std::string global_url;  ///< localhost replaced by the external URL's host
+  std::string last_error;
+  Timestamp last_scrape = 0;  ///< 0 = never
+  double last_duration_seconds = 0;
+  Health health = Health::unknown;
+  DurationMs interval = 0;
+  DurationMs timeout = 0;
+};
+struct DroppedTarget {
+  Labels discovered;
+  std::string pool;
+};
+
+/// One entry of /api/v1/metadata.
+struct MetricMetadata {
+  std::string type;  ///< counter, gauge, histogram, summary, unknown, info, stateset, gaugehistogram
+  std::string help;
+  std::string unit;
+  auto operator<=>(const MetricMetadata&) const = default;
+};
+struct TargetMetadata {
+  Labels target;
+  std::string metric;
+  MetricMetadata metadata;
+};
+
+struct ScrapeOptions {
+  std::string external_url;        ///< for TargetStatus::global_url
+  std::string version = "3.14.0";  ///< User-Agent: Prometheus/<version>
+  DurationMs discovery_reload_interval = 5'000;
+  bool adjust_timestamps = true;       ///< --scrape.adjust-timestamps
+  DurationMs timestamp_tolerance = 2;  ///< --scrape.timestamp-tolerance
+  bool type_and_unit_labels = false;   ///< --enable-feature=type-and-unit-labels
+};
+
+class ScrapeManager {
+ public:
+  ScrapeManager(boost::asio::any_io_executor executor, sync::ThreadPool& pool, storage::Appendable& store,
+                io::FileSystem& fs, const Clock& clock, ScrapeOptions options,
+                prometheus::Registry* registry);
+  ~ScrapeManager();
+
+  /// Starts, changes or ends pools so that they fit `config`. Errors: invalid (bad TLS files...);
+  /// then what could be applied is applied, as in Prometheus.
+  Result<void> apply(std::shared_ptr<const config::Config> config);
+  /// Ends all loops without staleness markers (shutdown) and waits for them.
+  boost::asio::awaitable<void> stop();
+
+  [[nodiscard]] std::vector<TargetStatus> active() const;
+  [[nodiscard]] std::vector<DroppedTarget> dropped() const;
+  [[nodiscard]] std::map<std::string, std::uint64_t> dropped_counts() const;
+  [[nodiscard]] std::vector<std::string> pools() const;
+  /// Metadata of all targets; `metric` empty = all metrics.
+  [[nodiscard]] std::vector<TargetMetadata> metadata(const std::string& metric) const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace narthex::scrape

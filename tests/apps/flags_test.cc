@@ -1,0 +1,135 @@
+#include "apps/narthex/flags.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include "apps/narthex/features.h"
+#include "apps/narthex/flag_table.h"
+#include "apps/narthex/server_process.h"
+
+using namespace narthex;
+using namespace narthex::apps;
+
+namespace {
+
+Result<ParsedFlags> parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "narthex");
+  return parse_flags(static_cast<int>(arguments.size()), arguments.data());
+}
+
+}  // namespace
+
+TEST_CASE("flags: defaults are Prometheus'") {
+  const auto parsed = parse({});
+  REQUIRE(parsed.has_value());
+  const Flags& flags = parsed->flags;
+  CHECK(flags.config_file == "prometheus.yml");
+  CHECK(flags.listen_addresses == std::vector<std::string>{"0.0.0.0:9090"});
+  CHECK(flags.storage_path == "data/");
+  CHECK(flags.lookback == 300'000);
+  CHECK(flags.query_max_samples == 50'000'000);
+  CHECK(flags.min_block_duration == 7'200'000);
+  CHECK(flags.wal.compression == tsdb::WalCompression::snappy);
+  CHECK(flags.all.at("web.enable-lifecycle") == "false");
+  CHECK(flags.all.at("query.timeout") == "2m");
+  CHECK(flags.all.size() == flag_table().size());
+  CHECK(flags.warnings.empty());
+}
+
+TEST_CASE("flags: values come with = or a blank, switches have a --no- form, lists repeat") {
+  const auto parsed = parse({"--config.file=a.yml", "--storage.tsdb.path", "/d", "--web.enable-lifecycle",
+                             "--no-alertmanager.drain-notification-queue-on-shutdown",
+                             "--web.listen-address=127.0.0.1:1", "--web.listen-address", "[::1]:2",
+                             "--enable-feature=promql-experimental-functions,extra-scrape-metrics",
+                             "--enable-feature=promql-per-step-stats", "--no-storage.tsdb.wal-compression",
+                             "--storage.tsdb.retention.time=30d", "--log.level=debug"});
+  REQUIRE(parsed.has_value());
+  const Flags& flags = parsed->flags;
+  CHECK(flags.config_file == "a.yml");
+  CHECK(flags.storage_path == "/d");
+  CHECK(flags.enable_lifecycle);
+  CHECK_FALSE(flags.drain_notification_queue);
+  CHECK(flags.listen_addresses == std::vector<std::string>{"127.0.0.1:1", "[::1]:2"});
+  CHECK(flags.features == std::vector<std::string>{"promql-experimental-functions", "extra-scrape-metrics",
+                                                   "promql-per-step-stats"});
+  CHECK(flags.wal.compression == tsdb::WalCompression::none);
+  CHECK(flags.retention_time == 30LL * 24 * 3600 * 1000);
+  CHECK(flags.log_level == telemetry::LogLevel::debug);
+}
+
+TEST_CASE("flags: what is wrong or cannot be done is refused with the flag's name") {
+  const struct {
+    std::vector<const char*> arguments;
+    std::string says;
+  } rows[] = {
+      {{"--no.such.flag=1"}, "no.such.flag"},
+      {{"--query.timeout=soon"}, "flag --query.timeout: not a valid duration string: \"soon\""},
+      {{"--query.max-samples=-1"}, "query.max-samples"},
+      {{"--storage.tsdb.wal-segment-size=1MB"}, "must be set between 10MB and 256MB"},
+      {{"--storage.tsdb.wal-compression-type=lzo"}, "wal-compression-type"},
+      {{"--agent"}, "flag --agent: Narthex does not support it yet"},
+      {{"--web.config.file=web.yml"}, "flag --web.config.file: Narthex does not support it yet"},
+      {{"--log.level=loud"}, "log.level"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.says);
+    const auto parsed = parse(row.arguments);
+    REQUIRE_FALSE(parsed.has_value());
+    CHECK(parsed.error().code == Code::invalid);
+    CHECK(parsed.error().text.contains(row.says));
+  }
+}
+
+TEST_CASE("flags: Go's runtime flags are silent, harmless ones warn only when changed") {
+  const auto silent =
+      parse({"--no-auto-gomemlimit", "--auto-gomemlimit.ratio=0.5", "--storage.remote.flush-deadline=1m"});
+  REQUIRE(silent.has_value());
+  CHECK(silent->flags.warnings.empty());
+  const auto warned = parse({"--rules.max-concurrent-evals=8"});
+  REQUIRE(warned.has_value());
+  CHECK(warned->flags.warnings == std::vector<std::string>{"--rules.max-concurrent-evals has no effect yet"});
+}
+
+TEST_CASE("flags: help and version are text to print") {
+  const auto version = parse({"--version"});
+  REQUIRE(version.has_value());
+  CHECK(version->outcome == FlagsOutcome::done);
+  CHECK(version->text.contains("version 3.14.0"));
+  const auto help = parse({"--help"});
+  REQUIRE(help.has_value());
+  CHECK(help->text.contains("--storage.tsdb.path"));
+}
+
+TEST_CASE("flags: each is in docs/flags.md") {
+  const char* root = std::getenv("NARTHEX_SOURCE");
+  std::ifstream file((root ? std::string(root) : std::string(".")) + "/docs/flags.md");
+  REQUIRE(file.good());
+  std::stringstream text;
+  text << file.rdbuf();
+  for (const FlagRow& row : flag_table()) {
+    CAPTURE(row.name);
+    CHECK(text.str().contains("`--" + std::string(row.name) + "`"));
+  }
+}
+
+TEST_CASE("features: known names switch things on, others warn") {
+  const Features features =
+      read_features({"promql-experimental-functions", "native-histograms", "no-such-thing"});
+  CHECK(features.parser.experimental_functions);
+  CHECK(features.warnings.size() == 2);
+}
+
+TEST_CASE("external URL: its path is the route prefix unless one is given") {
+  CHECK(effective_external_url("http://x/y/", "0.0.0.0:9090") == "http://x/y");
+  CHECK_FALSE(effective_external_url("\"http://x\"", "0.0.0.0:9090").has_value());
+  CHECK_FALSE(effective_external_url("::", "0.0.0.0:9090").has_value());
+  CHECK(effective_external_url("", "0.0.0.0:9091")->ends_with(":9091"));
+  CHECK(effective_route_prefix("", "http://x/y") == "/y");
+  CHECK(effective_route_prefix("z/", "http://x/y") == "/z");
+  CHECK(effective_route_prefix("/", "http://x/y") == "/");
+  CHECK(effective_route_prefix("", "http://x") == "/");
+}

@@ -1,0 +1,204 @@
+#include "tsdb/block_set.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "telemetry/log.h"
+#include "tsdb/block/block_meta.h"
+
+namespace narthex::tsdb {
+namespace {
+
+constexpr std::string_view kForDeletion = ".tmp-for-deletion";
+
+/// "<ULID>.tmp-for-creation" and its like.
+bool is_left_over(std::string_view name) {
+  static constexpr std::array<std::string_view, 3> kEndings = {".tmp-for-creation", kForDeletion, ".tmp"};
+  return std::ranges::any_of(kEndings, [&](std::string_view ending) {
+    return name.ends_with(ending) && is_ulid(name.substr(0, name.size() - ending.size()));
+  });
+}
+
+bool is_replaced_by(const std::string& ulid, const BlockMeta& other) {
+  return std::ranges::any_of(other.parents, [&](const BlockDescription& p) { return p.ulid == ulid; });
+}
+
+/// Blocks of these kinds do not say up to where the head was written.
+bool is_cut_from_head(const BlockMeta& meta) {
+  return std::ranges::none_of(meta.hints, [](const std::string& hint) {
+    return hint == "from-out-of-order" || hint == "from-stale-series" || hint == "from-selected-series";
+  });
+}
+
+}  // namespace
+
+BlockSet::BlockSet(io::FileSystem& fs, std::string directory) : fs_(fs), directory_(std::move(directory)) {}
+
+Result<void> BlockSet::clean_up() {
+  auto entries = fs_.list(directory_);
+  if (!entries) return pass(entries);
+  for (const io::DirEntry& e : *entries) {
+    if (!e.is_directory || !is_left_over(e.name)) continue;
+    telemetry::info("Removing what an interrupted run left behind", {{"directory", e.name}});
+    if (auto removed = fs_.remove_tree(path_of(e.name)); !removed) return removed;
+  }
+  return {};
+}
+
+Result<void> BlockSet::reload() {
+  auto entries = fs_.list(directory_);
+  if (!entries) return pass(entries, "looking for blocks");
+  std::map<std::string, std::shared_ptr<Block>> loaded;
+  for (const auto& block : snapshot()) loaded.emplace(block->meta().ulid, block);
+
+  unopened_maxt_ = kMinTime;
+  std::map<std::string, std::string> damaged;
+  std::set<std::string> present;
+  for (const io::DirEntry& e : *entries) {
+    if (!e.is_directory || !is_ulid(e.name)) continue;
+    present.insert(e.name);
+    if (loaded.contains(e.name)) continue;
+    auto block = Block::open(fs_, path_of(e.name));
+    if (block) {
+      loaded.emplace(e.name, std::move(*block));
+    } else if (block.error().code == Code::corruption) {
+      damaged.emplace(e.name, block.error().text);
+    } else {
+      remember_unopened(e.name, block.error());
+    }
+  }
+  std::erase_if(loaded, [&](const auto& known) { return !present.contains(known.first); });
+  return publish_without_replaced(std::move(loaded), damaged);
+}
+
+Result<void> BlockSet::publish_without_replaced(std::map<std::string, std::shared_ptr<Block>> loaded,
+                                                const std::map<std::string, std::string>& damaged) {
+  const auto replaced = [&](const std::string& ulid) {
+    return std::ranges::any_of(loaded,
+                               [&](const auto& other) { return is_replaced_by(ulid, other.second->meta()); });
+  };
+  std::vector<std::string> dead;
+  std::vector<std::pair<std::string, std::string>> lost;
+  for (const auto& [ulid, block] : loaded) {
+    if (block->meta().deletable || replaced(ulid)) dead.push_back(ulid);
+  }
+  for (const auto& bad : damaged) {
+    if (replaced(bad.first)) {
+      dead.push_back(bad.first);
+    } else {
+      lost.push_back(bad);
+    }
+  }
+  for (const std::string& ulid : dead) loaded.erase(ulid);
+  publish(loaded);
+  for (const auto& [ulid, why] : lost) {
+    if (auto moved = set_aside(ulid, why); !moved) return moved;
+  }
+  for (const std::string& ulid : dead) {
+    telemetry::info("Deleting a block that a compacted one replaces", {{"block", ulid}});
+    if (auto removed = remove(ulid); !removed) return removed;
+  }
+  return {};
+}
+
+void BlockSet::remember_unopened(const std::string& ulid, const Error& error) {
+  telemetry::error("A block cannot be opened now and will be tried again",
+                   {{"block", ulid}, {"error", error.text}});
+  // The head must not take in again, and write again, what this block holds.
+  const auto text = fs_.read_file(path_of(ulid) + "/meta.json");
+  if (!text) return;
+  const auto meta = parse_block_meta(*text);
+  if (meta && is_cut_from_head(*meta)) unopened_maxt_ = std::max(unopened_maxt_, meta->maxt);
+}
+
+Result<void> BlockSet::set_aside(const std::string& ulid, const std::string& why) {
+  const std::string quarantine = directory_ + "/narthex/quarantine";
+  ++quarantined_;
+  telemetry::error("A damaged block is set aside; its samples are missing from queries",
+                   {{"block", ulid}, {"moved_to", quarantine + "/" + ulid}, {"why", why}});
+  if (auto made = fs_.make_directories(quarantine); !made) return made;
+  if (auto moved = fs_.rename(path_of(ulid), quarantine + "/" + ulid); !moved) return moved;
+  if (auto synced = fs_.sync_directory(quarantine); !synced) return synced;
+  return fs_.sync_directory(directory_);
+}
+
+Result<std::shared_ptr<Block>> BlockSet::open_block(const std::string& ulid) {
+  return Block::open(fs_, path_of(ulid));
+}
+
+void BlockSet::add(std::shared_ptr<Block> block) {
+  std::map<std::string, std::shared_ptr<Block>> loaded;
+  for (const auto& known : snapshot()) loaded.emplace(known->meta().ulid, known);
+  const std::string ulid = block->meta().ulid;
+  loaded.insert_or_assign(ulid, std::move(block));
+  publish(loaded);
+}
+
+void BlockSet::publish(const std::map<std::string, std::shared_ptr<Block>>& loaded) {
+  Blocks sorted;
+  for (const auto& [ulid, block] : loaded) sorted.push_back(block);
+  std::ranges::sort(sorted, [](const auto& a, const auto& b) {
+    const BlockMeta& x = a->meta();
+    const BlockMeta& y = b->meta();
+    return x.mint != y.mint ? x.mint < y.mint : x.ulid < y.ulid;
+  });
+  const sync::MutexLock lock(mutex_);
+  blocks_ = std::move(sorted);
+}
+
+Result<std::size_t> BlockSet::apply_retention(DurationMs retention) {
+  const Blocks all = snapshot();
+  if (retention <= 0 || all.empty()) return std::size_t{0};
+  const auto maxt = [](const std::shared_ptr<Block>& b) { return b->meta().maxt; };
+  const Timestamp newest = maxt(*std::ranges::max_element(all, {}, maxt));
+  std::size_t removed = 0;
+  std::map<std::string, std::shared_ptr<Block>> kept;
+  std::vector<std::string> dead;
+  for (const auto& block : all) {
+    if (newest - maxt(block) >= retention) {
+      dead.push_back(block->meta().ulid);
+    } else {
+      kept.emplace(block->meta().ulid, block);
+    }
+  }
+  if (dead.empty()) return removed;
+  publish(kept);
+  for (const std::string& ulid : dead) {
+    telemetry::info("Deleting a block that is older than the retention time", {{"block", ulid}});
+    if (auto done = remove(ulid); !done) return pass(done, "applying retention");
+    ++removed;
+  }
+  return removed;
+}
+
+Result<void> BlockSet::remove(const std::string& ulid) {
+  // The new name first: an interrupted removal must not leave half a block behind.
+  const std::string doomed = path_of(ulid) + std::string(kForDeletion);
+  if (auto moved = fs_.rename(path_of(ulid), doomed); !moved) return moved;
+  if (auto synced = fs_.sync_directory(directory_); !synced) return synced;
+  return fs_.remove_tree(doomed);
+}
+
+Blocks BlockSet::snapshot() const {
+  const sync::MutexLock lock(mutex_);
+  return blocks_;
+}
+
+Timestamp BlockSet::newest_maxt() const {
+  Timestamp newest = unopened_maxt_;
+  for (const auto& block : snapshot()) {
+    if (is_cut_from_head(block->meta())) newest = std::max(newest, block->meta().maxt);
+  }
+  return newest;
+}
+
+std::uint64_t BlockSet::size_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& block : snapshot()) bytes += block->size_bytes();
+  return bytes;
+}
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,84 @@
+// What is behind Db: its parts, and who may touch them.
+//
+// Lock order: maintenance_mutex, view_mutex, then the head's own. maintenance_mutex is held
+// over I/O: it is the turn of whoever changes the directory. view_mutex ties the list of
+// blocks to what the head still shows, so that no query sees a sample twice or not at all.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "sync/mutex.h"
+#include "tsdb/block_set.h"
+#include "tsdb/db.h"
+#include "tsdb/db_metrics.h"
+#include "tsdb/head/head.h"
+
+namespace narthex::tsdb {
+
+struct Db::Impl {
+  Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db_options, const Clock& db_clock,
+       prometheus::Registry* registry);
+  ~Impl();
+
+  // ---- Opening (db_open.cc)
+  Result<void> open(prometheus::Registry* registry);
+  Result<void> take_lock();
+  Result<void> load_blocks();
+  Result<void> replay();
+  Result<void> remove_redundant_files();
+
+  // ---- Maintenance (db_maintenance.cc)
+  void run_in_background();
+  Result<void> maintain() NARTHEX_EXCLUDES(maintenance_mutex);
+  Result<void> reload_blocks() NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> compact_head() NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> cut_block() NARTHEX_REQUIRES(maintenance_mutex);
+  bool collect() NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> truncate_wal() NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> remove_head_chunk_files() NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> apply_retention() NARTHEX_REQUIRES(maintenance_mutex);
+  void update_metrics();
+
+  // ---- Use (db.cc)
+  Result<std::unique_ptr<storage::Querier>> querier(TimeRange range);
+  Result<void> close();
+  [[nodiscard]] Timestamp lowest_timestamp() const;
+
+  [[nodiscard]] std::string wal_directory() const { return directory + "/wal"; }
+  [[nodiscard]] std::string quarantine_directory() const { return directory + "/narthex/quarantine"; }
+
+  io::FileSystem& fs;
+  const std::string directory;
+  const DbOptions options;
+  const Clock& clock;
+  DbMetrics metrics;
+  std::unique_ptr<io::FileLock> lock;
+  std::unique_ptr<Wal> wal;
+  Head head;
+  std::atomic<std::uint64_t> damaged_records{0};
+  std::atomic<bool> closed{false};
+
+  sync::Mutex maintenance_mutex;
+  /// References that are gone from the head, or other names of its series, and the time up to
+  /// which the log may hold samples of theirs: checkpoints must keep their series records.
+  std::map<WalRef, Timestamp> expired_refs NARTHEX_GUARDED_BY(maintenance_mutex);
+  /// The head was truncated up to here, and the log not yet.
+  Timestamp wal_due_before NARTHEX_GUARDED_BY(maintenance_mutex) = kMinTime;
+  bool head_chunk_files_removed NARTHEX_GUARDED_BY(maintenance_mutex) = false;
+
+  mutable sync::Mutex view_mutex;
+  BlockSet blocks;
+
+  sync::Mutex thread_mutex;
+  std::condition_variable_any wake;
+  bool stopping NARTHEX_GUARDED_BY(thread_mutex) = false;
+  std::thread thread;
+};
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,163 @@
+// What the background thread does: sync, reload, head to block, truncation, retention.
+//
+//   head spans > 1.5 ranges -> refuse_before(T) -> block written, synced, renamed
+//     -> {list of blocks, floor of the head} switch together -> collect() frees series and
+//     chunks when no older reader is left -> log truncated behind a checkpoint
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/summary.h>
+
+#include <chrono>
+#include <utility>
+
+#include "telemetry/log.h"
+#include "tsdb/db_impl.h"
+#include "tsdb/head_block.h"
+
+namespace narthex::tsdb {
+
+void Db::Impl::run_in_background() {
+  const auto interval = std::chrono::milliseconds(options.background_interval);
+  for (;;) {
+    {
+      const sync::MutexLock guard(thread_mutex);
+      const auto due = std::chrono::steady_clock::now() + interval;
+      while (!stopping && wake.wait_until(thread_mutex, due) == std::cv_status::no_timeout) {
+      }
+      if (stopping) return;
+    }
+    if (auto done = maintain(); !done) {
+      telemetry::error("Maintenance of the database failed and will be tried again",
+                       {{"error", done.error().text}});
+    }
+  }
+}
+
+Result<void> Db::Impl::maintain() {
+  const sync::MutexLock guard(maintenance_mutex);
+  if (!wal) return fail(Code::unavailable, "the database is not open");
+  Result<void> first_error;
+  const auto keep_going = [&](Result<void> done) {
+    if (!done && first_error) first_error = std::move(done);
+  };
+  // Each step stands alone: a full disk must not stop retention, which makes room.
+  keep_going(wal->sync());
+  keep_going(reload_blocks());
+  keep_going(compact_head());
+  keep_going(truncate_wal());
+  keep_going(apply_retention());
+  update_metrics();
+  return first_error;
+}
+
+Result<void> Db::Impl::reload_blocks() {
+  metrics.reloads->Increment();
+  auto done = blocks.reload();
+  if (!done) metrics.reloads_failed->Increment();
+  return done;
+}
+
+Result<void> Db::Impl::compact_head() {
+  // What an earlier round had to leave to a query that was still open.
+  if (!collect()) return {};
+  while (head.is_compactable()) {
+    metrics.compactions_triggered->Increment();
+    const auto begin = clock.steady();
+    if (auto cut = cut_block(); !cut) {
+      metrics.compactions_failed->Increment();
+      return pass(cut, "writing the head as a block");
+    }
+    metrics.compactions->Increment();
+    metrics.compaction_seconds->Observe(std::chrono::duration<double>(clock.steady() - begin).count());
+    if (!collect()) return {};
+  }
+  return {};
+}
+
+Result<void> Db::Impl::cut_block() {
+  const DurationMs range = options.min_block_range;
+  const Timestamp oldest = head.mint();
+  Timestamp mint = oldest / range * range;
+  if (mint > oldest) mint -= range;
+  const Timestamp maxt = mint + range;
+  head.refuse_before(maxt);
+
+  const std::string ulid = make_ulid(clock.now());
+  std::shared_ptr<Block> block;
+  {
+    const auto source = head.querier({oldest, maxt - 1});
+    auto meta = write_block(fs, directory, *source, mint, maxt, ulid);
+    if (!meta) return pass(meta);
+    if (*meta) {
+      auto opened = blocks.open_block(ulid);
+      if (!opened) {
+        // The samples are still in the head; the next round writes them again.
+        if (auto removed = blocks.remove(ulid); !removed) return removed;
+        return pass(opened, "reading back the block just written");
+      }
+      block = std::move(*opened);
+      telemetry::info("Head block written", {{"block", ulid},
+                                             {"series", std::to_string((*meta)->num_series)},
+                                             {"samples", std::to_string((*meta)->num_samples)}});
+    }
+  }
+  const sync::MutexLock view(view_mutex);
+  if (block) blocks.add(std::move(block));
+  head.hide_before(maxt);
+  wal_due_before = maxt;
+  return {};
+}
+
+bool Db::Impl::collect() {
+  auto collected = head.collect();
+  if (!collected) return false;
+  for (const WalRef ref : collected->refs) expired_refs.insert_or_assign(ref, head.mint());
+  if (collected->series > 0) {
+    telemetry::info("Head truncated", {{"series_removed", std::to_string(collected->series)},
+                                       {"chunks_removed", std::to_string(collected->chunks)}});
+  }
+  return true;
+}
+
+Result<void> Db::Impl::truncate_wal() {
+  if (wal_due_before == kMinTime) return {};
+  if (auto removed = remove_head_chunk_files(); !removed) return removed;
+  wal_due_before = kMinTime;
+  return {};
+}
+
+Result<void> Db::Impl::remove_head_chunk_files() {
+  if (head_chunk_files_removed) return {};
+  // Left by Prometheus: copies of samples that the log or, from now on, a block holds.
+  const std::string chunks = directory + "/chunks_head";
+  if (fs.exists(chunks)) {
+    auto files = fs.list(chunks);
+    if (!files) return pass(files);
+    for (const io::DirEntry& f : *files) {
+      // Ascending: what is left after an interruption has no gap.
+      if (auto removed = fs.remove_file(chunks + "/" + f.name); !removed) return removed;
+    }
+    if (auto synced = fs.sync_directory(chunks); !synced) return synced;
+  }
+  head_chunk_files_removed = true;
+  return {};
+}
+
+Result<void> Db::Impl::apply_retention() {
+  auto removed = blocks.apply_retention(options.retention);
+  if (!removed) return pass(removed);
+  if (*removed > 0) metrics.time_retentions->Increment();
+  return {};
+}
+
+void Db::Impl::update_metrics() {
+  head.update_metrics();
+  const Timestamp lowest = lowest_timestamp();
+  metrics.lowest_timestamp->Set(static_cast<double>(lowest));
+  metrics.lowest_timestamp_seconds->Set(static_cast<double>(lowest / 1000));
+  metrics.blocks_loaded->Set(static_cast<double>(blocks.snapshot().size()));
+  metrics.blocks_bytes->Set(static_cast<double>(blocks.size_bytes()));
+  metrics.blocks_quarantined->Set(static_cast<double>(blocks.count_quarantined()));
+}
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,118 @@
+// Opening a data directory: lock, blocks, repair and replay of the log, and only then writing.
+#include <prometheus/gauge.h>
+
+#include <chrono>
+#include <string_view>
+
+#include "telemetry/log.h"
+#include "tsdb/db_impl.h"
+#include "tsdb/wal_replay.h"
+
+namespace narthex::tsdb {
+
+Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db_options,
+               const Clock& db_clock, prometheus::Registry* registry)
+    : fs(file_system),
+      directory(std::move(dir)),
+      options(db_options),
+      clock(db_clock),
+      metrics(registry),
+      head({.block_range = db_options.min_block_range, .no_time_bounds = db_options.no_time_bounds},
+           registry),
+      blocks(file_system, directory) {}
+
+Db::Impl::~Impl() = default;
+
+Result<void> Db::Impl::open(prometheus::Registry* registry) {
+  if (auto made = fs.make_directories(wal_directory()); !made) return made;
+  if (auto synced = fs.sync_directory(directory); !synced) return synced;
+  if (auto locked = take_lock(); !locked) return locked;
+  if (auto loaded = load_blocks(); !loaded) return loaded;
+  if (auto replayed = replay(); !replayed) return replayed;
+  if (auto removed = remove_redundant_files(); !removed) return removed;
+  auto opened = Wal::open(fs, wal_directory(), options.wal, registry);
+  if (!opened) return pass(opened, "opening the WAL for writing");
+  wal = std::move(*opened);
+  head.start_logging(*wal);
+  metrics.retention_limit_seconds->Set(static_cast<double>(options.retention) / 1000);
+  update_metrics();
+  if (options.background_interval > 0) thread = std::thread([this] { run_in_background(); });
+  return {};
+}
+
+Result<void> Db::Impl::take_lock() {
+  if (options.no_lockfile) return {};
+  auto locked = fs.lock(directory + "/lock");
+  if (!locked) return pass(locked, "is another server using this directory?");
+  lock = std::move(*locked);
+  return {};
+}
+
+Result<void> Db::Impl::load_blocks() {
+  if (auto cleaned = blocks.clean_up(); !cleaned) return cleaned;
+  if (auto loaded = blocks.reload(); !loaded) return loaded;
+  head.refuse_before(blocks.newest_maxt());
+  head.hide_before(blocks.newest_maxt());
+  return {};
+}
+
+Result<void> Db::Impl::replay() {
+  const auto begin = clock.steady();
+  auto repaired = repair_wal(fs, wal_directory(), quarantine_directory());
+  if (!repaired) return pass(repaired, "repairing the WAL");
+  damaged_records += repaired->rewritten.size();
+
+  auto report = replay_wal(fs, wal_directory(), head);
+  if (!report) return pass(report);
+  damaged_records += report->damaged;
+  {
+    const sync::MutexLock guard(maintenance_mutex);
+    for (const WalRef ref : report->gone_refs) expired_refs.emplace(ref, head.maxt());
+  }
+  const double seconds = std::chrono::duration<double>(clock.steady() - begin).count();
+  metrics.replay_seconds->Set(seconds);
+  const HeadStats stats = head.stats();
+  telemetry::info("WAL replay completed", {{"segments", std::to_string(report->segments)},
+                                           {"samples", std::to_string(report->samples)},
+                                           {"series", std::to_string(stats.series)},
+                                           {"duration_seconds", std::to_string(seconds)}});
+  if (report->unknown_refs > 0) {
+    telemetry::warn("The WAL holds samples of series that it does not name; they are lost",
+                    {{"samples", std::to_string(report->unknown_refs)}});
+  }
+  if (report->skipped_records > 0) {
+    telemetry::warn(
+        "The WAL holds records of kinds that the head does not keep (histograms, exemplars, "
+        "metadata); they stay in the log",
+        {{"records", std::to_string(report->skipped_records)}});
+  }
+  return {};
+}
+
+Result<void> Db::Impl::remove_redundant_files() {
+  auto entries = fs.list(directory);
+  if (!entries) return pass(entries);
+  for (const io::DirEntry& e : *entries) {
+    // Prometheus would trust a snapshot of the head blindly; the WAL holds all that is in it.
+    if (!std::string_view(e.name).starts_with("chunk_snapshot.")) continue;
+    telemetry::info("Removing a head snapshot, which the WAL makes redundant", {{"directory", e.name}});
+    if (auto removed = fs.remove_tree(directory + "/" + e.name); !removed) return removed;
+  }
+  const std::string state = wal_directory() + "/series_state.json";
+  if (fs.exists(state)) {
+    if (auto removed = fs.remove_file(state); !removed) return removed;
+  }
+  if (fs.exists(directory + "/wbl")) {
+    auto logs = fs.list(directory + "/wbl");
+    if (!logs) return pass(logs);
+    std::uint64_t bytes = 0;
+    for (const io::DirEntry& e : *logs) bytes += e.size_bytes;
+    if (bytes > 0) {
+      telemetry::warn("The log of out-of-order samples (wbl) is left as it is and not read",
+                      {{"bytes", std::to_string(bytes)}});
+    }
+  }
+  return {};
+}
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,96 @@
+// Head: the newest hours of all series, in memory, behind the WAL.
+//
+//   append -> [pair dictionary, postings, lookup] + [hot line, open chunk, full chunks]
+//   cut a block -> hide_before(T): new readers take [.., T) from the block
+//   collect() -> frees what is hidden, once no older reader is open
+//
+// Threads: any, but for replay, which comes before everything else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "model/result.h"
+#include "storage/appender.h"
+#include "storage/querier.h"
+#include "tsdb/db.h"
+#include "tsdb/head/head_state.h"
+
+namespace narthex::tsdb {
+
+class Head {
+ public:
+  /// @param registry  may be null
+  Head(const HeadOptions& options, prometheus::Registry* registry);
+  ~Head();
+
+  /// From here on commits are logged to `wal`, which must outlive them.
+  void start_logging(Wal& wal);
+  /// Waits for the commit under way; later ones are refused.
+  void stop();
+
+  std::unique_ptr<storage::Appender> appender();
+  std::unique_ptr<storage::Querier> querier(TimeRange range);
+
+  // ---- Replay: what the log holds, before start_logging(). One thread.
+
+  /// A series record; a second reference for the same labels becomes another name of the series.
+  void replay_series(const SeriesRecord& series);
+  /// Samples that the head would refuse now (older, repeated, before min_valid) are dropped.
+  /// @return  how many had a reference that no series record had named
+  std::size_t replay_samples(std::span<const SampleRecord> samples);
+  /// Samples of the series in `range` were deleted; all of time means that the series itself
+  /// was, and that a later record with its labels is a new one. @return  false: unknown reference
+  bool replay_deletion(WalRef ref, TimeRange range);
+  /// After the last record: forgets the other names. @return  references that name no series any more, or one
+  /// that goes by another
+  std::vector<WalRef> finish_replay();
+
+  // ---- Blocks
+
+  /// Samples before `t` are in blocks: they are not accepted any more.
+  void refuse_before(Timestamp t);
+  /// True when the head spans more than one and a half block ranges.
+  [[nodiscard]] bool is_compactable() const;
+  /// New readers see only samples from `t` on, and collect() may free what lies before.
+  /// refuse_before(t) came first.
+  void hide_before(Timestamp t);
+  struct Collected {
+    std::size_t series = 0;
+    std::size_t chunks = 0;
+    /// References of the collected series.
+    std::vector<WalRef> refs;
+  };
+  /// Frees what hide_before() has hidden; nothing while a reader from before it is open.
+  std::optional<Collected> collect();
+  /// References of all series that live.
+  [[nodiscard]] std::vector<WalRef> live_refs() const;
+
+  [[nodiscard]] HeadStats stats() const;
+  [[nodiscard]] CardinalityStats cardinality(std::size_t limit) const;
+  /// Sets the gauges.
+  void update_metrics();
+  [[nodiscard]] Timestamp mint() const { return state_.mint.load(std::memory_order_relaxed); }
+  [[nodiscard]] Timestamp maxt() const { return state_.maxt.load(std::memory_order_relaxed); }
+  HeadState& state() { return state_; }
+
+ private:
+  std::vector<Ordinal> drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest);
+  void raise_mint(Timestamp oldest);
+  void forget_series(std::span<const Ordinal> dead, Collected& done);
+
+  HeadState state_;
+  /// While replaying: every reference to its ordinal.
+  struct Replay;
+  std::unique_ptr<Replay> replay_;
+  /// Readers below this serial may still read what is hidden; 0: nothing is. Touched by the
+  /// one thread that cuts blocks.
+  std::uint64_t hidden_from_serial_ = 0;
+};
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,100 @@
+// Giving memory back after a block was cut.
+#include <algorithm>
+
+#include "model/value.h"
+#include "tsdb/head/head.h"
+#include "tsdb/head/head_replay.h"
+
+namespace narthex::tsdb {
+namespace {
+
+/// Commits and queries get a turn between slices.
+constexpr Ordinal kSlice = 1024;
+
+}  // namespace
+
+void Head::hide_before(Timestamp t) {
+  state_.floor.store(std::max(t, state_.floor.load(std::memory_order_relaxed)), std::memory_order_release);
+  hidden_from_serial_ = state_.isolation.next_serial();
+  // Prometheus' head begins at the border as well, whatever its oldest sample is.
+  if (mint() < t) state_.mint.store(t, std::memory_order_relaxed);
+  if (maxt() < t && maxt() != kMinTime) state_.maxt.store(t, std::memory_order_relaxed);
+}
+
+std::optional<Head::Collected> Head::collect() {
+  if (hidden_from_serial_ == 0) return Collected{};
+  if (state_.isolation.has_reader_below(hidden_from_serial_)) return std::nullopt;
+  Collected done;
+  Timestamp oldest = kMaxTime;
+  const Timestamp floor = state_.floor.load(std::memory_order_relaxed);
+  const std::vector<Ordinal> dead = drop_chunks_before(floor, done, oldest);
+  for (std::size_t at = 0; at < dead.size(); at += kSlice) {
+    forget_series(std::span(dead).subspan(at, std::min<std::size_t>(kSlice, dead.size() - at)), done);
+  }
+  {
+    const sync::MutexLock lock(state_.index_mutex);
+    state_.index.dictionary().compact();
+    state_.index.dictionary().optimize_postings();
+  }
+  raise_mint(oldest);
+  hidden_from_serial_ = 0;
+  state_.metrics.count_series_removed(done.series);
+  state_.metrics.count_chunks_removed(done.chunks);
+  return done;
+}
+
+void Head::raise_mint(Timestamp oldest) {
+  if (state_.options.no_time_bounds) return;
+  // Samples may have come in since the sweep, but none older than what is accepted now.
+  const sync::MutexLock turn(state_.commit_turn);
+  const Timestamp bound = std::min(oldest, state_.oldest_acceptable());
+  if (bound <= mint()) return;
+  state_.mint.store(bound, std::memory_order_relaxed);
+  state_.min_valid.store(std::max(bound, state_.min_valid.load(std::memory_order_relaxed)),
+                         std::memory_order_relaxed);
+}
+
+std::vector<Ordinal> Head::drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest) {
+  std::vector<Ordinal> dead;
+  HeadShard& shard = state_.shard;
+  Ordinal end;
+  {
+    const sync::MutexLock lock(shard.mutex);
+    end = shard.hot.size();
+  }
+  for (Ordinal begin = 0; begin < end; begin += kSlice) {
+    const sync::MutexLock lock(shard.mutex);
+    for (Ordinal o = begin; o < std::min(end, begin + kSlice); ++o) {
+      if (shard.refs[o] == 0) continue;
+      HotSeries& s = shard.hot[o];
+      const bool was_stale = s.count() > 0 && is_stale_nan(s.enc.v);
+      done.chunks += shard.chunks.drop_before(s, shard.full[o], t);
+      if (s.count() > 0) {
+        oldest = std::min(oldest, shard.chunks.mint(s, shard.full[o]));
+        continue;
+      }
+      shard.stale_series -= was_stale ? 1 : 0;
+      dead.push_back(o);
+    }
+  }
+  return dead;
+}
+
+void Head::forget_series(std::span<const Ordinal> dead, Collected& done) {
+  // The turn, so that no batch is between its look at the references and its sweep.
+  const sync::MutexLock turn(state_.commit_turn);
+  const sync::MutexLock index_lock(state_.index_mutex);
+  HeadShard& shard = state_.shard;
+  const sync::MutexLock shard_lock(shard.mutex);
+  for (const Ordinal o : dead) {
+    // Samples may have come since, and a series that a batch is about to log is not ours.
+    if (shard.refs[o] == 0 || shard.hot[o].count() > 0 || !state_.index.is_published(o)) continue;
+    done.refs.push_back(shard.refs[o]);
+    ++done.series;
+    shard.refs[o] = 0;
+    shard.deleted.erase(o);
+    state_.index.forget(o);
+  }
+}
+
+}  // namespace narthex::tsdb

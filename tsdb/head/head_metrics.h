@@ -1,0 +1,46 @@
+// HeadMetrics: the head's own numbers under Prometheus' names.
+//
+// Threads: any. Without a registry every counter goes nowhere.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "storage/appender.h"
+
+namespace prometheus {
+class Counter;
+class Gauge;
+class Registry;
+}  // namespace prometheus
+
+namespace narthex::tsdb {
+
+struct HeadStats;
+
+class HeadMetrics {
+ public:
+  /// @param registry  may be null: then one of our own counts for nobody
+  explicit HeadMetrics(prometheus::Registry* registry);
+  ~HeadMetrics();
+  HeadMetrics(const HeadMetrics&) = delete;
+  HeadMetrics& operator=(const HeadMetrics&) = delete;
+
+  void count_commit(std::uint64_t samples, const std::vector<storage::RefusedSample>& refused);
+  void count_series_created(std::uint64_t n);
+  void count_series_removed(std::uint64_t n);
+  void count_chunks_created(std::uint64_t n);
+  void count_chunks_removed(std::uint64_t n);
+  void count_unknown_refs(std::uint64_t n);
+  void count_truncation(double seconds);
+  void count_failed_truncation();
+  void add_active_appender(int by);
+  void set_stats(const HeadStats& stats, std::uint64_t stale_series);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,109 @@
+// PairDictionary: every distinct (name, value) pair of the head once, as a 32-bit number.
+//
+// The text lies once in an arena and is counted by the series that use it; the series of a
+// pair (its postings) lie with it. Per name there is the list of its pairs: the values that
+// regular expressions and label queries walk.
+//
+// Hashes are keyed with a secret of the process: a hostile target cannot pick colliding values.
+// Threads: its owner's mutex. Views are valid until the next release() or compact().
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/labels.h"
+#include "tsdb/head/id_table.h"
+#include "tsdb/head/postings.h"
+
+namespace narthex::tsdb {
+
+/// A pair's number in the head's dictionary; not a PairId of a query.
+using PairNumber = std::uint32_t;
+using NameNumber = std::uint32_t;
+inline constexpr std::uint32_t kNoNumber = 0xffff'ffff;
+
+/// 192 random bytes, drawn once per process.
+std::span<const std::byte> hash_secret();
+
+class PairDictionary {
+ public:
+  PairDictionary();
+
+  /// The pair's number or kNoNumber.
+  [[nodiscard]] PairNumber find(std::string_view name, std::string_view value) const;
+  [[nodiscard]] PairNumber find(NameNumber name, std::string_view value) const;
+  [[nodiscard]] NameNumber find_name(std::string_view name) const;
+  /// Finds or makes the pair and counts one more user of it.
+  PairNumber acquire(std::string_view name, std::string_view value);
+  /// One user less; the last one takes the pair with it.
+  void release(PairNumber pair);
+
+  [[nodiscard]] std::string_view name_text(NameNumber name) const { return *names_[name].text; }
+  [[nodiscard]] NameNumber name_of(PairNumber pair) const { return pairs_[pair].name; }
+  [[nodiscard]] std::string_view value(PairNumber pair) const {
+    return {pairs_[pair].text, pairs_[pair].length};
+  }
+  [[nodiscard]] LabelView label(PairNumber pair) const { return {name_text(name_of(pair)), value(pair)}; }
+  [[nodiscard]] const Postings& postings(PairNumber pair) const { return pairs_[pair].postings; }
+  Postings& postings(PairNumber pair) { return pairs_[pair].postings; }
+
+  /// The name's pairs in no order.
+  [[nodiscard]] std::span<const PairNumber> pairs_of(NameNumber name) const { return names_[name].pairs; }
+  /// One beyond the largest number in use; numbers of released names have no pairs.
+  [[nodiscard]] std::uint32_t names_end() const { return static_cast<std::uint32_t>(names_.size()); }
+  [[nodiscard]] std::uint32_t pairs_end() const { return static_cast<std::uint32_t>(pairs_.size()); }
+  [[nodiscard]] std::size_t count_pairs() const { return table_.size(); }
+
+  /// Gives text back that released pairs left behind, if it is worth it.
+  void compact();
+  /// Names, values and the tables over them; postings apart.
+  [[nodiscard]] std::size_t size_bytes() const;
+  /// Walks all pairs.
+  [[nodiscard]] std::size_t postings_bytes() const;
+  void optimize_postings();
+
+ private:
+  struct Pair {
+    const char* text = nullptr;
+    std::uint32_t length = 0;
+    NameNumber name = kNoNumber;
+    std::uint32_t users = 0;
+    std::uint32_t place = 0;  // in the name's list
+    Postings postings;
+  };
+  static_assert(sizeof(Pair) == 40);
+
+  struct Name {
+    std::unique_ptr<std::string> text;  // on the heap: the map's views must not move
+    std::vector<PairNumber> pairs;
+  };
+
+  /// Text of all values, in blocks that never move.
+  struct TextArena {
+    std::vector<std::unique_ptr<char[]>> blocks;
+    std::size_t used = 0;   // in the last block
+    std::size_t size = 0;   // of the last block
+    std::size_t bytes = 0;  // of all blocks
+    std::size_t live = 0;
+    const char* store(std::string_view text);
+  };
+
+  static std::uint64_t hash(NameNumber name, std::string_view value);
+  NameNumber acquire_name(std::string_view name);
+
+  std::vector<Pair> pairs_;
+  std::vector<PairNumber> free_pairs_;
+  std::vector<Name> names_;
+  std::vector<NameNumber> free_names_;
+  boost::unordered_flat_map<std::string_view, NameNumber> name_numbers_;
+  IdTable table_;
+  TextArena text_;
+};
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,257 @@
+#include "tsdb/head/series_chunks.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "model/check.h"
+
+namespace narthex::tsdb {
+namespace {
+
+constexpr std::uint32_t kTargetSamples = 120;
+constexpr std::uint32_t kPredictAt = kTargetSamples / 4;
+constexpr std::uint32_t kMostSamples = kTargetSamples * 2;
+constexpr std::size_t kMostBytesBeforeAppend = 1005;
+constexpr std::size_t kLargestChunk = kMostBytesBeforeAppend + 2 * kXorMaxSampleBytes + kMostSamples / 4;
+
+/// Prometheus' computeChunkEndTime.
+Timestamp predicted_end(Timestamp mint, Timestamp maxt, Timestamp limit) {
+  const double chunks = static_cast<double>(limit - mint) / (static_cast<double>(maxt - mint + 1) * 4);
+  if (chunks <= 1) return limit;
+  return static_cast<Timestamp>(static_cast<double>(mint) +
+                                static_cast<double>(limit - mint) / std::floor(chunks));
+}
+
+std::uint32_t clamp_span(DurationMs span) {
+  return static_cast<std::uint32_t>(std::min<DurationMs>(span, std::numeric_limits<std::uint32_t>::max()));
+}
+
+/// Appends `count` samples that repeat value and distance: two zero bits each.
+void append_repeats(XorState& enc, std::byte* bytes, std::uint32_t count) {
+  const std::uint32_t used = enc.bits % 8;
+  std::byte* at = bytes + enc.bits / 8;
+  const std::uint32_t end = (enc.bits + 2 * count + 7) / 8;
+  if (used != 0) *at = *at & static_cast<std::byte>(0xff00U >> used & 0xffU);
+  std::byte* zero_from = used != 0 ? at + 1 : at;
+  if (zero_from < bytes + end) {
+    std::memset(zero_from, 0, static_cast<std::size_t>(bytes + end - zero_from));
+  }
+  enc.bits += 2 * count;
+  enc.t += count * enc.delta;
+  enc.count = static_cast<std::uint16_t>(enc.count + count);
+  bytes[0] = static_cast<std::byte>(enc.count >> 8);
+  bytes[1] = static_cast<std::byte>(enc.count & 0xff);
+}
+
+/// The bytes of a run.
+XorState encode_run(const HotSeries& s, std::byte* bytes) {
+  XorState enc;
+  xor_append(enc, bytes, s.mint, s.enc.v);
+  if (s.enc.count > 1) xor_append(enc, bytes, s.mint + s.enc.delta, s.enc.v);
+  if (s.enc.count > 2) append_repeats(enc, bytes, s.enc.count - 2U);
+  return enc;
+}
+
+}  // namespace
+
+Timestamp SeriesChunks::range_end(Timestamp t) const {
+  Timestamp start = t / block_range_ * block_range_;
+  if (start > t) start -= block_range_;
+  return start > kMaxTime - block_range_ ? kMaxTime : start + block_range_;
+}
+
+// hot: bench/append_bench
+bool SeriesChunks::append(HotSeries& s, SlotRef& full, Timestamp t, double v) {
+  const std::uint32_t count = s.count();
+  if (count == 0) [[unlikely]] {
+    begin(s, t, v);
+    return true;
+  }
+  if (count == kPredictAt) [[unlikely]]
+    predict_end(s);
+  if (t - s.mint >= s.next_cut || count >= kMostSamples ||
+      s.enc.size_bytes() + s.run / 4U > kMostBytesBeforeAppend) [[unlikely]] {
+    const bool same_range = t < range_end(s.mint);
+    finish(s, full);
+    begin(s, t, v);
+    s.first_in_range = !same_range;
+    return true;
+  }
+  const DurationMs delta = t - s.maxt();
+  const bool same_value = s.value_bits() == std::bit_cast<std::uint64_t>(v);
+  if (s.slot == kNoSlot) {
+    if (same_value && (count == 1 || delta == s.enc.delta)) {
+      s.enc.delta = delta;
+      s.enc.t = t;
+      ++s.enc.count;
+      return false;
+    }
+    materialise(s);
+  } else if (same_value && delta == s.enc.delta) {
+    ++s.run;
+    return false;
+  }
+  write(s, t, v);
+  return false;
+}
+
+void SeriesChunks::begin(HotSeries& s, Timestamp t, double v) {
+  s.enc = XorState{.t = t, .v = v, .count = 1};
+  s.mint = t;
+  s.slot = kNoSlot;
+  s.run = 0;
+  // The border of the range, even where t is so far off that the sum would overflow.
+  s.next_cut = clamp_span(range_end(t) - t);
+}
+
+void SeriesChunks::predict_end(HotSeries& s) const {
+  const Timestamp maxt = s.maxt();
+  DurationMs span = predicted_end(s.mint, maxt, s.mint + s.next_cut) - s.mint;
+  if (s.first_in_range) span = span / 4 + span / 4 * 3 * s.stagger / 255;
+  s.next_cut = clamp_span(std::max(span, maxt - s.mint + 1));
+}
+
+void SeriesChunks::write(HotSeries& s, Timestamp t, double v) {
+  const std::size_t run_bytes = s.run / 4U + 1;
+  const std::size_t needed = s.enc.size_bytes() + run_bytes + kXorMaxSampleBytes;
+  if (needed <= open_.capacity(s.slot)) {
+    std::byte* bytes = open_.data(s.slot);
+    flush_run(s);
+    xor_append(s.enc, bytes, t, v);
+    return;
+  }
+  // The sample may or may not fit: encode beside, then see.
+  std::array<std::byte, kLargestChunk + 8> beside;
+  std::memcpy(beside.data(), open_.data(s.slot), s.enc.size_bytes());
+  if (s.run > 0) append_repeats(s.enc, beside.data(), s.run);
+  s.run = 0;
+  xor_append(s.enc, beside.data(), t, v);
+  const std::size_t bytes = s.enc.size_bytes();
+  if (bytes > open_.capacity(s.slot)) {
+    open_.free(s.slot);
+    s.slot = open_.allocate(bytes);
+  }
+  std::memcpy(open_.data(s.slot), beside.data(), bytes);
+}
+
+void SeriesChunks::flush_run(HotSeries& s) {
+  if (s.run == 0) return;
+  append_repeats(s.enc, open_.data(s.slot), s.run);
+  s.run = 0;
+}
+
+void SeriesChunks::materialise(HotSeries& s) {
+  std::array<std::byte, kLargestChunk + 8> beside;
+  s.enc = encode_run(s, beside.data());
+  s.slot = open_.allocate(s.enc.size_bytes() + 4);
+  std::memcpy(open_.data(s.slot), beside.data(), s.enc.size_bytes());
+}
+
+void SeriesChunks::finish(HotSeries& s, SlotRef& full) {
+  const Timestamp maxt = s.maxt();
+  std::array<std::byte, kLargestChunk + 8> beside;
+  XorState enc = s.enc;
+  if (s.slot == kNoSlot) {
+    enc = encode_run(s, beside.data());
+  } else {
+    std::memcpy(beside.data(), open_.data(s.slot), enc.size_bytes());
+    if (s.run > 0) append_repeats(enc, beside.data(), s.run);
+    release(s);
+  }
+  const std::size_t bytes = enc.size_bytes();
+  const SlotRef slot = full_.allocate(bytes);
+  std::memcpy(full_.data(slot), beside.data(), bytes);
+
+  const SlotRef node = full_.allocate(sizeof(FullChunk));
+  const FullChunk chunk{.mint = s.mint,
+                        .span = static_cast<std::uint32_t>(maxt - s.mint),
+                        .older = full,
+                        .place = {slot, static_cast<std::uint16_t>(bytes), kXorEncoding}};
+  std::memcpy(full_.data(node), &chunk, sizeof(chunk));
+  full = node;
+  ++count_full_;
+}
+
+void SeriesChunks::release(HotSeries& s) {
+  if (s.slot != kNoSlot) open_.free(s.slot);
+  s.slot = kNoSlot;
+}
+
+void SeriesChunks::view(const HotSeries& s, SlotRef full, TimeRange range, ChunkViews& out) const {
+  out.full.clear();
+  out.open_bytes.clear();
+  out.has_open = s.count() > 0 && range.overlaps({s.mint, s.maxt()});
+  if (out.has_open) {
+    out.open = s;
+    out.open_is_run = s.slot == kNoSlot;
+    if (!out.open_is_run) {
+      const std::byte* bytes = open_.data(s.slot);
+      out.open_bytes.assign(bytes, bytes + s.enc.size_bytes());
+    }
+  }
+  for (SlotRef at = full; at != kNoSlot;) {
+    const FullChunk& c = full_chunk(at);
+    if (c.maxt() < range.mint) break;
+    if (c.mint <= range.maxt) {
+      out.full.push_back({{c.mint, c.maxt()}, {full_.data(c.place.slot), c.place.bytes}});
+    }
+    at = c.older;
+  }
+  std::ranges::reverse(out.full);
+}
+
+std::size_t SeriesChunks::drop_before(HotSeries& s, SlotRef& full, Timestamp t) {
+  std::size_t dropped = 0;
+  SlotRef* link = &full;
+  while (*link != kNoSlot && full_chunk(*link).maxt() >= t) {
+    link = &reinterpret_cast<FullChunk*>(full_.data(*link))->older;
+  }
+  for (SlotRef at = *link; at != kNoSlot; ++dropped, --count_full_) {
+    const FullChunk c = full_chunk(at);
+    full_.free(c.place.slot);
+    full_.free(at);
+    at = c.older;
+  }
+  *link = kNoSlot;
+  if (s.count() > 0 && s.maxt() < t) {
+    release(s);
+    s.enc = {};
+    s.run = 0;
+    ++dropped;
+  }
+  return dropped;
+}
+
+Timestamp SeriesChunks::mint(const HotSeries& s, SlotRef full) const {
+  Timestamp oldest = s.count() > 0 ? s.mint : kMaxTime;
+  for (SlotRef at = full; at != kNoSlot; at = full_chunk(at).older) oldest = full_chunk(at).mint;
+  return oldest;
+}
+
+Result<void> decode_views(const ChunkViews& views, TimeRange range, std::vector<Timestamp>& t,
+                          std::vector<double>& v) {
+  for (const auto& chunk : views.full) {
+    if (!chunk.range.overlaps(range)) continue;
+    if (auto done = xor_decode(chunk.bytes, range, t, v); !done) return done;
+  }
+  if (!views.has_open) return {};
+  const HotSeries& s = views.open;
+  Timestamp next = s.mint;
+  std::uint32_t repeats = s.count();
+  if (!views.open_is_run) {
+    if (auto done = xor_decode(views.open_bytes, range, t, v); !done) return done;
+    next = s.enc.t + s.enc.delta;
+    repeats = s.run;
+  }
+  for (; repeats > 0; --repeats, next += s.enc.delta) {
+    if (!range.contains(next)) continue;
+    t.push_back(next);
+    v.push_back(s.enc.v);
+  }
+  return {};
+}
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,84 @@
+// SeriesIndex: which series the head has, by labels and by label pair.
+//
+// A series is an ordinal. Its labels are the numbers of its pairs, ascending by name, in one
+// slot of a slab:  count u32 | pair u32 ...
+// A series is first acquired (found or made, and pinned by the batch that asked), then
+// published by the commit that logged it; only published series are in the postings.
+//
+// Threads: its owner's mutex. Spans are valid until the series is forgotten.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <roaring/roaring.hh>
+#include <span>
+#include <vector>
+
+#include "model/labels.h"
+#include "model/result.h"
+#include "storage/appender.h"
+#include "tsdb/head/id_table.h"
+#include "tsdb/head/ordinal_array.h"
+#include "tsdb/head/pair_dictionary.h"
+#include "tsdb/head/slab.h"
+
+namespace narthex::tsdb {
+
+using Ordinal = std::uint32_t;
+
+class SeriesIndex {
+ public:
+  explicit SeriesIndex(PageArena& arena) : slots_(arena), label_slots_(arena) {}
+
+  struct Acquired {
+    Ordinal ordinal;
+    bool created;  ///< the caller must give it a reference
+    bool pending;  ///< not published yet, and now pinned once more
+  };
+  /// Errors: invalid_labels (none at all), limit (more labels than a slot holds).
+  Result<Acquired, storage::AppendFault> acquire(const Labels& labels);
+  /// The commit that logged the series succeeded. Publishing twice is no error.
+  void publish(Ordinal ordinal);
+  /// A batch that had pinned the series gives it up.
+  /// @return  true if nobody else wants it and it was forgotten
+  bool unpin(Ordinal ordinal);
+  /// Takes the series out of everything; its ordinal may be given out again.
+  void forget(Ordinal ordinal);
+
+  /// The published or pending series with these labels, or kNoNumber.
+  [[nodiscard]] Ordinal find(const Labels& labels) const;
+  [[nodiscard]] bool is_published(Ordinal ordinal) const { return all_.contains(ordinal); }
+  /// Ascending by name.
+  [[nodiscard]] std::span<const PairNumber> pairs(Ordinal ordinal) const;
+  [[nodiscard]] Labels labels(Ordinal ordinal) const;
+  /// The series' pair with that name, or kNoNumber.
+  [[nodiscard]] PairNumber pair_of(Ordinal ordinal, NameNumber name) const;
+
+  [[nodiscard]] const PairDictionary& dictionary() const { return dictionary_; }
+  PairDictionary& dictionary() { return dictionary_; }
+  /// Every published series.
+  [[nodiscard]] const Roaring& all() const { return all_; }
+  /// One beyond the largest ordinal ever given out.
+  [[nodiscard]] Ordinal ordinals_end() const { return slots_.size(); }
+
+  [[nodiscard]] std::size_t label_bytes() const { return label_slots_.size_bytes() + slots_.size_bytes(); }
+  [[nodiscard]] std::size_t lookup_bytes() const { return table_.size_bytes(); }
+
+ private:
+  static std::uint64_t hash(std::span<const PairNumber> pairs);
+  [[nodiscard]] Ordinal find(std::span<const PairNumber> pairs) const;
+  Ordinal create(const Labels& labels);
+
+  PairDictionary dictionary_;
+  IdTable table_;
+  OrdinalArray<SlotRef> slots_;
+  Slab label_slots_;
+  std::vector<Ordinal> free_;
+  /// Series that are not published yet, and how many open batches want them.
+  boost::unordered_flat_map<Ordinal, std::uint32_t> pins_;
+  Roaring all_;
+  std::vector<PairNumber> scratch_;
+};
+
+}  // namespace narthex::tsdb

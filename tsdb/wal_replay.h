@@ -1,0 +1,30 @@
+// Reading the WAL back into the head: the newest checkpoint first, then the segments after it.
+//
+// Threads: one, before the head accepts anything.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "io/file_system.h"
+#include "model/result.h"
+#include "tsdb/head/head.h"
+
+namespace narthex::tsdb {
+
+struct ReplayReport {
+  std::uint64_t segments = 0;
+  std::uint64_t records = 0;
+  std::uint64_t samples = 0;
+  std::uint64_t unknown_refs = 0;     ///< samples and deletions of series that no record had named
+  std::uint64_t skipped_records = 0;  ///< of types that the head does not keep
+  std::uint64_t damaged = 0;          ///< gaps in segments and records that contradict their format
+  std::vector<WalRef> gone_refs;      ///< deleted series, and other names of series
+};
+
+/// Errors: io, corruption (segments are not sequential). Damaged records are skipped, logged
+/// and counted, by segment and offset.
+Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head);
+
+}  // namespace narthex::tsdb

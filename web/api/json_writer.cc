@@ -1,0 +1,154 @@
+#include "web/api/json_writer.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "model/value.h"
+
+namespace narthex::web {
+
+void JsonWriter::separate() {
+  if (comma_) out_ += ',';
+  comma_ = true;
+}
+
+JsonWriter& JsonWriter::open(char bracket) {
+  separate();
+  out_ += bracket;
+  comma_ = false;
+  return *this;
+}
+
+JsonWriter& JsonWriter::close(char bracket) {
+  out_ += bracket;
+  comma_ = true;
+  return *this;
+}
+
+JsonWriter& JsonWriter::key(std::string_view name) {
+  separate();
+  escaped(name, true);
+  out_ += ':';
+  comma_ = false;
+  return *this;
+}
+
+JsonWriter& JsonWriter::string(std::string_view text) {
+  separate();
+  escaped(text, true);
+  return *this;
+}
+
+JsonWriter& JsonWriter::raw_string(std::string_view text) {
+  separate();
+  escaped(text, false);
+  return *this;
+}
+
+JsonWriter& JsonWriter::number(std::int64_t v) {
+  separate();
+  out_ += std::to_string(v);
+  return *this;
+}
+
+JsonWriter& JsonWriter::number(std::uint64_t v) {
+  separate();
+  out_ += std::to_string(v);
+  return *this;
+}
+
+JsonWriter& JsonWriter::number(double v) {
+  if (!std::isfinite(v)) return null();
+  separate();
+  const double magnitude = std::abs(v);
+  if (magnitude != 0 && (magnitude < 1e-6 || magnitude >= 1e21)) {
+    std::array<char, 32> digits{};
+    const auto end = std::to_chars(digits.begin(), digits.end(), v, std::chars_format::scientific).ptr;
+    out_.append(digits.begin(), end);
+  } else {
+    out_ += format_plain(v);
+  }
+  return *this;
+}
+
+JsonWriter& JsonWriter::boolean(bool v) {
+  separate();
+  out_ += v ? "true" : "false";
+  return *this;
+}
+
+JsonWriter& JsonWriter::null() {
+  separate();
+  out_ += "null";
+  return *this;
+}
+
+JsonWriter& JsonWriter::labels(const Labels& labels) {
+  begin_object();
+  for (const auto [name, value] : labels) {
+    separate();
+    escaped(name, false);
+    out_ += ':';
+    escaped(value, false);
+  }
+  return end_object();
+}
+
+JsonWriter& JsonWriter::time_or_zero(Timestamp t) {
+  return string(t == 0 ? "0001-01-01T00:00:00Z" : format_rfc3339(t));
+}
+
+JsonWriter& JsonWriter::sample(Timestamp t, double v) {
+  separate();
+  out_ += '[';
+  append_json_time(out_, t);
+  out_ += ",\"";
+  append_json_value(out_, v);
+  out_ += "\"]";
+  return *this;
+}
+
+JsonWriter& JsonWriter::raw(std::string_view json) {
+  separate();
+  out_ += json;
+  return *this;
+}
+
+void JsonWriter::escaped(std::string_view text, bool html) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  out_ += '"';
+  std::size_t clean = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const bool is_html = html && (c == '<' || c == '>' || c == '&');
+    if (c >= 0x20 && c != '"' && c != '\\' && !is_html) continue;
+    out_.append(text, clean, i - clean);
+    clean = i + 1;
+    switch (c) {
+      case '"':
+        out_ += "\\\"";
+        break;
+      case '\\':
+        out_ += "\\\\";
+        break;
+      case '\n':
+        out_ += "\\n";
+        break;
+      case '\r':
+        out_ += "\\r";
+        break;
+      case '\t':
+        out_ += "\\t";
+        break;
+      default:
+        out_ += "\\u00";
+        out_ += kHex[c >> 4];
+        out_ += kHex[c & 15];
+    }
+  }
+  out_.append(text, clean);
+  out_ += '"';
+}
+
+}  // namespace narthex::web

@@ -1,0 +1,261 @@
+// /query, /query_range, /query_exemplars, /format_query.
+#include <algorithm>
+
+#include "model/value.h"
+#include "query/promql/parser.h"
+#include "web/api/endpoints.h"
+#include "web/api/json_writer.h"
+
+namespace narthex::web {
+
+namespace {
+
+constexpr std::int64_t kMaxSteps = 11'000;
+constexpr std::size_t kAnnotationsShown = 10;
+/// A piece is sent when it has grown to this size.
+constexpr std::size_t kPieceBytes = 64 * 1024;
+
+std::string_view type_name(query::ValueType type) {
+  switch (type) {
+    case query::ValueType::vector:
+      return "vector";
+    case query::ValueType::matrix:
+      return "matrix";
+    case query::ValueType::scalar:
+      return "scalar";
+    case query::ValueType::string:
+      return "string";
+    case query::ValueType::none:
+      break;
+  }
+  return "none";
+}
+
+/// Rules of bucket borders in JSON: 0 (l,u], 1 [l,u), 2 (l,u), 3 [l,u].
+/// Float histograms reach an answer only once the store can hold them.
+void write_series(JsonWriter& json, const query::ResultSeries& series, query::ValueType type) {
+  json.begin_object().key("metric").labels(series.labels);
+  if (type == query::ValueType::vector) {
+    json.key("value").sample(series.t.front(), series.v.front());
+  } else {
+    json.key("values").begin_array();
+    for (std::size_t i = 0; i < series.t.size(); ++i) json.sample(series.t[i], series.v[i]);
+    json.end_array();
+  }
+  json.end_object();
+}
+
+void write_steps(JsonWriter& json, std::string_view key,
+                 const std::vector<std::pair<Timestamp, std::uint64_t>>& steps) {
+  if (steps.empty()) return;
+  json.key(key).begin_array();
+  for (const auto& [t, count] : steps) {
+    std::string time;
+    append_json_time(time, t);
+    json.begin_array().raw(time).number(count).end_array();
+  }
+  json.end_array();
+}
+
+std::string stats_json(const query::QueryStats& stats) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().key("timings").begin_object();
+  json.key("evalTotalTime").number(stats.eval_total_seconds);
+  json.key("resultSortTime").number(stats.result_sort_seconds);
+  json.key("queryPreparationTime").number(stats.preparation_seconds);
+  json.key("innerEvalTime").number(stats.inner_eval_seconds);
+  json.key("execQueueTime").number(stats.queue_seconds);
+  json.key("execTotalTime").number(stats.exec_total_seconds);
+  json.end_object().key("samples").begin_object();
+  write_steps(json, "totalQueryableSamplesPerStep", stats.total_per_step);
+  write_steps(json, "samplesReadPerStep", stats.read_per_step);
+  json.key("totalQueryableSamples").number(stats.total_queryable_samples);
+  json.key("samplesRead").number(stats.samples_read);
+  json.key("peakSamples").number(stats.peak_samples);
+  json.end_object().end_object();
+  return out;
+}
+
+/// Encodes a finished result piece by piece, series by series, letting each go once it is out.
+class ResultEncoder {
+ public:
+  ResultEncoder(query::QueryResult result, bool with_stats)
+      : result_(std::move(result)), with_stats_(with_stats) {}
+
+  bool next(std::string& out) {
+    JsonWriter json(out);
+    if (!opened_) {
+      opened_ = true;
+      json.begin_object().key("resultType").string(type_name(result_.type)).key("result");
+      if (result_.type == query::ValueType::scalar) {
+        write_scalar(out);
+        return finish(out);
+      }
+      if (result_.type == query::ValueType::string) {
+        write_string(out);
+        return finish(out);
+      }
+      out += '[';
+    }
+    while (next_ < result_.series.size() && out.size() < kPieceBytes) {
+      if (next_ > 0) out += ',';
+      JsonWriter item(out);
+      write_series(item, result_.series[next_], result_.type);
+      result_.series[next_++] = {};
+    }
+    if (next_ < result_.series.size()) return true;
+    out += ']';
+    return finish(out);
+  }
+
+ private:
+  void write_time(std::string& out) const {
+    // Scalars and strings carry their time as the shortest float of seconds.
+    out += '[';
+    out += format_plain(static_cast<double>(result_.scalar_t) / 1000);
+    out += ',';
+  }
+  void write_scalar(std::string& out) const {
+    write_time(out);
+    out += '"';
+    out += format_plain(result_.scalar);
+    out += "\"]";
+  }
+  void write_string(std::string& out) const {
+    write_time(out);
+    JsonWriter(out).string(result_.string);
+    out += ']';
+  }
+  bool finish(std::string& out) const {
+    if (with_stats_) {
+      out += R"(,"stats":)";
+      out += stats_json(result_.stats);
+    }
+    out += '}';
+    return false;
+  }
+
+  query::QueryResult result_;
+  bool with_stats_;
+  bool opened_ = false;
+  std::size_t next_ = 0;
+};
+
+Result<query::QueryRequest> common_request(const Parameters& parameters) {
+  query::QueryRequest request;
+  request.query = parameters.get("query");
+  if (const auto text = parameters.get("timeout"); !text.empty()) {
+    auto timeout = parse_api_duration(text);
+    if (!timeout) return std::unexpected(in_parameter(std::move(timeout).error(), "timeout"));
+    request.timeout = *timeout;
+  }
+  if (const auto text = parameters.get("lookback_delta"); !text.empty()) {
+    auto lookback = parse_api_duration(text);
+    if (!lookback) return pass(lookback, "error parsing lookback delta duration");
+    request.lookback = *lookback;
+  }
+  request.per_step_stats = parameters.get("stats") == "all";
+  return request;
+}
+
+Result<Answer> run(const ApiSources& sources, const Call& call, const query::QueryRequest& request,
+                   std::size_t limit) {
+  auto result = sources.engine.run(sources.db, request, call.request.stop);
+  if (!result) {
+    if (result.error().code == Code::invalid)
+      return std::unexpected(in_parameter(std::move(result).error(), "query"));
+    return pass(result);
+  }
+  Answer answer;
+  answer.warnings = result->annotations.texts(query::AnnotationKind::warning, kAnnotationsShown);
+  answer.infos = result->annotations.texts(query::AnnotationKind::info, kAnnotationsShown);
+  if (limit > 0 && result->series.size() > limit) {
+    result->series.resize(limit);
+    answer.warnings.emplace_back(kTruncated);
+  }
+  const std::string_view stats = call.parameters.get("stats");
+  if (!stats.empty() && stats != "true" && stats != "all") {
+    answer.warnings.push_back("value " + quote(stats) +
+                              " for parameter \"stats\" is deprecated and will be rejected in the next major "
+                              "release, use \"true\" or \"all\"");
+  }
+  auto encoder = std::make_shared<ResultEncoder>(std::move(*result), !stats.empty());
+  answer.data = [encoder](std::string& out) { return encoder->next(out); };
+  return answer;
+}
+
+/// A required time parameter. Errors: invalid, with Prometheus' text.
+Result<Timestamp> required_time(const Parameters& parameters, std::string_view name) {
+  auto t = parse_api_time(parameters.get(name));
+  if (!t) return std::unexpected(in_parameter(std::move(t).error(), name));
+  return *t;
+}
+
+}  // namespace
+
+Result<Answer> instant_query(const ApiSources& sources, const Call& call) {
+  auto limit = call.parameters.limit();
+  if (!limit) return pass(limit);
+  auto t = call.parameters.time("time", sources.clock.now());
+  if (!t) return pass(t);
+  auto request = common_request(call.parameters);
+  if (!request) return pass(request);
+  request->start = request->end = *t;
+  return run(sources, call, *request, *limit);
+}
+
+Result<Answer> range_query(const ApiSources& sources, const Call& call) {
+  auto limit = call.parameters.limit();
+  if (!limit) return pass(limit);
+  auto start = required_time(call.parameters, "start");
+  if (!start) return pass(start);
+  auto end = required_time(call.parameters, "end");
+  if (!end) return pass(end);
+  if (*end < *start) {
+    return std::unexpected(
+        in_parameter({Code::invalid, "end timestamp must not be before start time", {}}, "end"));
+  }
+  auto step = parse_api_duration(call.parameters.get("step"));
+  if (!step) return std::unexpected(in_parameter(std::move(step).error(), "step"));
+  if (*step <= 0) {
+    return std::unexpected(in_parameter(
+        {Code::invalid,
+         "zero or negative query resolution step widths are not accepted. Try a positive integer",
+         {}},
+        "step"));
+  }
+  // The difference cannot overflow what is compared: both ends are within the API's bounds.
+  if (static_cast<double>(*end) - static_cast<double>(*start) >= 9.2e18 ||
+      (*end - *start) / *step > kMaxSteps) {
+    return fail(Code::invalid,
+                "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
+                "resolution (?step=XX)");
+  }
+  auto request = common_request(call.parameters);
+  if (!request) return pass(request);
+  request->start = *start;
+  request->end = *end;
+  request->step = *step;
+  return run(sources, call, *request, *limit);
+}
+
+Result<Answer> query_exemplars(const ApiSources& sources, const Call& call) {
+  auto range = call.parameters.range();
+  if (!range) return pass(range);
+  if (range->maxt < range->mint)
+    return fail(Code::invalid, "end timestamp must not be before start timestamp");
+  auto expression = query::parse(call.parameters.get("query"), sources.engine.options().parser);
+  if (!expression) return pass(expression);
+  return Answer::of("[]");
+}
+
+Result<Answer> format_query(const ApiSources& sources, const Call& call) {
+  auto expression = query::parse(call.parameters.get("query"), sources.engine.options().parser);
+  if (!expression) return std::unexpected(in_parameter(std::move(expression).error(), "query"));
+  std::string json;
+  JsonWriter(json).string(query::pretty_print(**expression));
+  return Answer::of(std::move(json));
+}
+
+}  // namespace narthex::web

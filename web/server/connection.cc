@@ -1,0 +1,334 @@
+#include "web/server/connection.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <ctime>
+
+#include "telemetry/log.h"
+#include "web/server/body_encoder.h"
+
+namespace narthex::web {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+
+namespace {
+
+constexpr std::size_t kReadBytes = 16 * 1024;
+/// Shorter bodies are not worth compressing.
+constexpr std::size_t kCompressFrom = 1024;
+/// How often a waiting connection looks whether its client is still there.
+constexpr auto kClientCheck = std::chrono::milliseconds(200);
+
+using Parser = http::request_parser<http::string_body>;
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 204:
+      return "No Content";
+    case 302:
+      return "Found";
+    case 400:
+      return "Bad Request";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 413:
+      return "Request Entity Too Large";
+    case 422:
+      return "Unprocessable Entity";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 499:
+      return "Client Closed Request";
+    case 500:
+      return "Internal Server Error";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "Status";
+  }
+}
+
+std::string http_date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[40];
+  const std::size_t length = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return {text, length};
+}
+
+/// The answer's head. @param length  nothing: chunked
+std::string head_of(const Response& response, std::optional<std::size_t> length, bool keep_alive) {
+  std::string head =
+      fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status, reason_of(response.status), http_date());
+  for (const auto& [name, value] : response.headers)
+    fmt::format_to(std::back_inserter(head), "{}: {}\r\n", name, value);
+  if (response.status != 204) {
+    if (length) {
+      fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", *length);
+    } else {
+      head += "Transfer-Encoding: chunked\r\n";
+    }
+  }
+  if (!keep_alive) head += "Connection: close\r\n";
+  head += "\r\n";
+  return head;
+}
+
+/// Runs `work` on the pool; the coroutine goes on, on its strand, when it is done. While it
+/// waits, `watch` is called now and then.
+template <class Value>
+asio::awaitable<Value> on_pool(sync::ThreadPool& pool, std::function<Value()> work,
+                               std::function<void()> watch) {
+  struct Pending {
+    explicit Pending(asio::any_io_executor strand) : done(strand) {}
+    asio::steady_timer done;
+    std::optional<Value> value;
+  };
+  const auto strand = co_await asio::this_coro::executor;
+  auto pending = std::make_shared<Pending>(strand);
+  pool.post([pending, strand, work = std::move(work)] {
+    auto value = std::make_shared<Value>(work());
+    asio::post(strand, [pending, value] {
+      pending->value = std::move(*value);
+      pending->done.cancel();
+    });
+  });
+  while (!pending->value) {
+    pending->done.expires_after(kClientCheck);
+    co_await pending->done.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (!pending->value) watch();
+  }
+  co_return std::move(*pending->value);
+}
+
+enum class Read : std::uint8_t { request, closed, bad, too_large, header_too_large };
+
+/// Reads one request; `pending` holds bytes that came with the one before.
+asio::awaitable<Read> read_request(net::Stream& stream, std::string& pending, Parser& parser) {
+  std::string chunk(kReadBytes, '\0');
+  bool began = !pending.empty();
+  for (;;) {
+    while (!pending.empty()) {
+      boost::system::error_code ec;
+      const std::size_t used = parser.put(asio::buffer(pending), ec);
+      pending.erase(0, used);
+      if (ec == http::error::need_more) break;
+      if (ec == http::error::body_limit) co_return Read::too_large;
+      if (ec == http::error::header_limit) co_return Read::header_too_large;
+      if (ec) co_return Read::bad;
+      if (parser.is_done()) co_return Read::request;
+      if (used == 0) break;
+    }
+    if (parser.is_done()) co_return Read::request;
+    if (parser.is_header_done() && parser.get()[http::field::expect] == "100-continue") {
+      parser.get().erase(http::field::expect);
+      if (!co_await stream.write("HTTP/1.1 100 Continue\r\n\r\n")) co_return Read::closed;
+    }
+    auto got = co_await stream.read_some(chunk);
+    if (!got || *got == 0) co_return began&& got ? Read::bad : Read::closed;
+    began = true;
+    pending.append(chunk, 0, *got);
+  }
+}
+
+/// Nothing if the target cannot be understood.
+std::optional<Request> to_request(Parser& parser, const net::Stream& stream) {
+  auto& message = parser.get();
+  Request request;
+  request.method = std::string(message.method_string());
+  std::string_view target(message.target().data(), message.target().size());
+  if (const std::size_t scheme = target.find("://");
+      scheme != std::string_view::npos && !target.starts_with('/')) {
+    const std::size_t slash = target.find('/', scheme + 3);
+    target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
+  }
+  const std::size_t mark = std::min(target.find('?'), target.size());
+  auto path = net::percent_decode(target.substr(0, mark), false);
+  if (!path || !path->starts_with('/')) return std::nullopt;
+  request.path = std::move(*path);
+  if (mark < target.size()) request.query = std::string(target.substr(mark + 1));
+  for (const auto& field : message) {
+    request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+  }
+  request.body = std::move(message.body());
+  request.peer = stream.remote_address();
+  return request;
+}
+
+bool client_is_gone(net::Stream& stream) {
+  char byte = 0;
+  const auto got = ::recv(stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+/// An answer with the first piece of its body, made on the pool.
+struct Prepared {
+  Response response;
+  std::shared_ptr<BodyEncoder> encoder;
+  std::string first;
+  bool more = false;
+};
+
+Prepared prepare(const Handler& handler, const Request& request) {
+  Prepared prepared;
+  try {
+    prepared.response = handler(request);
+  } catch (const std::exception& e) {
+    telemetry::error("a request failed by a bug", {{"path", request.path}, {"err", e.what()}});
+    prepared.response = Response::text(500, "Internal Server Error\n");
+  }
+  Response& response = prepared.response;
+  const bool encoded = net::find_header(response.headers, "Content-Encoding").has_value();
+  const auto accept = net::find_header(request.headers, "Accept-Encoding");
+  ContentCoding coding = ContentCoding::identity;
+  if (!encoded && accept && (response.pieces || response.body.size() >= kCompressFrom))
+    coding = choose_coding(*accept);
+  if (!encoded) response.headers.emplace_back("Vary", "Accept-Encoding");
+  if (coding == ContentCoding::gzip) response.headers.emplace_back("Content-Encoding", "gzip");
+  if (coding == ContentCoding::deflate) response.headers.emplace_back("Content-Encoding", "deflate");
+  prepared.encoder = std::make_shared<BodyEncoder>(response, coding);
+  prepared.more = prepared.encoder->next(prepared.first);
+  return prepared;
+}
+
+std::string chunk_head(std::size_t size) {
+  return fmt::format("{:x}\r\n", size);
+}
+
+asio::awaitable<Result<void>> write(net::Stream& stream, const Serving& serving, std::string head,
+                                    std::string_view body = {}) {
+  stream.expires_after(serving.options.write_timeout);
+  co_return co_await stream.write(head, body);
+}
+
+asio::awaitable<Result<void>> send(net::Stream& stream, Serving& serving, Prepared prepared, bool is_head,
+                                   bool keep_alive) {
+  if (!prepared.more || is_head) {
+    const bool no_body = is_head || prepared.response.status == 204;
+    const auto length = prepared.more ? std::nullopt : std::optional(prepared.first.size());
+    co_return co_await write(stream, serving, head_of(prepared.response, length, keep_alive),
+                             no_body ? std::string_view() : prepared.first);
+  }
+  if (auto r = co_await write(stream, serving, head_of(prepared.response, std::nullopt, keep_alive)); !r)
+    co_return r;
+  std::string piece = std::move(prepared.first);
+  bool more = true;
+  for (;;) {
+    if (!piece.empty()) {
+      std::string head = chunk_head(piece.size());
+      piece += "\r\n";
+      if (auto r = co_await write(stream, serving, std::move(head), piece); !r) co_return r;
+    }
+    if (!more) break;
+    using Next = std::pair<std::string, bool>;
+    auto [next, again] = co_await on_pool<Next>(
+        serving.pool,
+        [encoder = prepared.encoder] {
+          Next out;
+          out.second = encoder->next(out.first);
+          return out;
+        },
+        [] {});
+    piece = std::move(next);
+    more = again;
+  }
+  co_return co_await write(stream, serving, "0\r\n\r\n");
+}
+
+asio::awaitable<void> refuse(net::Stream& stream, Serving& serving, int status, std::string_view why) {
+  Response response = Response::text(status, fmt::format("{} {}: {}\n", status, reason_of(status), why));
+  stream.expires_after(serving.options.write_timeout);
+  const std::string head = head_of(response, response.body.size(), false);
+  // The connection ends here either way: whether the client still reads this changes nothing.
+  (void)co_await stream.write(head, response.body);
+}
+
+struct UnderWay {
+  explicit UnderWay(Serving& s) : serving(s) { ++serving.requests_under_way; }
+  ~UnderWay() { --serving.requests_under_way; }
+  UnderWay(const UnderWay&) = delete;
+  UnderWay& operator=(const UnderWay&) = delete;
+  Serving& serving;
+};
+
+/// @return whether the connection can take another request
+asio::awaitable<bool> answer(net::Stream& stream, std::shared_ptr<Serving> serving, Parser& parser) {
+  const bool keep_alive = parser.get().keep_alive() && !serving->stopping;
+  auto request = to_request(parser, stream);
+  if (!request) {
+    co_await refuse(stream, *serving, 400, "the request target is not a path");
+    co_return false;
+  }
+  const UnderWay under_way(*serving);
+  const bool is_head = request->method == "HEAD";
+  const sync::StopSource stop;
+  request->stop = stop.token();
+  stream.expires_never();
+  auto prepared = co_await on_pool<Prepared>(
+      serving->pool,
+      [serving, request = std::make_shared<Request>(std::move(*request))] {
+        return prepare(serving->handler, *request);
+      },
+      [&stream, &serving, &stop] {
+        if (client_is_gone(stream)) stop.stop(sync::StopReason::client_gone);
+        if (serving->stopping) stop.stop(sync::StopReason::shutdown);
+      });
+  const auto sent = co_await send(stream, *serving, std::move(prepared), is_head, keep_alive);
+  co_return sent.has_value() && keep_alive;
+}
+
+}  // namespace
+
+asio::awaitable<void> serve(std::shared_ptr<Serving> serving, std::shared_ptr<net::Stream> stream) {
+  std::string pending;
+  for (bool open = true; open;) {
+    Parser parser;
+    parser.eager(true);
+    parser.body_limit(serving->options.max_body_bytes);
+    parser.header_limit(serving->options.max_header_bytes);
+    stream->expires_after(serving->options.read_timeout);
+    const Read read = co_await read_request(*stream, pending, parser);
+    switch (read) {
+      case Read::request:
+        open = co_await answer(*stream, serving, parser);
+        break;
+      case Read::bad:
+        co_await refuse(*stream, *serving, 400, "this is not HTTP/1.1");
+        open = false;
+        break;
+      case Read::too_large:
+        co_await refuse(*stream, *serving, 413,
+                        fmt::format("the body is over {} bytes", serving->options.max_body_bytes));
+        open = false;
+        break;
+      case Read::header_too_large:
+        co_await refuse(*stream, *serving, 431,
+                        fmt::format("the header is over {} bytes", serving->options.max_header_bytes));
+        open = false;
+        break;
+      case Read::closed:
+        open = false;
+        break;
+    }
+  }
+  stream->expires_after(std::chrono::seconds(1));
+  co_await stream->shutdown();
+}
+
+}  // namespace narthex::web

@@ -1,0 +1,55 @@
+// Server: the HTTP/1.1 listener in front of a Handler.
+//
+// A connection is a coroutine on a strand of its own: read a request under limits and a
+// deadline, have a pool thread answer it, send the answer as the client takes it (chunked and
+// compressed as the client asked), again. A client that goes away stops its request's token.
+//
+// Threads: listen() and stop() once each, from the owner; the rest runs on the executor.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/result.h"
+#include "sync/thread_pool.h"
+#include "web/server/message.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace narthex::web {
+
+struct ServerOptions {
+  std::vector<std::string> addresses;  ///< host:port; an empty host is every interface
+  std::size_t max_connections = 512;   ///< beyond it, clients wait to be accepted
+  std::chrono::milliseconds read_timeout = std::chrono::minutes(5);   ///< one request; idle connections too
+  std::chrono::milliseconds write_timeout = std::chrono::minutes(5);  ///< one piece of an answer
+  std::uint64_t max_body_bytes = 64 << 20;
+  std::uint32_t max_header_bytes = 1 << 20;
+};
+
+class Server {
+ public:
+  Server(boost::asio::any_io_executor executor, sync::ThreadPool& pool, ServerOptions options,
+         Handler handler, prometheus::Registry& registry);
+  ~Server();
+
+  /// Binds every address, then accepts. Errors: io, invalid (names the address).
+  Result<void> listen();
+  /// Where it listens, with real ports.
+  [[nodiscard]] std::vector<std::string> addresses() const;
+  /// Accepts no more, gives requests under way some seconds, then cancels them.
+  boost::asio::awaitable<void> stop();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace narthex::web

@@ -1,0 +1,268 @@
+#include "web/site.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "net/http.h"
+#include "web/api/build_info.h"
+#include "web/api/json_writer.h"
+#include "web/assets.h"
+
+namespace narthex::web {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kPages = {"/query", "/alerts", "/targets"};
+
+Response redirect(std::string to) {
+  return {302,
+          {{"Location", to}, {"Content-Type", "text/html; charset=utf-8"}},
+          "<a href=\"" + to + "\">Found</a>.\n\n",
+          {}};
+}
+
+Response not_found() {
+  return Response::text(404, "404 page not found\n");
+}
+
+Response not_allowed(std::string methods) {
+  Response response = Response::text(405, "Method Not Allowed\n");
+  response.headers.emplace_back("Allow", std::move(methods));
+  return response;
+}
+
+bool is_get(const Request& request) {
+  return request.method == "GET";
+}
+bool is_get_or_head(const Request& request) {
+  return is_get(request) || request.method == "HEAD";
+}
+
+void replace_all(std::string& text, std::string_view what, std::string_view with) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
+    text.replace(at, what.size(), with);
+  }
+}
+
+std::string html_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+/// Bounded label for request metrics: paths with names in them share one.
+std::string handler_label(std::string_view path) {
+  if (path.starts_with("/api/v1/label/")) return "/api/v1/label/:name/values";
+  if (path.starts_with("/assets/")) return "/assets/*filepath";
+  return std::string(path);
+}
+
+}  // namespace
+
+struct Site::Impl {
+  Impl(SiteOptions o, SiteActions a, std::function<const Api*()> api_source, prometheus::Registry& registry)
+      : options(std::move(o)),
+        actions(std::move(a)),
+        api(std::move(api_source)),
+        requests(prometheus::BuildCounter()
+                     .Name("prometheus_http_requests_total")
+                     .Help("Counter of HTTP requests.")
+                     .Register(registry)),
+        durations(prometheus::BuildHistogram()
+                      .Name("prometheus_http_request_duration_seconds")
+                      .Help("Histogram of latencies for HTTP requests.")
+                      .Register(registry)) {
+    while (options.route_prefix.ends_with('/')) options.route_prefix.pop_back();
+    index = make_index();
+  }
+
+  SiteOptions options;
+  SiteActions actions;
+  std::function<const Api*()> api;
+  prometheus::Family<prometheus::Counter>& requests;
+  prometheus::Family<prometheus::Histogram>& durations;
+  std::string index;
+
+  [[nodiscard]] std::string make_index() const;
+  [[nodiscard]] Response route(const Request& request, std::string_view path) const;
+  [[nodiscard]] Response lifecycle(const Request& request, std::string_view path) const;
+  [[nodiscard]] Response ready(const Request& request) const;
+  [[nodiscard]] Response asset(std::string_view path) const;
+  [[nodiscard]] Response api_call(const Request& request, std::string_view path) const;
+  void set_cors(const Request& request, Response& response) const;
+  void count(std::string_view path, int status, double seconds) const;
+};
+
+std::string Site::Impl::make_index() const {
+  const auto page = find_asset("index.html");
+  if (!page) return "<!doctype html><p>This binary was built without the browser app.</p>\n";
+  std::string html(page->content);
+  replace_all(html, "__NARTHEX_BASE__", html_escaped(options.route_prefix + "/"));
+  replace_all(html, "__NARTHEX_TITLE__", html_escaped(options.page_title));
+  return html;
+}
+
+Response Site::Impl::ready(const Request& request) const {
+  if (!is_get_or_head(request)) return not_allowed("GET, HEAD, OPTIONS");
+  return Response::text(200, "Prometheus Server is Ready.\n");
+}
+
+Response Site::Impl::lifecycle(const Request& request, std::string_view path) const {
+  if (request.method != "POST" && request.method != "PUT") {
+    Response refused = Response::text(405, "Only POST or PUT requests allowed");
+    refused.headers.emplace_back("Allow", "POST, PUT, OPTIONS");
+    return refused;
+  }
+  if (!options.lifecycle) return Response::text(403, "Lifecycle API is not enabled.");
+  if (path == "/-/quit") {
+    actions.quit();
+    return Response::text(200, "Requesting termination... Goodbye!");
+  }
+  if (auto reloaded = actions.reload(); !reloaded) {
+    return Response::text(500, "failed to reload config: " + reloaded.error().text + "\n");
+  }
+  return Response::text(200, "");
+}
+
+Response Site::Impl::asset(std::string_view path) const {
+  const auto found = find_asset(path.substr(1));
+  if (!found) return not_found();
+  Response response;
+  response.headers = {{"Content-Type", std::string(found->content_type)}, {"Cache-Control", "no-cache"}};
+  if (found->gzipped) response.headers.emplace_back("Content-Encoding", "gzip");
+  response.body = found->content;
+  return response;
+}
+
+Response Site::Impl::api_call(const Request& request, std::string_view path) const {
+  const Api* ready_api = api();
+  if (!ready_api) {
+    Response response = Response::text(503, "Service Unavailable");
+    response.headers.emplace_back("X-Prometheus-Stopping",
+                                  actions.readiness() == Readiness::stopping ? "true" : "false");
+    return response;
+  }
+  return ready_api->handle(request, path);
+}
+
+Response Site::Impl::route(const Request& request, std::string_view path) const {
+  if (path == "/-/healthy") {
+    return is_get_or_head(request) ? Response::text(200, "Prometheus Server is Healthy.\n")
+                                   : not_allowed("GET, HEAD, OPTIONS");
+  }
+  if (path == "/-/reload" || path == "/-/quit") return lifecycle(request, path);
+  if (path == "/metrics") {
+    if (!is_get(request)) return not_allowed("GET, OPTIONS");
+    return {200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, actions.metrics_text(), {}};
+  }
+  if (path == "/-/ready" || path.starts_with("/api/v1/")) {
+    const Readiness state = actions.readiness();
+    if (state != Readiness::ready) {
+      Response response = Response::text(503, "Service Unavailable");
+      response.headers.emplace_back("X-Prometheus-Stopping", state == Readiness::stopping ? "true" : "false");
+      return response;
+    }
+    return path == "/-/ready" ? ready(request)
+                              : api_call(request, path.substr(std::string_view("/api/v1").size()));
+  }
+  const bool is_page = std::ranges::find(kPages, path) != kPages.end();
+  const bool is_known = is_page || path == "/" || path == "/graph" || path == "/version" ||
+                        path.starts_with("/assets/") || path.starts_with("/favicon.");
+  if (!is_known) return not_found();
+  if (!is_get(request)) return not_allowed("GET, OPTIONS");
+  if (path == "/") return redirect(options.route_prefix + "/query");
+  if (path == "/graph") {
+    return redirect(options.route_prefix + "/query" + (request.query.empty() ? "" : "?" + request.query));
+  }
+  if (path == "/version") {
+    std::string body;
+    JsonWriter(body)
+        .begin_object()
+        .key("version")
+        .string(kVersion)
+        .key("revision")
+        .string(kRevision)
+        .end_object();
+    return {200, {{"Content-Type", "application/json"}}, std::move(body), {}};
+  }
+  if (is_page) return {200, {{"Content-Type", "text/html; charset=utf-8"}}, index, {}};
+  return asset(path == "/favicon.ico" ? "/favicon.svg" : path);
+}
+
+void Site::Impl::set_cors(const Request& request, Response& response) const {
+  response.headers.emplace_back("Vary", "Origin");
+  const auto origin = net::find_header(request.headers, "Origin");
+  if (!origin || origin->empty()) return;
+  response.headers.emplace_back("Access-Control-Allow-Headers",
+                                "Accept, Authorization, Content-Type, Origin");
+  response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+  response.headers.emplace_back("Access-Control-Expose-Headers", "Date");
+  if (options.cors_origin.pattern() == ".*") {
+    response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+  } else if (options.cors_origin.matches(*origin)) {
+    response.headers.emplace_back("Access-Control-Allow-Origin", std::string(*origin));
+  }
+}
+
+void Site::Impl::count(std::string_view path, int status, double seconds) const {
+  // Paths that lead nowhere come from outside in any number: they are not counted by name.
+  if (status == 404) return;
+  const std::string handler = handler_label(path);
+  requests.Add({{"handler", handler}, {"code", std::to_string(status)}}).Increment();
+  durations
+      .Add({{"handler", handler}}, prometheus::Histogram::BucketBoundaries{.1, .2, .4, 1, 3, 8, 20, 60, 120})
+      .Observe(seconds);
+}
+
+Site::Site(SiteOptions options, SiteActions actions, std::function<const Api*()> api,
+           prometheus::Registry& registry)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(actions), std::move(api), registry)) {}
+Site::~Site() = default;
+
+Response Site::handle(const Request& request) const {
+  const auto began = std::chrono::steady_clock::now();
+  const std::string& prefix = impl_->options.route_prefix;
+  const std::string_view whole = request.path;
+  if (whole == "/" && !prefix.empty()) return redirect(prefix + "/");
+  if (!whole.starts_with(prefix)) return not_found();
+  std::string_view path = whole.substr(prefix.size());
+  if (path.empty()) path = "/";
+
+  Response response;
+  if (request.method == "OPTIONS") {
+    response.status = 204;
+  } else {
+    response = impl_->route(request, path);
+  }
+  impl_->set_cors(request, response);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  impl_->count(path, response.status, took.count());
+  return response;
+}
+
+}  // namespace narthex::web

@@ -1,0 +1,3 @@
+import type { FunctionComponent, SVGProps } from 'react';
+
+export type Icon = FunctionComponent<Omit<SVGProps<SVGSVGElement>, 'stroke'> & { size?: number; stroke?: number }>;
