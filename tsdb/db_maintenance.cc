@@ -37,7 +37,7 @@ void Db::Impl::run_in_background() {
 
 Result<void> Db::Impl::maintain() {
   const sync::MutexLock guard(maintenance_mutex);
-  if (!wal) return fail(Code::unavailable, "the database is not open");
+  if (closed.load() || !wal) return fail(Code::unavailable, "the database is closed");
   Result<void> first_error;
   const auto keep_going = [&](Result<void> done) {
     if (!done && first_error) first_error = std::move(done);

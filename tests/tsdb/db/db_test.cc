@@ -57,6 +57,7 @@ TEST_CASE("db: a closed database says so") {
   const auto querier = db->querier({});
   REQUIRE(!querier);
   CHECK(querier.error().code == Code::unavailable);
+  CHECK(!db->run_background_once());
 }
 
 TEST_CASE("db: the head becomes aligned blocks, and queries see no difference") {
@@ -283,6 +284,10 @@ TEST_CASE("db: metrics carry Prometheus' names") {
   REQUIRE(db);
   Contents model;
   for (int step = 0; step < 4 * 60; ++step) REQUIRE(scrape(**db, 3, step, model));
+  // Without waiting for maintenance.
+  CHECK(telemetry::metrics_text(registry).find("prometheus_tsdb_head_series 3\n") != std::string::npos);
+  CHECK(telemetry::metrics_text(registry).find("prometheus_tsdb_head_active_appenders 0\n") !=
+        std::string::npos);
   REQUIRE((*db)->run_background_once());
   const std::string text = telemetry::metrics_text(registry);
   for (const char* line : {"prometheus_tsdb_head_series 3\n",
