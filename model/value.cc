@@ -145,20 +145,55 @@ constexpr std::array<double, 23> kPowersOfTen{1e0,  1e1,  1e2,  1e3,  1e4,  1e5,
                                               1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                               1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
-/// Digits with at most one dot and 15 digits in all: what nearly every sample looks like.
+/// `e`, a sign if any, and one to three digits.
+std::optional<int> parse_exponent(std::string_view text) {
+  if (text[0] != 'e' && text[0] != 'E') return std::nullopt;
+  text.remove_prefix(1);
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  if (text.empty() || text.size() > 3) return std::nullopt;
+  int exponent = 0;
+  for (const char c : text) {
+    if (!is_digit(c)) return std::nullopt;
+    exponent = exponent * 10 + (c - '0');
+  }
+  return negative ? -exponent : exponent;
+}
+
+/// At most 15 digits, perhaps a dot and a small exponent: what nearly every sample looks like.
+/// Both the digits and the power of ten are exact doubles then, so one rounding is all.
+// hot: bench/exposition_bench
 std::optional<double> parse_short_decimal(std::string_view text) {
-  if (text.size() > 16) return std::nullopt;
   std::uint64_t digits = 0;
+  int count = 0;
+  int decimals = 0;
+  bool dot = false;
   std::size_t i = 0;
-  for (; i < text.size() && is_digit(text[i]); ++i)
-    digits = digits * 10 + static_cast<unsigned>(text[i] - '0');
-  if (i == text.size()) return i == 0 || i > 15 ? std::nullopt : std::optional(static_cast<double>(digits));
-  if (text[i] != '.') return std::nullopt;
-  const std::size_t first_decimal = i + 1;
-  for (++i; i < text.size() && is_digit(text[i]); ++i)
-    digits = digits * 10 + static_cast<unsigned>(text[i] - '0');
-  if (i != text.size() || i == 1) return std::nullopt;
-  return static_cast<double>(digits) / kPowersOfTen[i - first_decimal];
+  for (; i < text.size(); ++i) {
+    const auto digit = static_cast<unsigned>(text[i]) - unsigned{'0'};
+    if (digit <= 9) {
+      // Too many digits wrap around, which does no harm: they are not used.
+      digits = digits * 10 + digit;
+      ++count;
+      decimals += dot ? 1 : 0;
+    } else if (text[i] == '.' && !dot) {
+      dot = true;
+    } else {
+      break;
+    }
+  }
+  if (count == 0 || count > 15) return std::nullopt;
+  int power = -decimals;
+  if (i < text.size()) {
+    const auto exponent = parse_exponent(text.substr(i));
+    if (!exponent) return std::nullopt;
+    power += *exponent;
+  }
+  const auto v = static_cast<double>(digits);
+  constexpr int kMaxPower = static_cast<int>(kPowersOfTen.size()) - 1;
+  if (power < -kMaxPower || power > kMaxPower) return std::nullopt;
+  return power < 0 ? v / kPowersOfTen[static_cast<std::size_t>(-power)]
+                   : v * kPowersOfTen[static_cast<std::size_t>(power)];
 }
 
 /// from_chars leaves overflow and underflow alike; Go takes the second as zero.

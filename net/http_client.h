@@ -29,12 +29,13 @@ struct Request {
   std::uint64_t max_body_bytes = 0;  ///< decompressed; 0 = 256 MiB
   bool accept_gzip = true;
   /// false: a gzip body is handed on as it came, for a caller that inflates it (net/gzip.h) on a
-  /// pool thread; max_body_bytes then counts bytes as received.
+  /// pool thread; it may be a little longer than max_body_bytes, as gzip makes small bodies longer.
   bool inflate = true;
 };
 
 struct Response {
   int status = 0;
+  std::string reason;  ///< as its author words it: `Not Found`
   Headers headers;
   std::string body;              ///< decompressed
   std::uint64_t wire_bytes = 0;  ///< body bytes as received

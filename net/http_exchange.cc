@@ -128,6 +128,7 @@ class Receiver {
     ExchangeResult result;
     auto& message = parser_->get();
     result.response.status = static_cast<int>(message.result_int());
+    result.response.reason = std::string(message.reason());
     for (const auto& field : message)
       result.response.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
     result.response.body = std::move(message.body());

@@ -68,6 +68,7 @@ struct ScrapeOptions {
   DurationMs discovery_reload_interval = 5'000;
   bool adjust_timestamps = true;       ///< --scrape.adjust-timestamps
   DurationMs timestamp_tolerance = 2;  ///< --scrape.timestamp-tolerance
+  bool type_and_unit_labels = false;   ///< --enable-feature=type-and-unit-labels
 };
 
 class ScrapeManager {

@@ -84,7 +84,8 @@ def count(output: str, code: int) -> Outcome:
         outcome.failed += int(vitest[1] or 0)
         outcome.passed += int(vitest[2])
         outcome.skipped += int(vitest[3] or 0)
-    outcome.skipped += sum(int(n) for n in SKIPPED.findall(output))
+    if not plain or not plain[-1][2]:  # else its closing line has counted them
+        outcome.skipped += sum(int(n) for n in SKIPPED.findall(output))
     if code != 0 and outcome.failed == 0:
         outcome.failed = 1
     if outcome.passed + outcome.failed + outcome.skipped == 0:

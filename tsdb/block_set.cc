@@ -54,6 +54,7 @@ Result<void> BlockSet::reload() {
   std::map<std::string, std::shared_ptr<Block>> loaded;
   for (const auto& block : snapshot()) loaded.emplace(block->meta().ulid, block);
 
+  unopened_maxt_ = kMinTime;
   std::map<std::string, std::string> damaged;
   std::set<std::string> present;
   for (const io::DirEntry& e : *entries) {
@@ -66,8 +67,7 @@ Result<void> BlockSet::reload() {
     } else if (block.error().code == Code::corruption) {
       damaged.emplace(e.name, block.error().text);
     } else {
-      telemetry::error("A block cannot be opened now and will be tried again",
-                       {{"block", e.name}, {"error", block.error().text}});
+      remember_unopened(e.name, block.error());
     }
   }
   std::erase_if(loaded, [&](const auto& known) { return !present.contains(known.first); });
@@ -102,6 +102,16 @@ Result<void> BlockSet::publish_without_replaced(std::map<std::string, std::share
     if (auto removed = remove(ulid); !removed) return removed;
   }
   return {};
+}
+
+void BlockSet::remember_unopened(const std::string& ulid, const Error& error) {
+  telemetry::error("A block cannot be opened now and will be tried again",
+                   {{"block", ulid}, {"error", error.text}});
+  // The head must not take in again, and write again, what this block holds.
+  const auto text = fs_.read_file(path_of(ulid) + "/meta.json");
+  if (!text) return;
+  const auto meta = parse_block_meta(*text);
+  if (meta && is_cut_from_head(*meta)) unopened_maxt_ = std::max(unopened_maxt_, meta->maxt);
 }
 
 Result<void> BlockSet::set_aside(const std::string& ulid, const std::string& why) {
@@ -178,7 +188,7 @@ Blocks BlockSet::snapshot() const {
 }
 
 Timestamp BlockSet::newest_maxt() const {
-  Timestamp newest = kMinTime;
+  Timestamp newest = unopened_maxt_;
   for (const auto& block : snapshot()) {
     if (is_cut_from_head(block->meta())) newest = std::max(newest, block->meta().maxt);
   }

@@ -42,13 +42,15 @@ class BlockSet {
 
   /// Ascending by time.
   [[nodiscard]] Blocks snapshot() const;
-  /// End of the newest block that was cut from a head in order; kMinTime without any.
+  /// End of the newest block that was cut from a head in order, also if it cannot be opened
+  /// now; kMinTime without any.
   [[nodiscard]] Timestamp newest_maxt() const;
   [[nodiscard]] std::uint64_t count_quarantined() const { return quarantined_; }
   [[nodiscard]] std::uint64_t size_bytes() const;
 
  private:
   [[nodiscard]] std::string path_of(const std::string& ulid) const { return directory_ + "/" + ulid; }
+  void remember_unopened(const std::string& ulid, const Error& error);
   Result<void> set_aside(const std::string& ulid, const std::string& why);
   Result<void> publish_without_replaced(std::map<std::string, std::shared_ptr<Block>> loaded,
                                         const std::map<std::string, std::string>& damaged);
@@ -57,6 +59,8 @@ class BlockSet {
   io::FileSystem& fs_;
   std::string directory_;
   std::uint64_t quarantined_ = 0;
+  /// Newest end among blocks that could not be opened at the last reload.
+  Timestamp unopened_maxt_ = kMinTime;
   mutable sync::Mutex mutex_;
   Blocks blocks_ NARTHEX_GUARDED_BY(mutex_);
 };

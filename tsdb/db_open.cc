@@ -25,6 +25,7 @@ Db::Impl::~Impl() = default;
 
 Result<void> Db::Impl::open(prometheus::Registry* registry) {
   if (auto made = fs.make_directories(wal_directory()); !made) return made;
+  if (auto synced = fs.sync_directory(directory); !synced) return synced;
   if (auto locked = take_lock(); !locked) return locked;
   if (auto loaded = load_blocks(); !loaded) return loaded;
   if (auto replayed = replay(); !replayed) return replayed;
@@ -66,7 +67,7 @@ Result<void> Db::Impl::replay() {
   damaged_records += report->damaged;
   {
     const sync::MutexLock guard(maintenance_mutex);
-    for (const WalRef ref : report->merged_refs) expired_refs.emplace(ref, head.maxt());
+    for (const WalRef ref : report->gone_refs) expired_refs.emplace(ref, head.maxt());
   }
   const double seconds = std::chrono::duration<double>(clock.steady() - begin).count();
   metrics.replay_seconds->Set(seconds);
@@ -82,7 +83,7 @@ Result<void> Db::Impl::replay() {
   if (report->skipped_records > 0) {
     telemetry::warn(
         "The WAL holds records of kinds that the head does not keep (histograms, exemplars, "
-        "metadata, deletions); they stay in the log",
+        "metadata); they stay in the log",
         {{"records", std::to_string(report->skipped_records)}});
   }
   return {};

@@ -24,6 +24,7 @@
 #include "sync/thread_pool.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics_text.h"
+#include "telemetry/process_metrics.h"
 #include "tsdb/db.h"
 #include "web/api/api.h"
 #include "web/api/build_info.h"
@@ -90,6 +91,7 @@ struct ServerProcess::Impl {
   io::FileSystem& fs = io::local_file_system();
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
 
+  telemetry::ProcessMetrics process_metrics{*registry};
   prometheus::Gauge& reload_success = gauge(*registry, "prometheus_config_last_reload_successful",
                                             "Whether the last configuration reload attempt was successful.");
   prometheus::Gauge& reload_time = gauge(*registry, "prometheus_config_last_reload_success_timestamp_seconds",
@@ -170,7 +172,11 @@ Result<void> ServerProcess::Impl::start_listening() {
   web::SiteActions actions{.readiness = [this] { return readiness.load(); },
                            .reload = [this] { return reload(); },
                            .quit = [this] { events.push(Event::quit); },
-                           .metrics_text = [this] { return telemetry::metrics_text(*registry); }};
+                           .metrics_text =
+                               [this] {
+                                 process_metrics.refresh();
+                                 return telemetry::metrics_text(*registry);
+                               }};
   site = std::make_unique<web::Site>(
       std::move(options), std::move(actions), [this] { return ready_api.load(); }, *registry);
   web::ServerOptions server_options;
@@ -318,7 +324,6 @@ Result<void> ServerProcess::run() {
   auto url = effective_external_url(self.flags.external_url, self.flags.listen_addresses.front());
   if (!url) return pass(url);
   self.external_url = std::move(*url);
-  telemetry::register_process_metrics(*self.registry);
   auto& ready_gauge =
       gauge(*self.registry, "prometheus_ready",
             "Whether Prometheus startup was fully completed and the server is ready for normal operation.");

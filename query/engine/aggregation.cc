@@ -97,7 +97,8 @@ class Accumulator {
 template <class Cell>
 class CellAccumulator final : public Accumulator {
  public:
-  explicit CellAccumulator(EvalContext& context) : steps_(context.steps.count()), share_(context.query.budget) {}
+  explicit CellAccumulator(EvalContext& context)
+      : steps_(context.steps.count()), share_(context.query.budget) {}
 
   void resize(std::size_t groups) override { groups_.resize(groups); }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "model/value.h"
 #include "query/engine/aggregation.h"
@@ -56,11 +57,19 @@ class CandidateHeap {
     }
   }
 
-  /// Best first, NaN last.
+  /// Best first, NaN last, equal ones as they lie in the heap.
   void sort_best_first() {
-    std::ranges::stable_sort(items_, [&](const Candidate& a, const Candidate& b) {
-      return !std::isnan(a.value) && less(b, a);
+    std::vector<std::uint32_t> order(items_.size());
+    std::iota(order.begin(), order.end(), 0u);
+    std::ranges::sort(order, [&](std::uint32_t i, std::uint32_t j) {
+      const double a = items_[i].value;
+      const double b = items_[j].value;
+      if (std::isnan(a) || std::isnan(b)) return std::isnan(a) == std::isnan(b) ? i < j : std::isnan(b);
+      return a != b ? less(items_[j], items_[i]) : i < j;
     });
+    std::vector<Candidate> sorted;
+    for (const auto i : order) sorted.push_back(items_[i]);
+    items_ = std::move(sorted);
   }
 
   /// `v` is better than the worst one kept.
@@ -142,7 +151,8 @@ class Choice final : public VectorOperator {
       return fail(Code::execution,
                   fmt::format("Scalar value {} underflows int64", format_general(param_.min)));
     if (param_.max >= kMaxInt64)
-      return fail(Code::execution, fmt::format("Scalar value {} overflows int64", format_general(param_.max)));
+      return fail(Code::execution,
+                  fmt::format("Scalar value {} overflows int64", format_general(param_.max)));
     return true;
   }
 

@@ -12,7 +12,9 @@ namespace narthex::query {
 namespace {
 
 /// Go's time.RFC3339 of whole seconds.
-std::string whole_seconds(Timestamp t) { return format_rfc3339(t / 1000 * 1000); }
+std::string whole_seconds(Timestamp t) {
+  return format_rfc3339(t / 1000 * 1000);
+}
 
 std::string two_digits(double v) {
   if (v > 1.7976931348623157e308) return "+Inf";
@@ -66,10 +68,11 @@ void AnnotationCollector::add_forced_monotonicity(std::string_view metric_name, 
 
 void AnnotationCollector::add_start_time_overlap(std::string_view metric_name, Span at) {
   bool is_new = false;
-  Note& n = note(AnnotationKind::warning,
-                 fmt::format("sample has start time that overlaps with previous sample timestamp for metric {}",
-                             quote(metric_name)),
-                 at, is_new);
+  Note& n =
+      note(AnnotationKind::warning,
+           fmt::format("sample has start time that overlaps with previous sample timestamp for metric {}",
+                       quote(metric_name)),
+           at, is_new);
   ++n.count;
 }
 

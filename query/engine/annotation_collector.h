@@ -63,9 +63,7 @@ class Annotator {
   void warn(std::string_view text, Span at) const {
     collector_->add(AnnotationKind::warning, text, at, rank_);
   }
-  void info(std::string_view text, Span at) const {
-    collector_->add(AnnotationKind::info, text, at, rank_);
-  }
+  void info(std::string_view text, Span at) const { collector_->add(AnnotationKind::info, text, at, rank_); }
   [[nodiscard]] AnnotationCollector& collector() const { return *collector_; }
 
  private:

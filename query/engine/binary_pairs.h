@@ -21,9 +21,9 @@ class BinaryPairs {
 
   /// One output: a series of the many side with those of the one side that give these labels.
   struct Output {
-    std::uint32_t many = 0;   ///< index, or kFill: the one side's series alone with the fill value
+    std::uint32_t many = 0;    ///< index, or kFill: the one side's series alone with the fill value
     std::uint32_t labels = 0;  ///< number of its labels
-    std::uint32_t group = 0;  ///< outputs of one group may not meet at a step
+    std::uint32_t group = 0;   ///< outputs of one group may not meet at a step
     std::uint32_t first_one = 0;
     std::uint32_t last_one = 0;  ///< ones()[first_one, last_one)
   };
@@ -49,7 +49,9 @@ class BinaryPairs {
     return ones_of_[s];
   }
   [[nodiscard]] std::size_t count_signatures() const { return ones_of_.size(); }
-  [[nodiscard]] bool has_several_outputs(std::uint32_t labels) const { return outputs_per_labels_[labels] > 1; }
+  [[nodiscard]] bool has_several_outputs(std::uint32_t labels) const {
+    return outputs_per_labels_[labels] > 1;
+  }
   [[nodiscard]] bool has_several_members(std::uint32_t group) const { return members_[group] > 1; }
   [[nodiscard]] std::size_t count_labels() const { return outputs_per_labels_.size(); }
   [[nodiscard]] std::size_t count_groups() const { return members_.size(); }

@@ -94,7 +94,8 @@ Result<VectorOperatorPtr> OperatorBuilder::binary(const Expr& e, const Binary& n
     if (!child) return child;
     auto right_scalar = scalar_right ? scalar(*node.rhs, context) : Result<ScalarOperatorPtr>(nullptr);
     if (!right_scalar) return pass(right_scalar);
-    return make_vector_scalar(context, std::move(*child), std::move(scalar_left ? *left_scalar : *right_scalar),
+    return make_vector_scalar(context, std::move(*child),
+                              std::move(scalar_left ? *left_scalar : *right_scalar),
                               {node.op, scalar_left, node.return_bool, e.span});
   }
   auto lhs = vector(*node.lhs, context);
@@ -159,8 +160,7 @@ Result<OperatorBuilder::Range> OperatorBuilder::subquery(const Subquery& node, E
   spec.offset = plan_.ms(node.offset);
   spec.at = plan_.at(node.at);
   spec.is_result = is_result;
-  auto source =
-      make_subquery(context, spec, [&](EvalContext& inner) { return vector(*node.expr, inner); });
+  auto source = make_subquery(context, spec, [&](EvalContext& inner) { return vector(*node.expr, inner); });
   if (!source) return pass(source);
   Range out;
   out.source = std::move(*source);

@@ -29,17 +29,17 @@ class Slots {
   Result<void> take(const QueryDeadline& deadline) {
     // How late a waiting query notices that it was cancelled.
     constexpr auto kPoll = std::chrono::milliseconds(20);
-    std::unique_lock lock(mutex_.native());
+    const sync::MutexLock lock(mutex_);
     while (free_ == 0) {
       if (auto going_on = deadline.check("query queue"); !going_on) return going_on;
-      freed_.wait_for(lock, kPoll);
+      freed_.wait_for(mutex_, kPoll);
     }
     --free_;
     return {};
   }
   void give_back() {
     {
-      std::unique_lock lock(mutex_.native());
+      const sync::MutexLock lock(mutex_);
       ++free_;
     }
     freed_.notify_one();
@@ -47,8 +47,8 @@ class Slots {
 
  private:
   sync::Mutex mutex_;
-  std::condition_variable freed_;
-  std::size_t free_;
+  std::condition_variable_any freed_;
+  std::size_t free_ NARTHEX_GUARDED_BY(mutex_);
 };
 
 class SlotHolder {
@@ -151,6 +151,8 @@ void Engine::set_default_subquery_step(DurationMs step) {
   impl_->subquery_step.store(step, std::memory_order_relaxed);
 }
 
-const EngineOptions& Engine::options() const { return impl_->options; }
+const EngineOptions& Engine::options() const {
+  return impl_->options;
+}
 
 }  // namespace narthex::query

@@ -97,7 +97,9 @@ EngineMetrics::EngineMetrics(prometheus::Registry& registry, std::size_t max_con
 
 EngineMetrics::~EngineMetrics() = default;
 
-void EngineMetrics::query_began() { impl_->queries.Increment(); }
+void EngineMetrics::query_began() {
+  impl_->queries.Increment();
+}
 
 void EngineMetrics::query_ended(const QueryStats& stats) {
   impl_->queries.Decrement();
@@ -108,6 +110,8 @@ void EngineMetrics::query_ended(const QueryStats& stats) {
   if (stats.result_sort_seconds > 0) impl_->result_sort.observe(stats.result_sort_seconds);
 }
 
-void EngineMetrics::observe_queue(double seconds) { impl_->queue.observe(seconds); }
+void EngineMetrics::observe_queue(double seconds) {
+  impl_->queue.observe(seconds);
+}
 
 }  // namespace narthex::query

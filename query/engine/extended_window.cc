@@ -17,7 +17,8 @@ void extend_window(storage::SampleColumns& samples, Timestamp t, const WindowSha
   const auto before_last = times.begin() + static_cast<std::ptrdiff_t>(last);
   auto first = static_cast<std::size_t>(std::upper_bound(times.begin(), before_last, start) - times.begin());
   if (first > 0) --first;
-  if (smoothed) last = static_cast<std::size_t>(std::lower_bound(times.begin(), before_last, end) - times.begin());
+  if (smoothed)
+    last = static_cast<std::size_t>(std::lower_bound(times.begin(), before_last, end) - times.begin());
   if (times[last] <= start) return samples.clear();
 
   const double left = smoothed && times[first] < start ? on_line(first, first + 1, start) : values[first];

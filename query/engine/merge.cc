@@ -44,7 +44,8 @@ class MergeOperator final : public VectorOperator {
     if (!names_differ || !earliest_name_) return out;
     for (std::size_t i = 0; i < out_of_.size(); ++i)
       if (auto taken = take_one(); !taken) return pass(taken);
-    for (std::size_t number = 0; number < out.size(); ++number) out[number].drop_name = pending_[number].drops_name;
+    for (std::size_t number = 0; number < out.size(); ++number)
+      out[number].drop_name = pending_[number].drops_name;
     return out;
   }
 

@@ -12,7 +12,9 @@ namespace narthex::query {
 
 namespace {
 
-double seconds(DurationMs ms) { return static_cast<double>(ms) / 1000; }
+double seconds(DurationMs ms) {
+  return static_cast<double>(ms) / 1000;
+}
 
 std::unexpected<Error> bad_duration(const DurationExpr& e, std::string_view why) {
   return fail(Code::invalid, fmt::format("{}:{}: {}", e.span.start, e.span.end, why));
@@ -167,7 +169,8 @@ QueryPlan::Invariance QueryPlan::find_invariant(const Expr& e) {
     return find_invariant_call(*call);
   }
   // Functions evaluate matrix selectors directly: never a part of their own.
-  if (const auto* matrix = e.as<MatrixSelector>()) return {find_invariant(*matrix->selector).invariant, false};
+  if (const auto* matrix = e.as<MatrixSelector>())
+    return {find_invariant(*matrix->selector).invariant, false};
   if (const auto* subquery = e.as<Subquery>()) {
     if (find_invariant(*subquery->expr).invariant) invariant_.insert(subquery->expr.get());
     return {subquery->at.kind != AtKind::none, false};

@@ -17,7 +17,8 @@ namespace {
 /// Takes away the names that operators have only marked (delayed name removal).
 class FinalNames final : public VectorOperator {
  public:
-  FinalNames(EvalContext& context, VectorOperatorPtr child) : query_(context.query), child_(std::move(child)) {}
+  FinalNames(EvalContext& context, VectorOperatorPtr child)
+      : query_(context.query), child_(std::move(child)) {}
   Result<std::vector<SeriesInfo>> open() override {
     auto series = child_->open();
     if (series)
@@ -141,7 +142,8 @@ class QueryRun {
       }
       if (samples.t.empty()) continue;
       SeriesInfo& info = (*series)[i];
-      if (query_.delayed_name_removal && info.drop_name) info.labels = without_metric_name(query_, info.labels);
+      if (query_.delayed_name_removal && info.drop_name)
+        info.labels = without_metric_name(query_, info.labels);
       if (auto kept = keep_samples(std::move(info.labels), samples.t, samples.v); !kept) return kept;
     }
     return query_.delayed_name_removal ? merge_matrix() : Result<void>{};
@@ -208,8 +210,9 @@ class QueryRun {
   void sort_by_labels() {
     std::vector<std::size_t> order(labels_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
-      return query_.pool.compare(labels_[a], labels_[b]) < 0;
+    std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+      const auto by_labels = query_.pool.compare(labels_[a], labels_[b]);
+      return by_labels != 0 ? by_labels < 0 : a < b;
     });
     std::vector<LabelIds> labels;
     std::vector<ResultSeries> series;
@@ -258,9 +261,10 @@ Result<QueryResult> run_query(const Expr& root, storage::Queryable& store, const
   const auto type = type_of(root);
   const bool is_instant = request.step == 0;
   if (!is_instant && type != ValueType::vector && type != ValueType::scalar)
-    return fail(Code::invalid,
-                fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
-                            documented_type(type)));
+    return fail(
+        Code::invalid,
+        fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
+                    documented_type(type)));
   auto plan = QueryPlan::make(root, request.start, request.end, request.step);
   if (!plan) return pass(plan);
   const DurationMs lookback = request.lookback.value_or(0) > 0 ? *request.lookback : setup.options.lookback;

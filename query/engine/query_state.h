@@ -50,8 +50,8 @@ struct QueryState {
   DurationMs default_subquery_step = 60'000;
   bool delayed_name_removal = false;
   bool use_start_timestamps = false;
-  Steps query_steps;          ///< the query's own grid
-  bool is_instant = false;    ///< asked for without a step
+  Steps query_steps;        ///< the query's own grid
+  bool is_instant = false;  ///< asked for without a step
   std::uint32_t next_rank = 0;
 
   const NameId metric_name = pool.name(kMetricName);

@@ -56,7 +56,9 @@ bool keeps_name(FunctionId id) {
   return id == FunctionId::last_over_time || id == FunctionId::first_over_time;
 }
 
-bool expects_counter(FunctionId id) { return id == FunctionId::rate || id == FunctionId::increase; }
+bool expects_counter(FunctionId id) {
+  return id == FunctionId::rate || id == FunctionId::increase;
+}
 
 bool named_like_counter(std::string_view name) {
   return name.ends_with("_total") || name.ends_with("_sum") || name.ends_with("_count") ||
@@ -88,9 +90,9 @@ class RangeCall final : public VectorOperator {
     for (auto& series : *source) {
       names_.push_back(context_.query.pool.get(series.labels, context_.query.metric_name));
       const bool drop = !keeps_name(parts_.id) || series.drop_name;
-      SeriesInfo info{drop && !delayed ? without_metric_name(context_.query, series.labels)
-                                       : std::move(series.labels),
-                      drop};
+      SeriesInfo info{
+          drop && !delayed ? without_metric_name(context_.query, series.labels) : std::move(series.labels),
+          drop};
       if (!delayed) group_.push_back(index.insert(info.labels).first);
       out.push_back(std::move(info));
     }
@@ -109,11 +111,8 @@ class RangeCall final : public VectorOperator {
     auto windows = cutter_.cut(samples_.t);
     if (!windows) return pass(windows);
     const auto name = names_[next_];
-    const RangeInput in{samples_.t,         samples_.v,
-                        start_timestamps(), *windows,
-                        context_.steps,     parts_.shape.range,
-                        parts_.shape.offset, parts_.shape.at,
-                        name};
+    const RangeInput in{samples_.t,         samples_.v,          start_timestamps(), *windows, context_.steps,
+                        parts_.shape.range, parts_.shape.offset, parts_.shape.at,    name};
     if (auto ran = parts_.function->run(in, out); !ran) return pass(ran);
     note_result(out, name);
     ++next_;
@@ -204,8 +203,8 @@ VectorOperatorPtr make_range_call(EvalContext& context, RangeCallParts parts) {
   return std::make_unique<RangeCall>(context, std::move(parts));
 }
 
-VectorOperatorPtr make_absent_over_time(EvalContext& context, RangeSourcePtr source,
-                                        const WindowShape& shape, LabelIds labels) {
+VectorOperatorPtr make_absent_over_time(EvalContext& context, RangeSourcePtr source, const WindowShape& shape,
+                                        LabelIds labels) {
   return std::make_unique<AbsentOverTime>(context, std::move(source), shape, std::move(labels));
 }
 

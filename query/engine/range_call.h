@@ -33,7 +33,7 @@ VectorOperatorPtr make_range_call(EvalContext& context, RangeCallParts parts);
 
 /// absent_over_time: 1 at the steps at which no series of the source has a sample.
 /// @param labels  of the one output series
-VectorOperatorPtr make_absent_over_time(EvalContext& context, RangeSourcePtr source,
-                                        const WindowShape& shape, LabelIds labels);
+VectorOperatorPtr make_absent_over_time(EvalContext& context, RangeSourcePtr source, const WindowShape& shape,
+                                        LabelIds labels);
 
 }  // namespace narthex::query

@@ -37,9 +37,7 @@ struct RangeInput {
   std::optional<Timestamp> at;
   std::string_view metric_name;  ///< "" if there is none
 
-  [[nodiscard]] Timestamp window_end(std::size_t step) const {
-    return at.value_or(steps.at(step)) - offset;
-  }
+  [[nodiscard]] Timestamp window_end(std::size_t step) const { return at.value_or(steps.at(step)) - offset; }
   [[nodiscard]] Timestamp window_start(std::size_t step) const { return window_end(step) - range; }
   [[nodiscard]] std::span<const double> values(std::size_t step) const {
     return v.subspan(windows[step].first, windows[step].size());

@@ -34,8 +34,7 @@ class Time final : public ScalarOperator {
 
 class ScalarOf final : public ScalarOperator {
  public:
-  ScalarOf(EvalContext& context, VectorOperatorPtr vector)
-      : context_(context), vector_(std::move(vector)) {}
+  ScalarOf(EvalContext& context, VectorOperatorPtr vector) : context_(context), vector_(std::move(vector)) {}
 
   Result<std::vector<double>> values() override {
     constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -104,7 +103,9 @@ ScalarOperatorPtr make_number(const EvalContext& context, double value) {
   return std::make_unique<Number>(context.steps.count(), value);
 }
 
-ScalarOperatorPtr make_time(const EvalContext& context) { return std::make_unique<Time>(context.steps); }
+ScalarOperatorPtr make_time(const EvalContext& context) {
+  return std::make_unique<Time>(context.steps);
+}
 
 ScalarOperatorPtr make_scalar_of(EvalContext& context, VectorOperatorPtr vector) {
   return std::make_unique<ScalarOf>(context, std::move(vector));
@@ -119,8 +120,8 @@ ScalarOperatorPtr make_scalar_negation(ScalarOperatorPtr of) {
 }
 
 ScalarOperatorPtr make_scalar_extreme(bool highest, ScalarOperatorPtr a, ScalarOperatorPtr b) {
-  return of_two([highest](double x, double y) { return highest ? go_max(x, y) : go_min(x, y); },
-                std::move(a), std::move(b));
+  return of_two([highest](double x, double y) { return highest ? go_max(x, y) : go_min(x, y); }, std::move(a),
+                std::move(b));
 }
 
 double apply_scalar(BinaryOp op, double lhs, double rhs) {

@@ -159,9 +159,8 @@ class RangeSelector final : public RangeSource {
   Result<std::vector<SeriesInfo>> open() override {
     const auto lookback = context_.query.lookback;
     const bool reaches_back = spec_.anchored || spec_.smoothed;
-    return reader_.open(
-        {spec_.look_at(context_.steps.start) - range_ - (reaches_back ? lookback : 0) + 1,
-         spec_.look_at(context_.steps.last()) + (spec_.smoothed ? lookback : 0)});
+    return reader_.open({spec_.look_at(context_.steps.start) - range_ - (reaches_back ? lookback : 0) + 1,
+                         spec_.look_at(context_.steps.last()) + (spec_.smoothed ? lookback : 0)});
   }
 
   Result<bool> next(storage::SampleColumns& out) override {

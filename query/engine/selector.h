@@ -24,9 +24,9 @@ struct SelectorSpec {
 /// What an instant selector puts into its column.
 enum class InstantValue : std::uint8_t {
   value,
-  timestamp,          ///< timestamp(): seconds of the sample found
-  start_timestamp,    ///< start_timestamp(): seconds, 0 if it has none
-  timestamp_in_ms,    ///< info(): to choose the newest of several
+  timestamp,        ///< timestamp(): seconds of the sample found
+  start_timestamp,  ///< start_timestamp(): seconds, 0 if it has none
+  timestamp_in_ms,  ///< info(): to choose the newest of several
 };
 
 VectorOperatorPtr make_instant_selector(EvalContext& context, SelectorSpec spec,

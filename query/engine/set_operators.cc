@@ -141,8 +141,8 @@ class Union final : public VectorOperator {
 VectorOperatorPtr make_set_operator(EvalContext& context, BinaryOp op, const VectorMatching& matching,
                                     VectorOperatorPtr lhs, VectorOperatorPtr rhs) {
   if (op == BinaryOp::logical_or)
-    return merge_after_function(
-        std::make_unique<Union>(context, matching, std::move(lhs), std::move(rhs)), context);
+    return merge_after_function(std::make_unique<Union>(context, matching, std::move(lhs), std::move(rhs)),
+                                context);
   return merge_after_function(std::make_unique<Filter>(context, op == BinaryOp::logical_and, matching,
                                                        std::move(lhs), std::move(rhs)),
                               context);

@@ -14,7 +14,9 @@ namespace narthex::query {
 class StepInvariantPart {
  public:
   explicit StepInvariantPart(EvalContext& outer)
-      : outer_(outer), stats_(outer.steps.first_only(), false), inner_{outer.query, outer.steps.first_only(), stats_} {}
+      : outer_(outer),
+        stats_(outer.steps.first_only(), false),
+        inner_{outer.query, outer.steps.first_only(), stats_} {}
   StepInvariantPart(const StepInvariantPart&) = delete;
   StepInvariantPart& operator=(const StepInvariantPart&) = delete;
 

@@ -21,10 +21,7 @@ Steps subquery_steps(const Steps& outer, const SubquerySpec& spec) {
 class SubquerySource final : public RangeSource {
  public:
   SubquerySource(EvalContext& outer, const SubquerySpec& spec)
-      : outer_(outer),
-        spec_(spec),
-        steps_(subquery_steps(outer.steps, spec)),
-        share_(outer.query.budget) {}
+      : outer_(outer), spec_(spec), steps_(subquery_steps(outer.steps, spec)), share_(outer.query.budget) {}
 
   Result<void> build(const BuildVector& build_child) {
     if (steps_.count() == 0) return {};

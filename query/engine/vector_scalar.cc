@@ -45,9 +45,9 @@ class VectorScalar final : public ColumnMap {
   void refuse_floats(StepColumn& column) {
     if (!column.present.any()) return;
     const auto op = text_of(spec_.op);
-    annotator_.info(fmt::format("incompatible sample types encountered for binary operator \"{0}\": float {0} float",
-                                op),
-                    spec_.span);
+    annotator_.info(
+        fmt::format("incompatible sample types encountered for binary operator \"{0}\": float {0} float", op),
+        spec_.span);
     column.present.reset(column.values.size());
   }
 

@@ -23,8 +23,8 @@ class Changes final : public RangeFunction {
       if (anchored_) {
         // From the newest sample at or before the window's start; nothing after it: no result.
         const auto times = in.times(step);
-        const auto after = static_cast<std::size_t>(std::ranges::upper_bound(times, in.window_start(step)) -
-                                                    times.begin());
+        const auto after =
+            static_cast<std::size_t>(std::ranges::upper_bound(times, in.window_start(step)) - times.begin());
         if (after == times.size()) continue;
         if (after > 0) first += after - 1;
       }
@@ -37,8 +37,7 @@ class Changes final : public RangeFunction {
   /// counts_[i]: events at samples 1..i.
   void count_along(const RangeInput& in) {
     counts_.assign(in.v.size(), 0);
-    for (std::size_t i = 1; i < in.v.size(); ++i)
-      counts_[i] = counts_[i - 1] + (happens(in, i) ? 1 : 0);
+    for (std::size_t i = 1; i < in.v.size(); ++i) counts_[i] = counts_[i - 1] + (happens(in, i) ? 1 : 0);
   }
 
   [[nodiscard]] bool happens(const RangeInput& in, std::size_t i) const {

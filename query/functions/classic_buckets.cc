@@ -94,8 +94,8 @@ class RankSearch {
       found_ = true;
     } else if (upper > bound_) {
       // Nothing can be said inside a bucket without a lower bound.
-      rank_ = lower == -kInf ? count
-                             : count_below + (count - count_below) * (bound_ - lower) / (upper - lower);
+      rank_ =
+          lower == -kInf ? count : count_below + (count - count_below) * (bound_ - lower) / (upper - lower);
       found_ = true;
     }
   }

@@ -243,8 +243,8 @@ VectorOperatorPtr make_elementwise(EvalContext& context, FunctionId id, VectorOp
   const auto merged = [&](VectorOperatorPtr op) { return merge_after_function(std::move(op), context); };
   switch (id) {
     case FunctionId::clamp:
-      return merged(std::make_unique<Clamp>(context, std::move(child), std::move(scalars[0]),
-                                            std::move(scalars[1])));
+      return merged(
+          std::make_unique<Clamp>(context, std::move(child), std::move(scalars[0]), std::move(scalars[1])));
     case FunctionId::clamp_min:
       return merged(std::make_unique<Clamp>(context, std::move(child), std::move(scalars[0]), nullptr));
     case FunctionId::clamp_max:
@@ -271,9 +271,8 @@ VectorOperatorPtr make_absent(EvalContext& context, VectorOperatorPtr child, Lab
 
 VectorOperatorPtr make_evaluation_time(EvalContext& context, VectorOperatorPtr child) {
   return map_with(context, std::move(child), [&context](StepColumn& column) {
-    column.present.for_each([&](std::size_t step) {
-      column.values[step] = static_cast<double>(context.steps.at(step)) / 1000;
-    });
+    column.present.for_each(
+        [&](std::size_t step) { column.values[step] = static_cast<double>(context.steps.at(step)) / 1000; });
   });
 }
 

@@ -48,8 +48,8 @@ class ExtendedRate final : public RangeFunction {
     if (in.t[last] <= start) return;
     if (smoothed_ && in.t[first] > end) return;
 
-    const double left = smoothed_ && in.t[first] < start ? on_line(in, first, first + 1, start, is_counter_)
-                                                         : in.v[first];
+    const double left =
+        smoothed_ && in.t[first] < start ? on_line(in, first, first + 1, start, is_counter_) : in.v[first];
     const double right = smoothed_ && last > begin && in.t[last] > end
                              ? on_line(in, last - 1, last, end, is_counter_)
                              : in.v[last];

@@ -33,7 +33,9 @@ class HistogramSet {
     argument_.vector.reset();
     group(*series);
     for (auto& h : histograms_)
-      std::ranges::stable_sort(h.buckets, {}, &Bucket::upper);
+      std::ranges::sort(h.buckets, [](const Bucket& a, const Bucket& b) {
+        return a.upper != b.upper ? a.upper < b.upper : a.series < b.series;
+      });
     return {};
   }
 
@@ -72,15 +74,16 @@ class HistogramSet {
     for (std::size_t i = 0; i < series.size(); ++i) {
       if (!columns_[i].present.any()) continue;
       const auto& labels = series[i].labels;
-      const auto name = query.delayed_name_removal ? query.pool.get(labels, query.metric_name)
-                                                   : std::string_view{};
+      const auto name =
+          query.delayed_name_removal ? query.pool.get(labels, query.metric_name) : std::string_view{};
       const auto text = query.pool.get(labels, le_name);
       const auto upper = parse_float(text);
       if (!upper) {
-        annotator_.warn(with_metric_name(
-                            fmt::format("bucket label \"le\" is missing or has a malformed value of {}", quote(text)),
-                            name),
-                        argument_.span);
+        annotator_.warn(
+            with_metric_name(
+                fmt::format("bucket label \"le\" is missing or has a malformed value of {}", quote(text)),
+                name),
+            argument_.span);
         continue;
       }
       LabelIds rest = without_names(query.pool, labels, le);
@@ -257,9 +260,9 @@ VectorOperatorPtr make_histogram_quantile(EvalContext& context, QuantileArgument
 
 VectorOperatorPtr make_histogram_quantiles(EvalContext& context, HistogramArgument of, std::string label,
                                            std::vector<QuantileArgument> qs) {
-  return merge_after_function(std::make_unique<HistogramQuantiles>(context, std::move(of), std::move(label),
-                                                                   true, std::move(qs)),
-                              context);
+  return merge_after_function(
+      std::make_unique<HistogramQuantiles>(context, std::move(of), std::move(label), true, std::move(qs)),
+      context);
 }
 
 VectorOperatorPtr make_histogram_fraction(EvalContext& context, ScalarOperatorPtr lower,

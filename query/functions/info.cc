@@ -178,9 +178,10 @@ class Info final : public VectorOperator {
       const double known = info_columns_[newest].values[step];
       const double other = info_columns_[i].values[step];
       if (known == other)
-        return fail(Code::execution,
-                    fmt::format("found duplicate series for info metric: existing {} @ {:.0f}, new {} @ {:.0f}",
-                                text(info_infos_[newest].labels), known, text(info_infos_[i].labels), other));
+        return fail(
+            Code::execution,
+            fmt::format("found duplicate series for info metric: existing {} @ {:.0f}, new {} @ {:.0f}",
+                        text(info_infos_[newest].labels), known, text(info_infos_[i].labels), other));
       if (known < other) newest = i;
     }
     return {};

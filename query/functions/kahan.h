@@ -26,7 +26,7 @@ struct KahanSum {
 /// The mean as avg and avg_over_time compute it: of the compensated sum, until that would
 /// overflow; from there on incrementally.
 struct KahanMean {
-  KahanSum sum;      ///< or the mean itself, once incremental
+  KahanSum sum;  ///< or the mean itself, once incremental
   double count = 0;
   bool incremental = false;
 

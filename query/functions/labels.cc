@@ -13,7 +13,8 @@ namespace {
 /// Passes values on and lets relabel() change each series' labels.
 class Relabeling : public VectorOperator {
  public:
-  Relabeling(EvalContext& context, VectorOperatorPtr child) : query_(context.query), child_(std::move(child)) {}
+  Relabeling(EvalContext& context, VectorOperatorPtr child)
+      : query_(context.query), child_(std::move(child)) {}
 
   Result<std::vector<SeriesInfo>> open() final {
     if (auto ready = prepare(); !ready) return pass(ready);
@@ -105,7 +106,8 @@ class LabelJoin final : public Relabeling {
 }  // namespace
 
 VectorOperatorPtr make_label_replace(EvalContext& context, VectorOperatorPtr child, LabelReplaceSpec spec) {
-  return merge_same_labels(std::make_unique<LabelReplace>(context, std::move(child), std::move(spec)), context);
+  return merge_same_labels(std::make_unique<LabelReplace>(context, std::move(child), std::move(spec)),
+                           context);
 }
 
 VectorOperatorPtr make_label_join(EvalContext& context, VectorOperatorPtr child, LabelJoinSpec spec) {

@@ -132,7 +132,9 @@ double deviation_of(std::span<const double> values) {
   return quantile_of(0.5, sorted);
 }
 
-double to_seconds(Timestamp t) { return static_cast<double>(t) / 1000; }
+double to_seconds(Timestamp t) {
+  return static_cast<double>(t) / 1000;
+}
 
 }  // namespace
 

@@ -12,6 +12,8 @@ double quantile_of(double q, std::vector<double>& values);
 
 /// Text of the warning for a q outside [0, 1] or NaN.
 std::string invalid_quantile_text(double q);
-inline bool is_valid_quantile(double q) { return q >= 0 && q <= 1; }
+inline bool is_valid_quantile(double q) {
+  return q >= 0 && q <= 1;
+}
 
 }  // namespace narthex::query

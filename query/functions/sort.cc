@@ -10,7 +10,9 @@ namespace narthex::query {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /// The digits, or the non-digits, that `text` begins with.
 std::string_view first_chunk(std::string_view text) {
@@ -56,9 +58,11 @@ class Sort final : public VectorOperator {
     sorted_ = true;
     order_.resize(series->size());
     std::iota(order_.begin(), order_.end(), 0u);
-    std::ranges::stable_sort(order_, [&](std::uint32_t a, std::uint32_t b) {
-      return id_ == FunctionId::sort || id_ == FunctionId::sort_desc ? value_before(a, b)
-                                                                      : label_before(*series, a, b);
+    std::ranges::sort(order_, [&](std::uint32_t a, std::uint32_t b) {
+      const int order = id_ == FunctionId::sort || id_ == FunctionId::sort_desc
+                            ? compare_values(a, b)
+                            : compare_labels(*series, a, b);
+      return order != 0 ? order < 0 : a < b;
     });
     std::vector<SeriesInfo> out;
     for (const auto i : order_) out.push_back(std::move((*series)[i]));
@@ -73,15 +77,16 @@ class Sort final : public VectorOperator {
   }
 
  private:
-  [[nodiscard]] bool value_before(std::uint32_t a, std::uint32_t b) const {
+  /// NaN comes last in either direction.
+  [[nodiscard]] int compare_values(std::uint32_t a, std::uint32_t b) const {
     const double x = columns_[a].values[0];
     const double y = columns_[b].values[0];
-    if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);  // NaN last, either way
-    return id_ == FunctionId::sort ? x < y : x > y;
+    if (std::isnan(x) || std::isnan(y)) return (std::isnan(x) ? 1 : 0) - (std::isnan(y) ? 1 : 0);
+    return id_ == FunctionId::sort ? three_way(x, y) : three_way(y, x);
   }
 
-  [[nodiscard]] bool label_before(const std::vector<SeriesInfo>& series, std::uint32_t a,
-                                  std::uint32_t b) const {
+  [[nodiscard]] int compare_labels(const std::vector<SeriesInfo>& series, std::uint32_t a,
+                                   std::uint32_t b) const {
     const auto& pool = context_.query.pool;
     int order = 0;
     for (std::size_t i = 0; i < labels_.size() && order == 0; ++i)
@@ -90,7 +95,7 @@ class Sort final : public VectorOperator {
       const auto whole = pool.compare(series[a].labels, series[b].labels);
       order = whole < 0 ? -1 : whole > 0 ? 1 : 0;
     }
-    return id_ == FunctionId::sort_by_label ? order < 0 : order > 0;
+    return id_ == FunctionId::sort_by_label ? order : -order;
   }
 
   EvalContext& context_;
@@ -118,8 +123,7 @@ int compare_natural(std::string_view a, std::string_view b) {
     const auto chunk_b = first_chunk(b);
     const auto number_a = as_number(chunk_a);
     const auto number_b = as_number(chunk_b);
-    const int order =
-        number_a && number_b ? three_way(*number_a, *number_b) : three_way(chunk_a, chunk_b);
+    const int order = number_a && number_b ? three_way(*number_a, *number_b) : three_way(chunk_a, chunk_b);
     if (order != 0) return order;
     a.remove_prefix(chunk_a.size());
     b.remove_prefix(chunk_b.size());

@@ -98,8 +98,8 @@ class DoubleExponentialSmoothing final : public RangeFunction {
 
  private:
   static std::unexpected<Error> out_of_bounds(std::string_view what, std::string_view letter, double got) {
-    return fail(Code::execution, fmt::format("invalid {} factor. Expected: 0 < {} < 1, got: {:f}", what,
-                                             letter, got));
+    return fail(Code::execution,
+                fmt::format("invalid {} factor. Expected: 0 < {} < 1, got: {:f}", what, letter, got));
   }
 
   static double smooth(std::span<const double> v, double sf, double tf) {

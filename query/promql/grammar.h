@@ -64,6 +64,8 @@ class Grammar {
   };
 
   const Token& peek();
+  /// The newest token read.
+  [[nodiscard]] const Token& token() const { return token_; }
   bool at(TokenKind k) { return peek().kind == k; }
   Token take();
   void error(Span at, std::string text) { errors_.push_back({at, std::move(text)}); }

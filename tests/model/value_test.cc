@@ -112,6 +112,18 @@ TEST_CASE("numbers are read as Go's ParseFloat reads them") {
       {"1e5", 1e5},
       {"1E+5", 1e5},
       {"1e-5", 1e-5},
+      {"2.279966416e+09", 2279966416.0},
+      {"1.23456789012345e+22", 1.23456789012345e+22},
+      {"123456789012345e-22", 123456789012345e-22},
+      {"123456789012345e22", 123456789012345e22},
+      {"1e23", 1e23},
+      {"1e022", 1e22},
+      {"1e0022", 1e22},
+      {"0e999", 0},
+      {"1e-", {}},
+      {"1e5.", {}},
+      {"1e5e5", {}},
+      {"1.5.e5", {}},
       {"4.9e-324", 5e-324},
       {"2e-324", 0},
       {"1e-400", 0},
@@ -171,6 +183,11 @@ TEST_CASE("what is printed is read back as the same number") {
     CHECK(parse_float(json(v)) == v);
     CHECK(parse_float(format_plain(v)) == v);
     CHECK(parse_float(format_general(v)) == v);
+    // Short ones, which take the fast way.
+    const double scale = i % 2 == 0 ? 1e-3 : 1e9;
+    const double small = static_cast<double>(state >> 40U) * scale;
+    CHECK(parse_float(format_general(small)) == small);
+    CHECK(parse_float(format_scientific(small)) == small);
   }
 }
 

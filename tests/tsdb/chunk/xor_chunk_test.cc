@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/value.h"
+#include "tests/tsdb/why.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -126,7 +127,7 @@ void check_same(const std::vector<Sample>& want, io::Bytes chunk) {
   std::vector<Timestamp> t;
   std::vector<double> v;
   const auto decoded = xor_decode(chunk, {}, t, v);
-  REQUIRE_MESSAGE(decoded, decoded.error().text);
+  REQUIRE_MESSAGE(decoded, why(decoded));
   REQUIRE(t.size() == want.size());
   REQUIRE(v.size() == want.size());
   for (std::size_t i = 0; i < want.size(); ++i) {

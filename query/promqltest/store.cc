@@ -1,0 +1,59 @@
+#include "query/promqltest/store.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+namespace narthex::query {
+namespace {
+
+std::string_view in_words(storage::AppendFault fault) {
+  switch (fault) {
+    case storage::AppendFault::out_of_order:
+      return "out of order sample";
+    case storage::AppendFault::duplicate_timestamp:
+      return "duplicate sample for timestamp";
+    case storage::AppendFault::out_of_bounds:
+      return "out of bounds";
+    case storage::AppendFault::too_old:
+      return "too old sample";
+    case storage::AppendFault::unknown_series:
+      return "unknown series";
+    case storage::AppendFault::invalid_labels:
+      return "invalid labels";
+    case storage::AppendFault::limit:
+      return "limit of series reached";
+  }
+  return "refused";
+}
+
+}  // namespace
+
+Result<LeftOut> load_into(storage::Appendable& store, std::span<const LoadedSeries> series) {
+  LeftOut left_out;
+  const auto appender = store.appender();
+  for (const LoadedSeries& one : series) {
+    if (one.samples.empty()) continue;
+    const auto ref = appender->series(one.labels);
+    if (!ref)
+      return fail(Code::invalid,
+                  fmt::format("series {}: {}", one.labels.to_metric_string(), in_words(ref.error())));
+    for (const LoadedSample& sample : one.samples) {
+      if (sample.histogram) {
+        ++left_out.histogram_samples;
+        continue;
+      }
+      if (sample.st != 0) ++left_out.start_timestamps;
+      appender->append(*ref, sample.t, sample.v);
+    }
+  }
+  const auto committed = appender->commit();
+  if (!committed) return fail(committed.error().code, committed.error().text);
+  if (!committed->refused.empty())
+    return fail(Code::invalid,
+                fmt::format("{} samples were refused, the first as: {}", committed->refused.size(),
+                            in_words(committed->refused.front().fault)));
+  return left_out;
+}
+
+}  // namespace narthex::query

@@ -1,0 +1,37 @@
+// Store: where a script's series are kept; fresh and empty for each script and each `clear`.
+//
+// Threads: one at a time.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "model/result.h"
+#include "query/promqltest/script.h"
+#include "storage/appender.h"
+#include "storage/querier.h"
+
+namespace narthex::query {
+
+/// What a load could not store, because storage::Appender has no way to say it.
+struct LeftOut {
+  std::size_t histogram_samples = 0;
+  std::size_t start_timestamps = 0;
+};
+
+class ScriptStore {
+ public:
+  virtual ~ScriptStore() = default;
+  virtual storage::Queryable& queryable() = 0;
+  /// Appends everything in one commit. Errors: invalid (a sample was refused), io.
+  virtual Result<LeftOut> load(std::span<const LoadedSeries> series) = 0;
+};
+
+using StoreFactory = std::function<Result<std::unique_ptr<ScriptStore>>()>;
+
+/// ScriptStore::load() for any appendable.
+Result<LeftOut> load_into(storage::Appendable& store, std::span<const LoadedSeries> series);
+
+}  // namespace narthex::query

@@ -1,0 +1,94 @@
+#define XXH_INLINE_ALL
+#include "scrape/metadata_cache.h"
+
+#include <xxhash.h>
+
+#include <utility>
+
+#include "scrape/exposition/parser.h"
+
+namespace narthex::scrape {
+
+namespace {
+
+constexpr std::uint64_t kScrapesKept = 10;
+
+// Equal lines have equal hashes. A wrong match could only keep an old help text, so that no
+// secret is needed.
+std::uint64_t hash_of(const Entry& entry) {
+  const auto kind = static_cast<std::uint64_t>(entry.kind) << 8U | static_cast<std::uint64_t>(entry.type);
+  const std::uint64_t name = XXH3_64bits_withSeed(entry.name.data(), entry.name.size(), kind);
+  return XXH3_64bits_withSeed(entry.text.data(), entry.text.size(), name);
+}
+
+std::size_t size_of(MetricType type, const std::string& help, const std::string& unit) {
+  return metric_type_name(type).size() + help.size() + unit.size();
+}
+
+}  // namespace
+
+void MetadataCache::update(const Entry& entry, Format format) {
+  const std::uint64_t hash = hash_of(entry);
+  if (expected_ < lines_.size() && lines_[expected_].hash == hash) {
+    lines_[expected_++].family->second.seen = scrape_;
+    return;
+  }
+  std::string name = unescape_name(entry.name);
+  sync::MutexLock lock(mutex_);
+  const auto [it, fresh] = families_.try_emplace(std::move(name));
+  Family& family = it->second;
+  bytes_ -= fresh ? 0 : size_of(family.type, family.help, family.unit);
+  if (entry.kind == EntryKind::type) family.type = entry.type;
+  if (entry.kind == EntryKind::help) family.help = unescape_help(entry.text, format);
+  if (entry.kind == EntryKind::unit) family.unit = entry.text;
+  bytes_ += size_of(family.type, family.help, family.unit);
+  family.seen = scrape_;
+  // From here on this page's order counts.
+  lines_.resize(expected_, Line{});
+  lines_.push_back({hash, it});
+  ++expected_;
+}
+
+void MetadataCache::end_scrape(bool accepted) {
+  if (accepted) {
+    lines_.resize(expected_, Line{});
+    sync::MutexLock lock(mutex_);
+    for (auto it = families_.begin(); it != families_.end();) {
+      if (scrape_ - it->second.seen <= kScrapesKept) {
+        ++it;
+        continue;
+      }
+      bytes_ -= size_of(it->second.type, it->second.help, it->second.unit);
+      it = families_.erase(it);
+    }
+  }
+  expected_ = 0;
+  ++scrape_;
+}
+
+std::vector<std::pair<std::string, MetricMetadata>> MetadataCache::list(const std::string& family) const {
+  std::vector<std::pair<std::string, MetricMetadata>> all;
+  sync::MutexLock lock(mutex_);
+  const auto add = [&](const auto& entry) {
+    all.emplace_back(entry.first, MetricMetadata{std::string(metric_type_name(entry.second.type)),
+                                                 entry.second.help, entry.second.unit});
+  };
+  if (family.empty()) {
+    for (const auto& entry : families_) add(entry);
+  } else if (const auto it = families_.find(family); it != families_.end()) {
+    add(*it);
+  }
+  return all;
+}
+
+std::size_t MetadataCache::count() const {
+  sync::MutexLock lock(mutex_);
+  return families_.size();
+}
+
+std::size_t MetadataCache::size_bytes() const {
+  sync::MutexLock lock(mutex_);
+  return bytes_;
+}
+
+}  // namespace narthex::scrape

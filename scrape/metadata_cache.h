@@ -1,0 +1,59 @@
+// MetadataCache: what a target's # TYPE, # HELP and # UNIT lines said, by metric family.
+//
+// Lines are mostly those of the last scrape, in the same order: the expected one costs a hash
+// and a comparison. A family is kept for ten scrapes after its lines are gone.
+//
+// Threads: update() and end_scrape() from one at a time, all else from any.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scrape/exposition/entry.h"
+#include "scrape/exposition/lexer.h"
+#include "scrape/manager.h"
+#include "sync/mutex.h"
+
+namespace narthex::scrape {
+
+class MetadataCache {
+ public:
+  /// Takes a type, help or unit entry.
+  void update(const Entry& entry, Format format);
+  /// @param accepted  the page was accepted: families not seen for long may go
+  void end_scrape(bool accepted);
+
+  /// Families with their metadata; all, or the one of this name.
+  [[nodiscard]] std::vector<std::pair<std::string, MetricMetadata>> list(const std::string& family) const;
+  [[nodiscard]] std::size_t count() const;
+  /// Bytes of types, helps and units, as Prometheus counts them.
+  [[nodiscard]] std::size_t size_bytes() const;
+
+ private:
+  struct Family {
+    MetricType type = MetricType::unknown;
+    std::string help;
+    std::string unit;
+    std::uint64_t seen = 0;
+  };
+  using Families = std::map<std::string, Family, std::less<>>;
+  struct Line {
+    std::uint64_t hash = 0;
+    Families::iterator family;
+  };
+
+  mutable sync::Mutex mutex_;
+  Families families_ NARTHEX_GUARDED_BY(mutex_);
+  std::size_t bytes_ NARTHEX_GUARDED_BY(mutex_) = 0;
+
+  // Of the scraping thread only.
+  std::vector<Line> lines_;  ///< in the order of the last page
+  std::size_t expected_ = 0;
+  std::uint64_t scrape_ = 1;
+};
+
+}  // namespace narthex::scrape

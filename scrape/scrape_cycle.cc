@@ -1,0 +1,390 @@
+#include "scrape/scrape_cycle.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "model/value.h"
+#include "scrape/negotiation.h"
+#include "scrape/sample_labels.h"
+
+namespace narthex::scrape {
+
+namespace {
+
+/// Samples further ahead are refused: a wrong clock would block its series for as long.
+constexpr DurationMs kMaxAhead = 10 * 60 * 1000;
+
+// The bytes of a value of 1 to 8 bytes as a number. The body is padded, so that 8 may be read.
+std::uint64_t value_bytes(std::string_view text) {
+  static_assert(std::endian::native == std::endian::little);
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, text.data(), sizeof bytes);
+  return bytes & (~std::uint64_t{0} >> (64 - 8 * text.size()));
+}
+
+}  // namespace
+
+/// Room for one batch, kept by each pool thread for the next one.
+struct ScrapeCycle::Scratch {
+  struct NewSeries {
+    SeriesCache::Index entry;
+    std::size_t sample;
+    Labels labels;
+  };
+  std::vector<storage::RefSample> samples;  ///< of the page, then stale markers, then the report
+  std::size_t stale_begin = 0;
+  std::size_t report_begin = 0;
+  std::vector<NewSeries> new_series;
+  std::vector<storage::SeriesRef> new_refs;
+  std::vector<storage::SeriesRef> refs;  ///< for lists of a moment
+
+  void clear() {
+    samples.clear();
+    new_series.clear();
+    new_refs.clear();
+    stale_begin = report_begin = 0;
+  }
+};
+
+ScrapeCycle::Scratch& ScrapeCycle::scratch() {
+  thread_local Scratch scratch;
+  return scratch;
+}
+
+/// Reads one page into the scratch.
+class ScrapeCycle::Page {
+ public:
+  Page(ScrapeCycle& cycle, const ScrapeInput& input, Format format, Timestamp max_time,
+       ScrapeOutcome& outcome)
+      : settings_(cycle.settings_),
+        job_(*settings_.job),
+        cache_(cycle.cache_),
+        metadata_(*cycle.metadata_),
+        scratch_(scratch()),
+        outcome_(outcome),
+        parser_(*input.body, format),
+        t_(input.t),
+        max_time_(max_time),
+        sample_limit_(job_.limits.samples == 0 ? ~std::uint64_t{0} : job_.limits.samples) {}
+
+  Result<void> read();
+
+ private:
+  Result<void> take_series();
+  Result<void> take_unresolved(SeriesCache::Index i);
+  bool read_value(SeriesCache::Entry& entry, double& value);
+  bool may_append(Timestamp t);
+  void append(SeriesCache::Entry& entry, Timestamp t, double value, bool own_time);
+  [[nodiscard]] bool has_own_time() const { return job_.honor_timestamps && parser_.entry().timestamp; }
+  [[nodiscard]] std::unexpected<Error> bad_value();
+
+  const CycleSettings& settings_;
+  const config::ScrapeConfig& job_;
+  SeriesCache& cache_;
+  MetadataCache& metadata_;
+  Scratch& scratch_;
+  ScrapeOutcome& outcome_;
+  Parser parser_;
+  const Timestamp t_;
+  const Timestamp max_time_;
+  const std::uint64_t sample_limit_;
+  std::uint64_t offered_ = 0;  ///< samples that count against the limit
+};
+
+// hot: bench/scrape
+Result<void> ScrapeCycle::Page::read() {
+  for (;;) {
+    const auto kind = parser_.next();
+    if (!kind) [[unlikely]]
+      return std::unexpected(kind.error());
+    switch (*kind) {
+      case EntryKind::series:
+        if (auto taken = take_series(); !taken) [[unlikely]]
+          return taken;
+        break;
+      case EntryKind::type:
+      case EntryKind::help:
+      case EntryKind::unit:
+        metadata_.update(parser_.entry(), parser_.format());
+        break;
+      case EntryKind::comment:
+        break;
+      case EntryKind::end:
+        if (!outcome_.sample_limit_exceeded) return {};
+        return fail(Code::limit, "sample limit exceeded");
+    }
+  }
+}
+
+// hot: bench/scrape
+Result<void> ScrapeCycle::Page::take_series() {
+  ++outcome_.scraped;
+  const Entry& line = parser_.entry();
+  const SeriesCache::Index i = cache_.find(line.series_text);
+  if (i == SeriesCache::kNone || (cache_[i].ref == storage::SeriesRef::none && !cache_[i].dropped()))
+    return take_unresolved(i);
+
+  SeriesCache::Entry& entry = cache_[i];
+  double value = 0;
+  if (!read_value(entry, value)) [[unlikely]]
+    return bad_value();
+  if (entry.dropped()) {
+    cache_.mark_seen(entry);
+    return {};
+  }
+  ++outcome_.post_relabeling;
+  const bool own_time = has_own_time();
+  if (cache_.seen_now(entry) && !own_time) {
+    ++outcome_.duplicates;
+    return {};
+  }
+  const Timestamp t = own_time ? *line.timestamp : t_;
+  const bool is_new = cache_.is_new(entry);
+  cache_.mark_seen(entry);
+  if (!may_append(t)) return {};
+  if (is_new && !outcome_.sample_limit_exceeded) ++outcome_.series_added;
+  append(entry, t, value, own_time);
+  return {};
+}
+
+// A series that was not exposed before, or that the store no longer has.
+Result<void> ScrapeCycle::Page::take_unresolved(SeriesCache::Index i) {
+  const Entry& line = parser_.entry();
+  const SeriesContext context{parser_.format(), parser_.type(), parser_.unit(),
+                              settings_.type_and_unit_labels};
+  auto exposed = parse_series(line.series_text, context);
+  if (!exposed) return std::unexpected(parser_.explain(std::move(exposed).error()));
+  const auto value = parse_value(line.value_text);
+  if (!value) return bad_value();
+
+  auto labels = sample_labels(*exposed, settings_.target, job_);
+  if (!labels) {
+    outcome_.label_limit_exceeded |= labels.error().code == Code::limit;
+    return pass(labels);
+  }
+  if (!*labels) {
+    SeriesCache::Entry& entry = cache_[i == SeriesCache::kNone ? cache_.insert() : i];
+    cache_.mark_seen(entry);
+    entry.flags |= SeriesCache::kDropped;
+    return {};
+  }
+  ++outcome_.post_relabeling;
+  const bool own_time = has_own_time();
+  if (i != SeriesCache::kNone && cache_.seen_now(cache_[i]) && !own_time) {
+    ++outcome_.duplicates;
+    return {};
+  }
+  const Timestamp t = own_time ? *line.timestamp : t_;
+  // What is not appended is not remembered: it never has to be marked stale.
+  if (!may_append(t)) return {};
+  if (i == SeriesCache::kNone) i = cache_.insert();
+  SeriesCache::Entry& entry = cache_[i];
+  if (cache_.is_new(entry) && !outcome_.sample_limit_exceeded) ++outcome_.series_added;
+  cache_.mark_seen(entry);
+  scratch_.new_series.push_back({i, scratch_.samples.size(), std::move(**labels)});
+  append(entry, t, *value, own_time);
+  return {};
+}
+
+// hot: bench/scrape
+bool ScrapeCycle::Page::read_value(SeriesCache::Entry& entry, double& value) {
+  const std::string_view text = parser_.entry().value_text;
+  if (text.size() > sizeof entry.value_text) {
+    const auto parsed = parse_value(text);
+    value = parsed.value_or(0);
+    return parsed.has_value();
+  }
+  const std::uint64_t bytes = value_bytes(text);
+  if (entry.value_size == text.size() && entry.value_text == bytes) {
+    value = entry.value;
+    return true;
+  }
+  const auto parsed = parse_value(text);
+  if (!parsed) return false;
+  entry.value_size = static_cast<std::uint8_t>(text.size());
+  entry.value_text = bytes;
+  value = entry.value = *parsed;
+  return true;
+}
+
+bool ScrapeCycle::Page::may_append(Timestamp t) {
+  if (++offered_ > sample_limit_) {
+    // The rest is still read, to report how many there are.
+    outcome_.sample_limit_exceeded = true;
+    return false;
+  }
+  if (t <= max_time_) return true;
+  ++outcome_.out_of_bounds;
+  return false;
+}
+
+void ScrapeCycle::Page::append(SeriesCache::Entry& entry, Timestamp t, double value, bool own_time) {
+  scratch_.samples.push_back({entry.ref, t, value});
+  // Who gives times of his own says himself when a series ends.
+  if (!own_time || job_.track_timestamps_staleness) cache_.mark_exposed(entry);
+}
+
+std::unexpected<Error> ScrapeCycle::Page::bad_value() {
+  auto why = parse_value_or_error(parser_.entry().value_text);
+  return std::unexpected(parser_.explain(why ? Error{} : std::move(why).error()));
+}
+
+ScrapeCycle::ScrapeCycle(CycleSettings settings)
+    : settings_(std::move(settings)), metadata_(std::make_shared<MetadataCache>()) {}
+
+ScrapeOutcome ScrapeCycle::run(const ScrapeInput& input, storage::Appendable& store, const Clock& clock) {
+  ScrapeOutcome outcome;
+  Scratch& room = scratch();
+  room.clear();
+  const std::uint64_t flushes = cache_.forced_flushes();
+  cache_.begin();
+  outcome.error = input.failure;
+  const bool accepted = take_page(input, clock.now(), outcome);
+
+  const auto appender = store.appender();
+  if (accepted) resolve_new_series(*appender, outcome);
+  append_stale(input.t, accepted);
+  metadata_->end_scrape(accepted);
+
+  outcome.duration_seconds = std::chrono::duration<double>(clock.steady() - input.start).count();
+  ScrapeReport report;
+  report.up = outcome.error ? 0 : 1;
+  report.duration_seconds = outcome.duration_seconds;
+  report.scraped = static_cast<double>(outcome.scraped);
+  report.post_relabeling = static_cast<double>(outcome.post_relabeling);
+  report.series_added = static_cast<double>(outcome.series_added);
+  report.timeout_seconds = static_cast<double>(settings_.timeout) / 1000;
+  report.sample_limit = static_cast<double>(settings_.job->limits.samples);
+  if (input.failure)
+    report.body_bytes = input.failure->code == Code::limit ? -1 : 0;
+  else if (input.body != nullptr)
+    report.body_bytes = static_cast<double>(input.body->size());
+  report_.append(report, settings_.job->extra_scrape_metrics, input.t, settings_.target, *appender,
+                 room.samples);
+
+  commit(*appender, outcome);
+  outcome.cache_flushed = cache_.forced_flushes() != flushes;
+  return outcome;
+}
+
+/// @return whether there was a page and it was accepted; an empty one is neither good nor bad
+bool ScrapeCycle::take_page(const ScrapeInput& input, Timestamp now, ScrapeOutcome& outcome) {
+  if (outcome.error || input.body == nullptr || input.body->size() == 0) return false;
+  const auto format = exposition_format(input.content_type, settings_.job->fallback_protocol);
+  if (!format) {
+    outcome.error = format.error();
+    return false;
+  }
+  if (auto read = Page(*this, input, *format, now + kMaxAhead, outcome).read(); !read)
+    outcome.error = std::move(read).error();
+  return !outcome.error;
+}
+
+void ScrapeCycle::resolve_new_series(storage::Appender& appender, ScrapeOutcome& outcome) {
+  Scratch& room = scratch();
+  const std::size_t refused_before = outcome.refused_series;
+  for (const Scratch::NewSeries& series : room.new_series) {
+    const auto ref = appender.series(series.labels);
+    if (!ref) {
+      ++outcome.refused_series;
+      continue;
+    }
+    cache_[series.entry].ref = *ref;
+    room.samples[series.sample].ref = *ref;
+    room.new_refs.push_back(*ref);
+  }
+  if (outcome.refused_series != refused_before)
+    std::erase_if(room.samples, [](const auto& s) { return s.ref == storage::SeriesRef::none; });
+}
+
+void ScrapeCycle::append_stale(Timestamp t, bool accepted) {
+  Scratch& room = scratch();
+  room.refs.clear();
+  if (accepted) {
+    cache_.take_vanished(room.refs);
+  } else {
+    room.samples.clear();
+    cache_.take_all_exposed(room.refs);
+  }
+  room.stale_begin = room.samples.size();
+  for (const storage::SeriesRef ref : room.refs) room.samples.push_back({ref, t, kStaleNan});
+  room.report_begin = room.samples.size();
+}
+
+void ScrapeCycle::commit(storage::Appender& appender, ScrapeOutcome& outcome) {
+  Scratch& room = scratch();
+  appender.append(room.samples);
+  auto stats = appender.commit();
+  if (!stats) {
+    // The series that were new went with the batch.
+    cache_.forget_refs(room.new_refs);
+    outcome.commit_failure = std::move(stats).error();
+    return;
+  }
+  if (!stats->refused.empty()) sort_out(*stats, outcome);
+}
+
+void ScrapeCycle::sort_out(const storage::CommitStats& stats, ScrapeOutcome& outcome) {
+  Scratch& room = scratch();
+  room.refs.clear();
+  for (const storage::RefusedSample& refused : stats.refused) {
+    const storage::SeriesRef ref = room.samples[refused.index].ref;
+    if (refused.fault == storage::AppendFault::unknown_series) {
+      // Its labels are resolved again when the line comes again.
+      room.refs.push_back(ref);
+      report_.forget(ref);
+      continue;
+    }
+    // A target that went and came back has newer samples than the markers of its old loop.
+    if (refused.index >= room.stale_begin) continue;
+    switch (refused.fault) {
+      case storage::AppendFault::out_of_order:
+        ++outcome.out_of_order;
+        break;
+      case storage::AppendFault::duplicate_timestamp:
+        ++outcome.duplicates;
+        break;
+      case storage::AppendFault::out_of_bounds:
+      case storage::AppendFault::too_old:
+        ++outcome.out_of_bounds;
+        break;
+      case storage::AppendFault::unknown_series:
+      case storage::AppendFault::invalid_labels:
+      case storage::AppendFault::limit:
+        ++outcome.refused_series;
+        break;
+    }
+  }
+  if (!room.refs.empty()) cache_.forget_refs(room.refs);
+}
+
+Result<void> ScrapeCycle::mark_stale(Timestamp t, storage::Appendable& store) {
+  Scratch& room = scratch();
+  room.clear();
+  cache_.begin();
+  append_stale(t, false);
+  report_.append_stale(t, room.samples);
+  const auto appender = store.appender();
+  appender->append(room.samples);
+  auto stats = appender->commit();
+  if (!stats) return pass(stats);
+  return {};
+}
+
+bool ScrapeCycle::can_keep_cache(const config::ScrapeConfig& before, const config::ScrapeConfig& after) {
+  const auto without_harmless = [](config::ScrapeConfig job) {
+    job.interval = job.timeout = 0;
+    job.limits.samples = 0;
+    job.http = {};
+    // Who is scraped says nothing about what his lines mean.
+    job.discovery = {};
+    job.relabel.clear();
+    job.limits.targets = job.limits.keep_dropped_targets = 0;
+    return job;
+  };
+  return without_harmless(before) == without_harmless(after);
+}
+
+}  // namespace narthex::scrape

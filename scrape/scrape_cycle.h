@@ -1,0 +1,99 @@
+// ScrapeCycle: one target's page becomes one batch of samples. No sockets, no timers: what a
+// scrape loop runs on a pool thread, and what tests and benchmarks run alone.
+//
+// The whole page is read first, against all limits; only then is the store touched. A page
+// that was refused, or that did not come, marks all that the target exposed as stale. Report
+// series (up, ...) go into the same batch.
+//
+// Threads: one at a time; metadata() from any.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "model/clock.h"
+#include "model/labels.h"
+#include "model/result.h"
+#include "scrape/exposition/parser.h"
+#include "scrape/exposition/scrape_body.h"
+#include "scrape/metadata_cache.h"
+#include "scrape/report_series.h"
+#include "scrape/series_cache.h"
+#include "storage/appender.h"
+
+namespace narthex::scrape {
+
+/// What decides how a page becomes samples; the same for many scrapes.
+struct CycleSettings {
+  std::shared_ptr<const config::ScrapeConfig> job;
+  Labels target;  ///< its public labels
+  DurationMs timeout = 10'000;
+  bool type_and_unit_labels = false;
+};
+
+/// What came of one request.
+struct ScrapeInput {
+  Timestamp t = 0;                   ///< of samples without a time of their own
+  std::chrono::nanoseconds start{};  ///< Clock::steady() when the scrape began
+  std::optional<Error> failure;      ///< set: there is no page
+  const ScrapeBody* body = nullptr;  ///< unless failure is set
+  std::string content_type;
+};
+
+struct ScrapeOutcome {
+  std::optional<Error> error;  ///< of the request or the page; `up` was 0
+  double duration_seconds = 0;
+  std::size_t scraped = 0;          ///< lines with samples
+  std::size_t post_relabeling = 0;  ///< those that metric relabeling kept
+  std::size_t series_added = 0;
+  std::size_t duplicates = 0;  ///< refused samples, by reason
+  std::size_t out_of_order = 0;
+  std::size_t out_of_bounds = 0;
+  std::size_t refused_series = 0;  ///< for which the store had no room
+  bool sample_limit_exceeded = false;
+  bool label_limit_exceeded = false;
+  bool cache_flushed = false;           ///< refused pages had filled the cache
+  std::optional<Error> commit_failure;  ///< nothing of this scrape was stored
+};
+
+class ScrapeCycle {
+ public:
+  explicit ScrapeCycle(CycleSettings settings);
+
+  /// Appends everything of one scrape and commits.
+  ScrapeOutcome run(const ScrapeInput& input, storage::Appendable& store, const Clock& clock);
+  /// The target is gone: marks all that it exposed as stale, report series too.
+  /// Errors: as Appender::commit().
+  Result<void> mark_stale(Timestamp t, storage::Appendable& store);
+
+  /// From the next scrape on. The job may differ only in what can_keep_cache() leaves out.
+  void adopt(CycleSettings settings) { settings_ = std::move(settings); }
+  /// True if what was learnt of series under `before` holds under `after`.
+  static bool can_keep_cache(const config::ScrapeConfig& before, const config::ScrapeConfig& after);
+
+  [[nodiscard]] std::shared_ptr<const MetadataCache> metadata() const { return metadata_; }
+  [[nodiscard]] const SeriesCache& cache() const { return cache_; }
+
+ private:
+  struct Scratch;
+  class Page;
+
+  static Scratch& scratch();
+  bool take_page(const ScrapeInput& input, Timestamp now, ScrapeOutcome& outcome);
+  void resolve_new_series(storage::Appender& appender, ScrapeOutcome& outcome);
+  void append_stale(Timestamp t, bool accepted);
+  void commit(storage::Appender& appender, ScrapeOutcome& outcome);
+  void sort_out(const storage::CommitStats& stats, ScrapeOutcome& outcome);
+
+  CycleSettings settings_;
+  SeriesCache cache_;
+  std::shared_ptr<MetadataCache> metadata_;
+  ReportSeries report_;
+};
+
+}  // namespace narthex::scrape

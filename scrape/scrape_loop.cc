@@ -1,0 +1,262 @@
+#include "scrape/scrape_loop.h"
+
+#include <fmt/format.h>
+#include <prometheus/counter.h>
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "model/value.h"
+#include "net/gzip.h"
+#include "net/on_pool.h"
+#include "scrape/negotiation.h"
+#include "scrape/schedule.h"
+#include "telemetry/log.h"
+
+namespace narthex::scrape {
+
+namespace {
+
+constexpr std::uint64_t kMaxBodyBytes = 256U << 20U;
+
+std::chrono::steady_clock::time_point in(DurationMs ms) {
+  return std::chrono::steady_clock::now() + std::chrono::milliseconds(std::max<DurationMs>(ms, 0));
+}
+
+net::Awaitable<void> sleep(DurationMs ms) {
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, in(ms));
+  co_await timer.async_wait(boost::asio::use_awaitable);
+}
+
+Error body_too_large() {
+  return {Code::limit, "body size limit exceeded", std::nullopt};
+}
+
+}  // namespace
+
+ScrapeLoop::ScrapeLoop(ScrapeContext& context, std::shared_ptr<Target> target, Settings settings,
+                       std::optional<Error> forced)
+    : context_(context),
+      target_(std::move(target)),
+      wake_(context.executor),
+      forced_(std::move(forced)),
+      settings_(std::move(settings)),
+      cycle_(std::make_shared<ScrapeCycle>(cycle_settings())) {
+  target_->set_metadata(cycle_->metadata());
+}
+
+void ScrapeLoop::adopt(Settings settings) {
+  {
+    sync::MutexLock lock(mutex_);
+    new_settings_ = std::move(settings);
+  }
+  wake_.wake();
+}
+
+void ScrapeLoop::force_error(std::optional<Error> error) {
+  sync::MutexLock lock(mutex_);
+  forced_ = std::move(error);
+}
+
+void ScrapeLoop::retire(bool mark_stale) {
+  {
+    sync::MutexLock lock(mutex_);
+    life_ = mark_stale ? Life::retired : Life::retired_silently;
+  }
+  wake_.wake();
+}
+
+ScrapeLoop::Life ScrapeLoop::life() const {
+  sync::MutexLock lock(mutex_);
+  return life_;
+}
+
+net::Awaitable<void> ScrapeLoop::run(std::shared_ptr<ScrapeLoop> self) {
+  co_await self->loop();
+  self->context_.metrics.add_metadata(self->settings_.job->job_name, -self->metadata_entries_,
+                                      -self->metadata_bytes_);
+  if (self->last_ == 0 || self->life() != Life::retired) co_return;
+  co_await end_of_run(self->context_, self->cycle_, self->due_, self->target_->interval(),
+                      self->target_->url());
+}
+
+net::Awaitable<void> ScrapeLoop::loop() {
+  const DurationMs interval = target_->interval();
+  due_ = first_scrape(context_.clock.now(), interval, target_->hash(), settings_.seed);
+  while (life() == Life::running) {
+    take_new_settings();
+    const Timestamp now = context_.clock.now();
+    if (due_ - now > interval)  // the wall clock was set back
+      due_ = first_scrape(now, interval, target_->hash(), settings_.seed);
+    if (now < due_) {
+      co_await wake_.sleep_until(in(due_ - now));
+      continue;
+    }
+    due_ = latest_due(due_, now, interval);
+    const bool adjust = context_.options.adjust_timestamps;
+    co_await scrape(adjust ? sample_time(due_, now, interval, context_.options.timestamp_tolerance) : now);
+    due_ += interval;
+  }
+}
+
+void ScrapeLoop::take_new_settings() {
+  std::optional<Settings> settings;
+  {
+    sync::MutexLock lock(mutex_);
+    settings = std::exchange(new_settings_, std::nullopt);
+  }
+  if (!settings) return;
+  const bool keep = ScrapeCycle::can_keep_cache(*settings_.job, *settings->job);
+  settings_ = std::move(*settings);
+  if (keep) {
+    cycle_->adopt(cycle_settings());
+    return;
+  }
+  // Lines may mean other series from now on: those that nobody exposes any more become stale.
+  auto old = std::exchange(cycle_, std::make_shared<ScrapeCycle>(cycle_settings()));
+  target_->set_metadata(cycle_->metadata());
+  if (last_ == 0) return;
+  context_.tasks.spawn(end_of_run(context_, std::move(old), due_, target_->interval(), target_->url()));
+}
+
+net::Awaitable<void> ScrapeLoop::scrape(Timestamp t) {
+  ScrapeInput input;
+  input.t = t;
+  input.start = context_.clock.steady();
+  if (last_ != 0)
+    context_.metrics.observe_interval(target_->interval(),
+                                      std::chrono::duration<double>(input.start - last_start_).count());
+  last_ = t;
+  last_start_ = input.start;
+  {
+    sync::MutexLock lock(mutex_);
+    input.failure = forced_;
+  }
+  std::string body;
+  bool gzipped = false;
+  if (!input.failure) co_await fetch(input, body, gzipped);
+  // Shutdown, not a failure of the target.
+  if (input.failure && input.failure->code == Code::cancelled) co_return;
+
+  auto work = [this, &input, &body, gzipped]() { return take_in(input, std::move(body), gzipped); };
+  const ScrapeOutcome outcome = co_await net::on_pool(context_.pool, std::move(work));
+  target_->report(t, outcome.duration_seconds, outcome.error);
+  count(input, outcome);
+}
+
+net::Awaitable<void> ScrapeLoop::fetch(ScrapeInput& input, std::string& body, bool& gzipped) {
+  auto response = co_await settings_.client->send(request(), context_.buffers.take());
+  if (!response) {
+    input.failure = std::move(response).error();
+    co_return;
+  }
+  if (response->status != 200) {
+    input.failure = Error{
+        Code::io, fmt::format("server returned HTTP status {} {}", response->status, response->reason), {}};
+    context_.buffers.give(std::move(response->body));
+    co_return;
+  }
+  input.content_type = net::find_header(response->headers, "Content-Type").value_or("");
+  gzipped = net::find_header(response->headers, "Content-Encoding") == "gzip";
+  body = std::move(response->body);
+}
+
+// On a pool thread.
+ScrapeOutcome ScrapeLoop::take_in(ScrapeInput input, std::string body, bool gzipped) {
+  if (gzipped && !input.failure) {
+    auto inflated = net::gunzip(body, max_body(), context_.buffers.take());
+    context_.buffers.give(std::move(body));
+    if (inflated)
+      body = std::move(*inflated);
+    else
+      input.failure = std::move(inflated).error();
+  }
+  const std::uint64_t limit = settings_.job->limits.body_size;
+  if (!input.failure && limit > 0 && body.size() >= limit) input.failure = body_too_large();
+  if (input.failure) return cycle_->run(input, context_.store, context_.clock);
+
+  ScrapeBody page(std::move(body));
+  input.body = &page;
+  ScrapeOutcome outcome = cycle_->run(input, context_.store, context_.clock);
+  context_.buffers.give(std::move(page).release());
+  return outcome;
+}
+
+void ScrapeLoop::count(const ScrapeInput& input, const ScrapeOutcome& outcome) {
+  ScrapeMetrics& metrics = context_.metrics;
+  const auto add = [&](prometheus::Counter& counter, std::size_t count) {
+    if (count > 0) counter.Increment(static_cast<double>(count));
+  };
+  const auto warn = [&](std::string_view what, std::size_t count) {
+    if (count == 0) return;
+    telemetry::warn(what, {{"scrape_pool", settings_.job->job_name},
+                           {"target", target_->url()},
+                           {"num_dropped", std::to_string(count)}});
+  };
+  add(metrics.out_of_order, outcome.out_of_order);
+  add(metrics.duplicate_timestamp, outcome.duplicates);
+  add(metrics.out_of_bounds, outcome.out_of_bounds);
+  add(metrics.exceeded_sample_limit, outcome.sample_limit_exceeded ? 1 : 0);
+  add(metrics.exceeded_label_limits, outcome.label_limit_exceeded ? 1 : 0);
+  add(metrics.exceeded_body_size_limit,
+      outcome.error && outcome.error->text == body_too_large().text ? 1 : 0);
+  add(metrics.cache_flush_forced, outcome.cache_flushed ? 1 : 0);
+  warn("Error on ingesting out-of-order samples", outcome.out_of_order);
+  warn("Error on ingesting samples with different value but same timestamp", outcome.duplicates);
+  warn("Error on ingesting samples that are too old or are too far into the future", outcome.out_of_bounds);
+  warn("The store refused new series", outcome.refused_series);
+  if (outcome.commit_failure)
+    telemetry::error("Scrape commit failed", {{"scrape_pool", settings_.job->job_name},
+                                              {"target", target_->url()},
+                                              {"err", outcome.commit_failure->text}});
+  if (settings_.job->extra_scrape_metrics)
+    metrics.observe_scrape(std::chrono::duration<double>(context_.clock.steady() - input.start).count());
+
+  const auto entries = static_cast<double>(cycle_->metadata()->count());
+  const auto bytes = static_cast<double>(cycle_->metadata()->size_bytes());
+  if (entries == metadata_entries_ && bytes == metadata_bytes_) return;
+  metrics.add_metadata(settings_.job->job_name, entries - metadata_entries_, bytes - metadata_bytes_);
+  metadata_entries_ = entries;
+  metadata_bytes_ = bytes;
+}
+
+net::Request ScrapeLoop::request() const {
+  net::Request request;
+  request.url = target_->url();
+  request.timeout = std::chrono::milliseconds(target_->timeout());
+  request.max_body_bytes = max_body();
+  request.inflate = false;
+  request.headers = {
+      {"User-Agent", "Prometheus/" + context_.options.version},
+      {"Accept", accept_header(*settings_.job)},
+      {"Accept-Encoding", settings_.job->enable_compression ? "gzip" : "identity"},
+      {"X-Prometheus-Scrape-Timeout-Seconds", format_plain(static_cast<double>(target_->timeout()) / 1000)},
+  };
+  return request;
+}
+
+CycleSettings ScrapeLoop::cycle_settings() const {
+  return {settings_.job, target_->public_labels(), target_->timeout(), context_.options.type_and_unit_labels};
+}
+
+// A body as long as the limit is refused, too.
+std::uint64_t ScrapeLoop::max_body() const {
+  const std::uint64_t limit = settings_.job->limits.body_size;
+  return limit == 0 ? kMaxBodyBytes : std::max<std::uint64_t>(limit - 1, 1);
+}
+
+net::Awaitable<void> ScrapeLoop::end_of_run(ScrapeContext& context, std::shared_ptr<ScrapeCycle> cycle,
+                                            Timestamp next_due, DurationMs interval, std::string url) {
+  // The markers' time is that of the scrape that does not come.
+  co_await sleep(next_due - context.clock.now());
+  const Timestamp stale_time = context.clock.now();
+  co_await sleep(interval + interval / 10);
+  auto work = [&context, &cycle, stale_time]() { return cycle->mark_stale(stale_time, context.store); };
+  auto marked = co_await net::on_pool(context.pool, std::move(work));
+  if (!marked) telemetry::warn("Stale commit failed", {{"target", url}, {"err", marked.error().text}});
+}
+
+}  // namespace narthex::scrape

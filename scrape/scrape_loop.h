@@ -1,0 +1,105 @@
+// ScrapeLoop: scrapes one target on its schedule, until it is retired.
+//
+//            +-------- wake: new settings --------+
+//            v                                    |
+//   wait for the due time --> GET (I/O thread) --> inflate, parse, append (pool) --+
+//            ^                                                                     |
+//            +---------------------------------------------------------------------+
+//   retire(): finish the scrape under way, then wait two intervals and a bit, in which the
+//   target may come back; then mark what it exposed as stale. Cancelled (shutdown): end at once,
+//   no markers: the next start goes on where this one ended.
+//
+// Threads: adopt(), force_error() and retire() from any; run() is one coroutine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "config/config.h"
+#include "model/clock.h"
+#include "net/http_client.h"
+#include "net/task_group.h"
+#include "net/wake.h"
+#include "scrape/buffer_pool.h"
+#include "scrape/manager.h"
+#include "scrape/scrape_cycle.h"
+#include "scrape/scrape_metrics.h"
+#include "scrape/target.h"
+#include "sync/mutex.h"
+
+namespace narthex::scrape {
+
+/// What all loops of a manager share; outlives them.
+struct ScrapeContext {
+  boost::asio::any_io_executor executor;
+  sync::ThreadPool& pool;
+  storage::Appendable& store;
+  const Clock& clock;
+  const ScrapeOptions options;
+  ScrapeMetrics& metrics;
+  net::TaskGroup& tasks;
+  BufferPool buffers;
+};
+
+class ScrapeLoop {
+ public:
+  struct Settings {
+    std::shared_ptr<const config::ScrapeConfig> job;
+    std::shared_ptr<net::HttpClient> client;
+    std::uint64_t seed = 0;  ///< of the server, for first_scrape()
+  };
+
+  /// @param context  must outlive the task group in it
+  ScrapeLoop(ScrapeContext& context, std::shared_ptr<Target> target, Settings settings,
+             std::optional<Error> forced);
+
+  static net::Awaitable<void> run(std::shared_ptr<ScrapeLoop> self);
+
+  /// From the next scrape on.
+  void adopt(Settings settings);
+  /// Instead of scraping, every scrape fails with this; nothing: scrapes again.
+  void force_error(std::optional<Error> error);
+  /// Ends the loop. @param mark_stale  when the target does not come back
+  void retire(bool mark_stale);
+
+  [[nodiscard]] const Target& target() const { return *target_; }
+  [[nodiscard]] Target& target() { return *target_; }
+
+ private:
+  enum class Life : std::uint8_t { running, retired, retired_silently };
+
+  net::Awaitable<void> loop();
+  void take_new_settings();
+  net::Awaitable<void> scrape(Timestamp t);
+  net::Awaitable<void> fetch(ScrapeInput& input, std::string& body, bool& gzipped);
+  ScrapeOutcome take_in(ScrapeInput input, std::string body, bool gzipped);
+  void count(const ScrapeInput& input, const ScrapeOutcome& outcome);
+  [[nodiscard]] net::Request request() const;
+  [[nodiscard]] CycleSettings cycle_settings() const;
+  [[nodiscard]] std::uint64_t max_body() const;
+  [[nodiscard]] Life life() const;
+  /// Of the coroutine that waits for a target to come back, and of nobody else.
+  static net::Awaitable<void> end_of_run(ScrapeContext& context, std::shared_ptr<ScrapeCycle> cycle,
+                                         Timestamp next_due, DurationMs interval, std::string url);
+
+  ScrapeContext& context_;
+  const std::shared_ptr<Target> target_;
+  net::Wake wake_;
+
+  mutable sync::Mutex mutex_;
+  std::optional<Settings> new_settings_ NARTHEX_GUARDED_BY(mutex_);
+  std::optional<Error> forced_ NARTHEX_GUARDED_BY(mutex_);
+  Life life_ NARTHEX_GUARDED_BY(mutex_) = Life::running;
+
+  // Of the coroutine only.
+  Settings settings_;
+  std::shared_ptr<ScrapeCycle> cycle_;
+  Timestamp due_ = 0;
+  Timestamp last_ = 0;  ///< time of the last scrape; 0: none yet
+  std::chrono::nanoseconds last_start_{};
+  double metadata_entries_ = 0;  ///< as counted for the job's metrics
+  double metadata_bytes_ = 0;
+};
+
+}  // namespace narthex::scrape

@@ -1,0 +1,63 @@
+// prometheus_target_*: how scraping fares, as dashboards and alerts of Prometheus ask for it.
+//
+// Threads: any.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "model/time.h"
+
+namespace prometheus {
+class Counter;
+class Gauge;
+class Histogram;
+class Registry;
+class Summary;
+template <typename T>
+class Family;
+}  // namespace prometheus
+
+namespace narthex::scrape {
+
+class ScrapeMetrics {
+ public:
+  /// @param registry  null: counted where nobody looks
+  explicit ScrapeMetrics(prometheus::Registry* registry);
+  ~ScrapeMetrics();
+
+  /// Time between the beginnings of two scrapes of a target.
+  void observe_interval(DurationMs interval, double seconds);
+  void observe_sync(const std::string& job, double seconds, std::size_t targets, std::size_t failures);
+  void observe_reload(DurationMs interval, double seconds);
+  void observe_scrape(double seconds);
+  void set_target_limit(const std::string& job, std::uint64_t limit);
+  /// What the metadata of one target grew by.
+  void add_metadata(const std::string& job, double entries, double bytes);
+  /// The job is gone: so are its series.
+  void forget_job(const std::string& job);
+
+  prometheus::Counter& pools;
+  prometheus::Counter& pools_failed;
+  prometheus::Counter& reloads;
+  prometheus::Counter& reloads_failed;
+  prometheus::Counter& exceeded_target_limit;
+  prometheus::Counter& exceeded_label_limits;
+  prometheus::Counter& exceeded_sample_limit;
+  prometheus::Counter& exceeded_body_size_limit;
+  prometheus::Counter& duplicate_timestamp;
+  prometheus::Counter& out_of_order;
+  prometheus::Counter& out_of_bounds;
+  prometheus::Counter& cache_flush_forced;
+
+ private:
+  struct Families;
+  explicit ScrapeMetrics(std::unique_ptr<prometheus::Registry> own, prometheus::Registry* registry);
+
+  std::unique_ptr<prometheus::Registry> own_;
+  std::unique_ptr<Families> families_;
+};
+
+}  // namespace narthex::scrape

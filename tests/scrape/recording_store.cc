@@ -1,0 +1,131 @@
+#include "tests/scrape/recording_store.h"
+
+#include <bit>
+#include <utility>
+
+#include "model/value.h"
+
+namespace narthex::test {
+
+using storage::AppendFault;
+using storage::SeriesRef;
+
+class RecordingStore::Batch final : public storage::Appender {
+ public:
+  explicit Batch(RecordingStore& store) : store_(store) {}
+  using storage::Appender::append;
+  Result<SeriesRef, AppendFault> series(const Labels& labels) override { return store_.find(labels); }
+  void append(std::span<const storage::RefSample> samples) override {
+    samples_.insert(samples_.end(), samples.begin(), samples.end());
+  }
+  Result<storage::CommitStats> commit() override { return store_.commit(std::exchange(samples_, {})); }
+  void rollback() override { samples_.clear(); }
+
+ private:
+  RecordingStore& store_;
+  std::vector<storage::RefSample> samples_;
+};
+
+std::unique_ptr<storage::Appender> RecordingStore::appender() {
+  return std::make_unique<Batch>(*this);
+}
+
+Result<SeriesRef, AppendFault> RecordingStore::find(const Labels& labels) {
+  const std::string name = labels.to_metric_string();
+  sync::MutexLock lock(mutex_);
+  ++lookups_;
+  if (!refused_part_.empty() && name.find(refused_part_) != std::string::npos)
+    return std::unexpected(AppendFault::limit);
+  const auto [it, fresh] = refs_.try_emplace(name, next_ref_);
+  if (fresh) names_[next_ref_++] = name;
+  return static_cast<SeriesRef>(it->second);
+}
+
+Result<storage::CommitStats> RecordingStore::commit(const std::vector<storage::RefSample>& batch) {
+  storage::CommitStats stats;
+  std::function<void()> then;
+  {
+    sync::MutexLock lock(mutex_);
+    if (std::exchange(fail_next_, false)) return fail(Code::io, "no space left on device");
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const auto name = names_.find(static_cast<std::uint64_t>(batch[i].ref));
+      if (name == names_.end()) {
+        stats.refused.push_back({i, AppendFault::unknown_series});
+        continue;
+      }
+      auto& samples = samples_[name->second];
+      if (!samples.empty() && samples.back().t > batch[i].t) {
+        stats.refused.push_back({i, AppendFault::out_of_order});
+        continue;
+      }
+      if (!samples.empty() && samples.back().t == batch[i].t) {
+        if (std::bit_cast<std::uint64_t>(samples.back().v) != std::bit_cast<std::uint64_t>(batch[i].v))
+          stats.refused.push_back({i, AppendFault::duplicate_timestamp});
+        continue;
+      }
+      samples.push_back({batch[i].t, batch[i].v});
+      ++stats.appended;
+    }
+    ++commits_;
+    then = then_;
+  }
+  if (then) then();
+  return stats;
+}
+
+std::vector<StoredSample> RecordingStore::samples(const std::string& series) const {
+  sync::MutexLock lock(mutex_);
+  const auto it = samples_.find(series);
+  return it == samples_.end() ? std::vector<StoredSample>{} : it->second;
+}
+
+std::string RecordingStore::values(const std::string& series) const {
+  std::string text;
+  for (const StoredSample& sample : samples(series)) {
+    if (!text.empty()) text += ' ';
+    text += is_stale_nan(sample.v) ? "stale" : format_plain(sample.v);
+  }
+  return text;
+}
+
+std::vector<std::string> RecordingStore::series() const {
+  std::vector<std::string> names;
+  sync::MutexLock lock(mutex_);
+  for (const auto& [name, samples] : samples_) names.push_back(name);
+  return names;
+}
+
+std::size_t RecordingStore::commits() const {
+  sync::MutexLock lock(mutex_);
+  return commits_;
+}
+
+std::size_t RecordingStore::lookups() const {
+  sync::MutexLock lock(mutex_);
+  return lookups_;
+}
+
+void RecordingStore::collect(const std::string& series) {
+  sync::MutexLock lock(mutex_);
+  const auto it = refs_.find(series);
+  if (it == refs_.end()) return;
+  names_.erase(it->second);
+  refs_.erase(it);
+}
+
+void RecordingStore::fail_next_commit() {
+  sync::MutexLock lock(mutex_);
+  fail_next_ = true;
+}
+
+void RecordingStore::refuse_series(std::string part) {
+  sync::MutexLock lock(mutex_);
+  refused_part_ = std::move(part);
+}
+
+void RecordingStore::on_commit(std::function<void()> then) {
+  sync::MutexLock lock(mutex_);
+  then_ = std::move(then);
+}
+
+}  // namespace narthex::test
