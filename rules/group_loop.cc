@@ -129,7 +129,12 @@ std::shared_ptr<Group> GroupLoop::group() const {
 }
 
 net::Awaitable<void> GroupLoop::leave_markers(std::shared_ptr<Group> group) {
-  const Timestamp retired_at = clock_.now();
+  Timestamp retired_at = clock_.now();
+  {
+    const sync::MutexLock lock(mutex_);
+    // A marker at the time of the last sample would be refused.
+    retired_at = std::max(retired_at, last_slot_ + 1);
+  }
   group->retire();
   const auto until = after(2 * group->settings().interval);
   for (;;) {
