@@ -188,6 +188,15 @@ struct Prepared {
   bool more = false;
 };
 
+void vary_by_encoding(net::Headers& headers) {
+  for (auto& [name, value] : headers) {
+    if (name != "Vary") continue;
+    value += ", Accept-Encoding";
+    return;
+  }
+  headers.emplace_back("Vary", "Accept-Encoding");
+}
+
 Prepared prepare(const Handler& handler, const Request& request) {
   Prepared prepared;
   try {
@@ -202,7 +211,7 @@ Prepared prepare(const Handler& handler, const Request& request) {
   ContentCoding coding = ContentCoding::identity;
   if (!encoded && accept && (response.pieces || response.body.size() >= kCompressFrom))
     coding = choose_coding(*accept);
-  if (!encoded) response.headers.emplace_back("Vary", "Accept-Encoding");
+  if (!encoded) vary_by_encoding(response.headers);
   if (coding == ContentCoding::gzip) response.headers.emplace_back("Content-Encoding", "gzip");
   if (coding == ContentCoding::deflate) response.headers.emplace_back("Content-Encoding", "deflate");
   prepared.encoder = std::make_shared<BodyEncoder>(response, coding);
