@@ -30,6 +30,8 @@ class Reply:
     gzip: bool = False  # compress the body
     content_encoding: str | None = None  # what to say of it; None: the truth
     missing_bytes: int = 0  # promised by Content-Length, never sent
+    location: str | None = None  # of a redirect
+    late: threading.Event | None = None  # answer once it is set
 
 
 Page = str | Reply | Callable[[int], "str | Reply"]
@@ -91,7 +93,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = reply.body.encode() if isinstance(reply.body, str) else reply.body
         if reply.gzip:
             body = gzip.compress(body)
+        if reply.late:
+            reply.late.wait(120)
         self.send_response(reply.status)
+        if reply.location is not None:
+            self.send_header("Location", reply.location)
         if reply.content_type is not None:
             self.send_header("Content-Type", reply.content_type)
         encoding = reply.content_encoding or ("gzip" if reply.gzip else None)

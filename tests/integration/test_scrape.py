@@ -2,6 +2,7 @@
 """Scraping: real and fake exporters, what goes wrong with them, staleness, file discovery."""
 
 import json
+import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Iterator
@@ -247,6 +248,39 @@ def too_many_or_too_long_labels_are_an_error_of_their_target(w: SimpleNamespace)
 def an_unreachable_target_is_down(w: SimpleNamespace) -> None:
     wait_for_health(w, "unreachable", "down", "connection refused")
     until(lambda: w.server.value('up{job="unreachable"}') == 0, "up is 0")
+
+
+@case
+def a_target_that_does_not_answer_in_time_is_down(w: SimpleNamespace) -> None:
+    never = threading.Event()
+    check_fails(w, Reply("bad 1\n", late=never), "context deadline exceeded")
+    never.set()
+    w.changing.page = "a_metric 1\n"
+    wait_for_health(w, "changing", "up")
+
+
+@case
+def a_redirect_is_followed(w: SimpleNamespace) -> None:
+    w.labelled.by_path = lambda path: Reply('moved_metric 8\n' if path == "/moved" else 'labelled{job="theirs",instance="there"} 1\n')
+    w.changing.page = Reply(status=302, location=f"http://{w.labelled.address}/moved")
+    until(lambda: w.server.value('moved_metric{job="changing"}') == 8, "what stands there is scraped")
+    w.labelled.by_path = None
+    check_fails(w, Reply(status=302, location=f"http://{w.changing.address}/metrics"), "stopped after 10 redirects")
+
+
+@case
+def samples_that_cannot_be_stored_are_counted_and_the_rest_is_kept(w: SimpleNamespace) -> None:
+    now = int(float(w.server.api("query", {"query": "time()"})["result"][1]) * 1000)
+    names = ("sample_duplicate_timestamp", "sample_out_of_order", "sample_out_of_bounds")
+    counters = [f"prometheus_target_scrapes_{name}_total" for name in names]
+    before = [w.server.metric(c) or 0 for c in counters]
+    w.changing.page = (f"kept 1\ntwice 1\ntwice 2\nbackwards 1 {now - 1000}\nbackwards 2 {now - 2000}\n"
+                       f"future 1 {now + 3_600_000}\n")
+    until(lambda: w.server.value("kept") == 1, "the good sample is there")
+    until(lambda: all((w.server.metric(c) or 0) > b for c, b in zip(counters, before)), "each refusal is counted")
+    wait_for_health(w, "changing", "up")
+    check_equal(w.server.value("twice"), 1)
+    check_equal(w.server.query("future offset -1h"), [])
 
 
 @case
