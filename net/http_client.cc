@@ -158,7 +158,9 @@ Awaitable<Result<Response>> HttpClient::Impl::round_trip(const Request& request,
       pool.give(url.origin(), std::move(stream));
     }
     Response response = std::move(answer->response);
-    if (request.inflate && find_header(response.headers, "Content-Encoding") == "gzip" && !out.head_only) {
+    const bool gzipped = find_header(response.headers, "Content-Encoding") == "gzip" && !out.head_only;
+    if (gzipped && !request.inflate) co_return response;
+    if (gzipped) {
       auto inflated = gunzip(response.body, max_body);
       if (!inflated) co_return pass(inflated);
       response.body = std::move(*inflated);

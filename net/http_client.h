@@ -29,7 +29,7 @@ struct Request {
   std::uint64_t max_body_bytes = 0;  ///< decompressed; 0 = 256 MiB
   bool accept_gzip = true;
   /// false: a gzip body is handed on as it came, for a caller that inflates it (net/gzip.h) on a
-  /// pool thread; max_body_bytes then counts bytes as received.
+  /// pool thread; it may be a little longer than max_body_bytes, as gzip makes small bodies longer.
   bool inflate = true;
 };
 

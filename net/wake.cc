@@ -22,7 +22,9 @@ struct Wake::State {
 Wake::Wake(asio::any_io_executor executor) : state_(std::make_shared<State>(std::move(executor))) {}
 Wake::~Wake() = default;
 
-void Wake::wake() { state_->wakes.try_send(error_code{}); }
+void Wake::wake() {
+  state_->wakes.try_send(error_code{});
+}
 
 Awaitable<void> Wake::sleep_until(std::chrono::steady_clock::time_point when) {
   const auto state = state_;

@@ -7,6 +7,8 @@
 #include <boost/json/string.hpp>
 #include <boost/json/value.hpp>
 
+#include "net/http_client.h"
+#include "net/wake.h"
 #include "telemetry/log.h"
 
 namespace narthex::rules {
@@ -62,7 +64,9 @@ SendLoop::SendLoop(boost::asio::any_io_executor executor, std::string url, SendL
       options_(std::move(options)),
       clock_(clock),
       metrics_(std::move(metrics), url_),
-      wake_(std::move(executor)) {}
+      wake_(std::make_unique<net::Wake>(std::move(executor))) {}
+
+SendLoop::~SendLoop() = default;
 
 void SendLoop::set_client(std::shared_ptr<net::HttpClient> client, std::chrono::milliseconds timeout) {
   const sync::MutexLock lock(mutex_);
@@ -84,7 +88,7 @@ void SendLoop::add(const std::vector<Notification>& alerts) {
     }
     metrics_.queue_length(queue_.size());
   }
-  wake_.wake();
+  wake_->wake();
 }
 
 void SendLoop::stop(std::chrono::steady_clock::time_point until) {
@@ -93,7 +97,7 @@ void SendLoop::stop(std::chrono::steady_clock::time_point until) {
     stopping_ = true;
     drain_until_ = until;
   }
-  wake_.wake();
+  wake_->wake();
 }
 
 bool SendLoop::stopping() const {
@@ -128,7 +132,7 @@ net::Awaitable<void> SendLoop::run(std::shared_ptr<SendLoop> self) {
     const bool last = self->stopping();
     co_await self->send_queue();
     if (last) break;
-    co_await self->wake_.sleep_until(std::chrono::steady_clock::now() + kIdle);
+    co_await self->wake_->sleep_until(std::chrono::steady_clock::now() + kIdle);
   }
   self->drop_rest();
 }

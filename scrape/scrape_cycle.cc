@@ -191,7 +191,7 @@ Result<void> ScrapeCycle::Page::take_unresolved(SeriesCache::Index i) {
 // hot: bench/scrape
 bool ScrapeCycle::Page::read_value(SeriesCache::Entry& entry, double& value) {
   const std::string_view text = parser_.entry().value_text;
-  if (text.size() > sizeof entry.value_text) {
+  if (text.empty() || text.size() > sizeof entry.value_text) {
     const auto parsed = parse_value(text);
     value = parsed.value_or(0);
     return parsed.has_value();

@@ -13,6 +13,7 @@
 #include "net/gzip.h"
 #include "net/on_pool.h"
 #include "scrape/negotiation.h"
+#include "scrape/schedule.h"
 #include "telemetry/log.h"
 
 namespace narthex::scrape {
@@ -28,12 +29,6 @@ std::chrono::steady_clock::time_point in(DurationMs ms) {
 net::Awaitable<void> sleep(DurationMs ms) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, in(ms));
   co_await timer.async_wait(boost::asio::use_awaitable);
-}
-
-// The scheduled time, if we are late by no more than what compresses better for a small lie.
-Timestamp aligned(Timestamp due, Timestamp now, DurationMs interval, const ScrapeOptions& options) {
-  const DurationMs tolerance = std::min(interval / 100, options.timestamp_tolerance);
-  return options.adjust_timestamps && now - due <= tolerance ? due : now;
 }
 
 Error body_too_large() {
@@ -100,8 +95,9 @@ net::Awaitable<void> ScrapeLoop::loop() {
       co_await wake_.sleep_until(in(due_ - now));
       continue;
     }
-    if (now - due_ >= interval) due_ += (now - due_) / interval * interval;
-    co_await scrape(aligned(due_, now, interval, context_.options));
+    due_ = latest_due(due_, now, interval);
+    const bool adjust = context_.options.adjust_timestamps;
+    co_await scrape(adjust ? sample_time(due_, now, interval, context_.options.timestamp_tolerance) : now);
     due_ += interval;
   }
 }

@@ -149,8 +149,8 @@ void SeriesCache::forget_refs(const std::vector<storage::SeriesRef>& refs) {
 void SeriesCache::tidy_up(std::size_t unseen) {
   calm_scrapes_ = surprises_ == 0 ? calm_scrapes_ + 1 : 0;
   if (calm_scrapes_ >= kCalmScrapes && !table_.empty()) {
-    table_ = {};
-    page_order_ = {};
+    table_ = std::vector<Index>();
+    page_order_ = std::vector<Index>();
   }
   debt_ += surprises_;
   // A surprise costs about as much as putting four entries in order.
@@ -186,7 +186,7 @@ void SeriesCache::take_order_of_page() {
 void SeriesCache::drop_unseen() {
   std::erase_if(entries_, [this](const Entry& e) { return e.seen != scrape_; });
   entries_.shrink_to_fit();
-  table_ = {};
+  table_ = std::vector<Index>();
 }
 
 std::size_t SeriesCache::size_bytes() const {

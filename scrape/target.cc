@@ -110,16 +110,6 @@ Result<std::optional<Labels>> target_labels(const config::ScrapeConfig& job, con
   return std::optional<Labels>(std::move(result));
 }
 
-Timestamp first_scrape(Timestamp now, DurationMs interval, std::uint64_t hash, std::uint64_t seed) {
-  constexpr std::int64_t kNanos = 1'000'000;
-  const std::int64_t interval_ns = interval * kNanos;
-  const std::int64_t now_ns = now * kNanos;
-  const auto offset = static_cast<std::int64_t>((hash ^ seed) % static_cast<std::uint64_t>(interval_ns));
-  std::int64_t wait = interval_ns - now_ns % interval_ns + offset;
-  if (wait > interval_ns) wait -= interval_ns;
-  return (now_ns + wait) / kNanos;
-}
-
 Target::Target(Labels labels, std::shared_ptr<const config::ScrapeConfig> job,
                std::shared_ptr<const config::TargetGroup> group, std::size_t index)
     : labels_(std::move(labels)),

@@ -29,10 +29,6 @@ Labels discovered_labels(const config::ScrapeConfig& job, const config::TargetGr
 /// Errors: invalid (`no address`, `scrape interval cannot be 0`).
 Result<std::optional<Labels>> target_labels(const config::ScrapeConfig& job, const Labels& discovered);
 
-/// Where in the time a target's scrapes lie: the first one after `now`. Pinned to absolute time
-/// and spread over the interval by the target's hash and the server's seed.
-Timestamp first_scrape(Timestamp now, DurationMs interval, std::uint64_t hash, std::uint64_t seed);
-
 class Target {
  public:
   /// @param labels  from target_labels()

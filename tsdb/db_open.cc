@@ -33,6 +33,7 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   auto opened = Wal::open(fs, wal_directory(), options.wal, registry);
   if (!opened) return pass(opened, "opening the WAL for writing");
   wal = std::move(*opened);
+  wal->count_corruptions(damaged_records);
   head.start_logging(*wal);
   metrics.retention_limit_seconds->Set(static_cast<double>(options.retention) / 1000);
   update_metrics();

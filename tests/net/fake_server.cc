@@ -25,11 +25,13 @@ struct FakeServer::State {
   State(const asio::any_io_executor& executor, Answer with, std::shared_ptr<asio::ssl::context> context)
       : strand(asio::make_strand(executor)),
         acceptor(strand, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
+        port(acceptor.local_endpoint().port()),
         answer(std::move(with)),
         tls(std::move(context)) {}
 
   asio::any_io_executor strand;
   tcp::acceptor acceptor;
+  std::uint16_t port;  // remembered: also asked for when nobody listens any more
   Answer answer;
   std::shared_ptr<asio::ssl::context> tls;
   std::vector<std::weak_ptr<net::Stream>> streams;
@@ -101,7 +103,7 @@ FakeServer::~FakeServer() {
 }
 
 std::uint16_t FakeServer::port() const {
-  return state_->acceptor.local_endpoint().port();
+  return state_->port;
 }
 
 std::string FakeServer::url(const std::string& path) const {

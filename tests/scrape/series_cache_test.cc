@@ -18,6 +18,7 @@ namespace {
 struct Driver {
   SeriesCache cache;
   std::map<std::string, std::uint64_t> refs;  // what each text must be known as
+  std::map<std::uint64_t, std::string> texts_by_ref;
   std::uint64_t next_ref = 1;
   std::size_t inserted = 0;
   std::size_t fresh = 0;
@@ -32,7 +33,7 @@ struct Driver {
         i = cache.insert();
         // An entry that was thrown out comes back under the ref the store knows it by.
         const auto [it, made] = refs.try_emplace(text, next_ref);
-        if (made) ++next_ref;
+        if (made) texts_by_ref[next_ref++] = text;
         cache[i].ref = static_cast<SeriesRef>(it->second);
       }
       SeriesCache::Entry& entry = cache[i];
@@ -44,9 +45,7 @@ struct Driver {
   }
   std::set<std::string> names(const std::vector<SeriesRef>& stale) const {
     std::set<std::string> texts;
-    for (const SeriesRef ref : stale)
-      for (const auto& [text, known] : refs)
-        if (known == static_cast<std::uint64_t>(ref)) texts.insert(text);
+    for (const SeriesRef ref : stale) texts.insert(texts_by_ref.at(static_cast<std::uint64_t>(ref)));
     CHECK(texts.size() == stale.size());
     return texts;
   }

@@ -11,7 +11,7 @@ namespace {
 
 config::ScrapeConfig job() {
   config::ScrapeConfig job;
-  job.job_name = "j";
+  job.job_name = std::string("j");
   job.interval = 15'000;
   job.timeout = 10'000;
   return job;
@@ -77,21 +77,6 @@ TEST_CASE("relabeling may move a target, and is checked") {
   CHECK(error_of(config, {}) == "\"http://b/\" is not a valid hostname");
   config.relabel = {replace("__address__", "")};
   CHECK(error_of(config, {}) == "no address");
-}
-
-TEST_CASE("a target's phase depends on itself and the server, not on when one looks") {
-  constexpr DurationMs kInterval = 15'000;
-  const std::uint64_t hash = 0x1234567890abcdefULL;
-  const Timestamp first = first_scrape(1'000'000'000'000, kInterval, hash, 42);
-  CHECK(first > 1'000'000'000'000);
-  CHECK(first <= 1'000'000'000'000 + kInterval);
-  for (Timestamp now = 1'000'000'000'000; now < 1'000'000'100'000; now += 777) {
-    const Timestamp next = first_scrape(now, kInterval, hash, 42);
-    CHECK((next - first) % kInterval == 0);
-    CHECK(next >= now);
-    CHECK(next <= now + kInterval);
-  }
-  CHECK((first_scrape(1'000'000'000'000, kInterval, hash, 43'000'000'000) - first) % kInterval != 0);
 }
 
 TEST_CASE("the hash of a target is Prometheus' own") {

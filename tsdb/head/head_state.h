@@ -77,6 +77,9 @@ struct HeadShard {
   }
 };
 
+/// A batch larger than this does not leave its buffers behind.
+inline constexpr std::size_t kKeptSamples = 64 * 1024;
+
 /// Buffers of batches between two scrapes: a thousand targets that each kept their own would
 /// pay for it by the series.
 class BatchPool {
@@ -90,6 +93,7 @@ class BatchPool {
   }
   void give_back(std::vector<storage::RefSample> batch) {
     static constexpr std::size_t kMost = 16;
+    if (batch.capacity() > kKeptSamples) return;
     batch.clear();
     const sync::MutexLock lock(mutex_);
     if (free_.size() < kMost) free_.push_back(std::move(batch));

@@ -1,6 +1,7 @@
 #include "query/promqltest/classic_histograms.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
 
@@ -10,7 +11,7 @@ using namespace narthex::query;
 namespace {
 
 Result<std::vector<LoadedSeries>> native(std::string_view lines) {
-  const auto commands = parse_script("load_with_nhcb 1m\n" + std::string(lines));
+  const auto commands = parse_script(fmt::format("load_with_nhcb 1m\n{}", lines));
   REQUIRE(commands.size() == 1);
   REQUIRE(std::holds_alternative<LoadCommand>(commands[0]));
   return native_from_classic(std::get<LoadCommand>(commands[0]).series);

@@ -1,6 +1,7 @@
 #include "query/promqltest/comparison.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <limits>
 #include <string>
@@ -37,7 +38,7 @@ QueryResult result(ValueType type, std::vector<ResultSeries> all) {
 }
 
 FloatHistogram histogram(std::string_view text) {
-  return *parse_series_description("m " + std::string(text))->values[0].histogram;
+  return *parse_series_description(fmt::format("m {}", text))->values[0].histogram;
 }
 
 }  // namespace
@@ -50,10 +51,19 @@ TEST_CASE("numbers are equal up to one part in a million") {
     double b;
     bool want;
   } rows[] = {
-      {1, 1.000001, true},      {1, 1.00001, false},  {0, 0, true},           {0, 1e-12, false},
-      {0, tiny, true},          {-1, 1, false},       {infinity, infinity, true},
-      {infinity, -infinity, false}, {infinity, 1, false}, {kNormalNan, kNormalNan, true},
-      {kStaleNan, kStaleNan, true}, {kStaleNan, kNormalNan, false}, {1e308, 1.0000001e308, true},
+      {1, 1.000001, true},
+      {1, 1.00001, false},
+      {0, 0, true},
+      {0, 1e-12, false},
+      {0, tiny, true},
+      {-1, 1, false},
+      {infinity, infinity, true},
+      {infinity, -infinity, false},
+      {infinity, 1, false},
+      {kNormalNan, kNormalNan, true},
+      {kStaleNan, kStaleNan, true},
+      {kStaleNan, kNormalNan, false},
+      {1e308, 1.0000001e308, true},
   };
   for (const auto& row : rows) {
     CAPTURE(row.a);
@@ -80,7 +90,7 @@ TEST_CASE("histograms are compared without empty buckets; the hint counts where 
   };
   for (const auto& row : rows) {
     CAPTURE(row.want);
-    const auto described = parse_series_description("m " + std::string(row.want));
+    const auto described = parse_series_description(fmt::format("m {}", row.want));
     REQUIRE(described);
     CHECK(almost_equal(described->values[0], histogram(row.got)) == row.equal);
   }
@@ -150,7 +160,7 @@ TEST_CASE("each expected annotation must come, and no other of its kind") {
     CAPTURE(row.expect);
     Annotations annotations;
     for (const std::string& text : row.warnings) annotations.add({AnnotationKind::warning, text});
-    const auto want = expectation("eval instant at 0 m\n" + std::string(row.expect));
+    const auto want = expectation(fmt::format("eval instant at 0 m\n{}", row.expect));
     CHECK(annotation_mismatch(want, annotations).has_value() == !row.right);
   }
 }

@@ -56,13 +56,13 @@ TEST_CASE("an instant query is run again pinned by @, and each as the middle of 
   const ScriptReport report = run("eval instant at 50s a + b @ 7\n  {} 1\n", engine);
   CHECK(report.passed == 1);
   CHECK(report.failed.empty());
-  CHECK(engine.asked == std::vector<std::string>{
-                            "a + b @ 7 50", "a + b @ 7 -10..110/60",
-                            "a @ 50.000 + b @ 7.000 -500", "a @ 50.000 + b @ 7.000 -560..-440/60",
-                            "a @ 50.000 + b @ 7.000 0", "a @ 50.000 + b @ 7.000 -60..60/60",
-                            "a @ 50.000 + b @ 7.000 10", "a @ 50.000 + b @ 7.000 -50..70/60",
-                            "a @ 50.000 + b @ 7.000 50", "a @ 50.000 + b @ 7.000 -10..110/60",
-                            "a @ 50.000 + b @ 7.000 500", "a @ 50.000 + b @ 7.000 440..560/60"});
+  CHECK(engine.asked ==
+        std::vector<std::string>{"a + b @ 7 50", "a + b @ 7 -10..110/60", "a @ 50.000 + b @ 7.000 -500",
+                                 "a @ 50.000 + b @ 7.000 -560..-440/60", "a @ 50.000 + b @ 7.000 0",
+                                 "a @ 50.000 + b @ 7.000 -60..60/60", "a @ 50.000 + b @ 7.000 10",
+                                 "a @ 50.000 + b @ 7.000 -50..70/60", "a @ 50.000 + b @ 7.000 50",
+                                 "a @ 50.000 + b @ 7.000 -10..110/60", "a @ 50.000 + b @ 7.000 500",
+                                 "a @ 50.000 + b @ 7.000 440..560/60"});
 }
 
 TEST_CASE("every re-run counts: one that is wrong fails the case, and is named") {
@@ -85,10 +85,8 @@ TEST_CASE("queries whose meaning depends on the time or the range are not re-run
     std::string_view block;
     std::size_t runs;
   } rows[] = {
-      {"eval instant at 50s time() + a\n {} 1\n", 2},
-      {"eval instant at 50s a @ start()\n {} 1\n", 11},
-      {"eval instant at 50s a + end()\n {} 1\n", 1},
-      {"eval instant at 0 a\n {} 1\n", 8},
+      {"eval instant at 50s time() + a\n {} 1\n", 2},      {"eval instant at 50s a @ start()\n {} 1\n", 11},
+      {"eval instant at 50s a + end()\n {} 1\n", 1},       {"eval instant at 0 a\n {} 1\n", 8},
       {"eval range from 0 to 1m step 1m a\n {} 1 1\n", 1},
   };
   for (const auto& row : rows) {
@@ -144,7 +142,8 @@ TEST_CASE("what a store cannot take is left out, and failures say so") {
     return engine.evaluate()(q, r);
   };
   const ScriptReport report = run_script(
-      "load 1m\n a 1 2 {{count:1}}\n b {{count:1}}x1\n\neval instant at 0 a\n {} 1\n\neval instant at 0 a\n {} 2\n",
+      "load 1m\n a 1 2 {{count:1}}\n b {{count:1}}x1\n\neval instant at 0 a\n {} 1\n\neval instant at 0 a\n "
+      "{} 2\n",
       [] { return Result<std::unique_ptr<ScriptStore>>(std::make_unique<FloatStore>()); }, evaluate);
   CHECK(series == 1);
   CHECK(report.passed == 1);
@@ -159,9 +158,10 @@ TEST_CASE("clear begins with an empty store") {
     sizes.push_back(static_cast<tests::ModelStore&>(q).series().size());
     return engine.evaluate()(q, r);
   };
-  run_script("load 1m\n a 1\n b 1\n\neval range from 0 to 0 step 1m a\n {} 1\n\nclear\n\n"
-             "eval range from 0 to 0 step 1m a\n {} 1\n",
-             tests::make_model_script_store, evaluate);
+  run_script(
+      "load 1m\n a 1\n b 1\n\neval range from 0 to 0 step 1m a\n {} 1\n\nclear\n\n"
+      "eval range from 0 to 0 step 1m a\n {} 1\n",
+      tests::make_model_script_store, evaluate);
   CHECK(sizes == std::vector<std::size_t>{2, 0});
 }
 

@@ -26,7 +26,8 @@ std::string refusal(std::string_view script) {
 }  // namespace
 
 TEST_CASE("a script is a sequence of commands; comments and indentation mean nothing") {
-  const auto commands = parse_script("# a script\nclear\nload 1m\n  a 1\n# end\n\n   eval instant at 0 a\n  a 1\n");
+  const auto commands =
+      parse_script("# a script\nclear\nload 1m\n  a 1\n# end\n\n   eval instant at 0 a\n  a 1\n");
   REQUIRE(commands.size() == 3);
   CHECK(std::holds_alternative<ClearCommand>(commands[0]));
   CHECK(std::get<LoadCommand>(commands[1]).line == 3);
@@ -46,7 +47,8 @@ TEST_CASE("a load places values by its step from time 0") {
 }
 
 TEST_CASE("an @st line gives start timestamps to the line behind it") {
-  const auto commands = parse_script("load_with_nhcb 1m\n a{x=\"y\"}@st -1m _ 0sx1 -2m+30sx1\n a{x=\"y\"} 1x5\n");
+  const auto commands =
+      parse_script("load_with_nhcb 1m\n a{x=\"y\"}@st -1m _ 0sx1 -2m+30sx1\n a{x=\"y\"} 1x5\n");
   const auto& load = only<LoadCommand>(commands);
   CHECK(load.with_nhcb);
   REQUIRE(load.series.size() == 1);
@@ -76,8 +78,9 @@ TEST_CASE("an eval knows its query, its times and what is expected") {
 }
 
 TEST_CASE("a bare number ends the block, so the next line is a command") {
-  const auto commands = parse_script("eval instant at 5 1 + 1\n 2\neval_fail instant at 0 a\n"
-                                     " expected_fail_message oh no\n");
+  const auto commands = parse_script(
+      "eval instant at 5s 1 + 1\n 2\neval_fail instant at 0 a\n"
+      " expected_fail_message oh no\n");
   REQUIRE(commands.size() == 2);
   CHECK(std::get<EvalCommand>(commands[0]).scalar == 2);
   const auto& second = std::get<EvalCommand>(commands[1]);
@@ -87,8 +90,10 @@ TEST_CASE("a bare number ends the block, so the next line is a command") {
 }
 
 TEST_CASE("an instant query may be expected to return a string or a range vector") {
-  CHECK(*only<EvalCommand>(parse_script("eval instant at 0 \"a\"\n expect string \"a\\n\"\n")).string == "a\n");
-  const auto commands = parse_script("eval instant at 1m a[1m]\n expect range vector from 10s to 1m step 10s\n a 1 2 3\n");
+  CHECK(*only<EvalCommand>(parse_script("eval instant at 0 \"a\"\n expect string \"a\\n\"\n")).string ==
+        "a\n");
+  const auto commands =
+      parse_script("eval instant at 1m a[1m]\n expect range vector from 10s to 1m step 10s\n a 1 2 3\n");
   const auto& eval = only<EvalCommand>(commands);
   REQUIRE(eval.range_vector);
   CHECK(eval.range_vector->start == 10'000);
@@ -104,11 +109,13 @@ TEST_CASE("a block that is wrong is refused with its line, and the next one is r
       {"load\n a 1\n", "line 1: invalid load command. (load[_with_nhcb] <step:duration>)"},
       {"load 1x\n a 1\n", "line 1: invalid step definition \"1x\": unknown unit \"x\" in duration \"1x\""},
       {"load 1m\n a 1\n a b\n",
-       "line 3: 1:3: parse error: unexpected identifier \"b\" in series values, expected number or \"stale\""},
+       "line 3: 1:3: parse error: unexpected identifier \"b\" in series values, expected number or "
+       "\"stale\""},
       {"load 1m\n a@st -1m\n", "line 2: @st line has no following sample line"},
       {"load 1m\n a@st -1m\n b 1\n", "line 2: @st metric does not match the following sample line metric"},
       {"load 1m\n a@st -1m 0s\n a 1\n", "line 2: @st line has 2 values but sample line has 1"},
-      {"load 1m\n a@st 1mx\n a 1\n", "line 2: invalid @st sequence: invalid ST item \"1mx\": invalid repeat count"},
+      {"load 1m\n a@st 1mx\n a 1\n",
+       "line 2: invalid @st sequence: invalid ST item \"1mx\": invalid repeat count"},
       {"eval instant a\n", "line 1: invalid evaluation command: `at T` is missing"},
       {"eval instant at 0 sum(\n", "line 1: 1:5: parse error: unclosed left parenthesis"},
       {"eval range from 2m to 1m step 1m a\n", "line 1: end timestamp is before start timestamp"},

@@ -330,6 +330,12 @@ TEST_CASE("XOR chunk: flipped bits and junk behind the end never lead outside th
   }
 }
 
+TEST_CASE("XOR chunk: the example of docs/formats/chunks.md") {
+  const auto bytes = encode({{1000, 5}, {1015, 5}, {1030, 5}});
+  CHECK(io::as_text(bytes) ==
+        std::string_view("\x00\x03\xd0\x0f\x40\x14\x00\x00\x00\x00\x00\x00\x0f\x00", 14));
+}
+
 TEST_CASE("XOR chunk: an empty one has no samples") {
   const std::byte empty[2] = {};
   std::vector<Timestamp> t;
