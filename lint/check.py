@@ -95,7 +95,7 @@ def check_text(files: list[Path]) -> None:
                     problem(where, "no using namespace in a header")
                 if HEAVY.match(line) and path.parts[0] not in HEAVY_FOLDERS | BESIDE and not LIGHT_ASIO.match(line):
                     problem(where, "a heavy header: include it in a .cc")
-            if path.parts[0] not in BESIDE | {"io"} and re.search(r"(?<![\w:.>])::(open|read|write|pread|pwrite|fsync|rename|unlink|mmap)\(", line):
+            if path.parts[0] not in BESIDE | {"io"} and re.search(r"(?<![\w:.>])::(open|read|write|pread|pwrite|fsync|rename|unlink|mmap)\(", line) and "MAP_ANONYMOUS" not in line:
                 problem(where, "file access goes through io/")
             if re.search(r"doctest::skip\(", line):
                 problem(where, "a disabled test")
