@@ -174,6 +174,8 @@ Result<void> ServerProcess::Impl::start_listening() {
                            .metrics_text =
                                [this] {
                                  process_metrics.refresh();
+                                 // The API is there once the database is.
+                                 if (ready_api.load() != nullptr) db->refresh_metrics();
                                  return telemetry::metrics_text(*registry);
                                }};
   site = std::make_unique<web::Site>(
