@@ -178,8 +178,11 @@ def check_clang(build: Path, files: list[Path]) -> None:
             print(f"\r  clang: {number}/{len(todo)} ", end="", file=sys.stderr, flush=True)
             if text:
                 problem(str(path), "clang says\n" + text.strip())
+                print(f"\n{problems[-1]}", file=sys.stderr, flush=True)
             else:
                 cache.seen.add(cache.key(path))
+            if number % 20 == 0:
+                cache.save()
     if todo:
         print(file=sys.stderr)
     cache.save()
