@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -122,7 +123,7 @@ def clang_flags(build: Path) -> list[str]:
     commands = json.loads((build / "compile_commands.json").read_text())
     flags: list[str] = []
     for entry in commands:
-        for flag in entry["command"].split():
+        for flag in shlex.split(entry["command"]):
             if flag.startswith(("-I", "-D", "-isystem")) and flag not in flags:
                 flags.append(flag)
     return ["-std=c++23", *[f"-I{build / f[2:]}" if f.startswith("-I") and not f[2:].startswith("/") else f for f in flags]]
