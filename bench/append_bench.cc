@@ -7,11 +7,11 @@
 // integer steps, 15 % gauges that walk with three decimals; 11 label pairs per series.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <array>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -90,26 +90,32 @@ std::vector<storage::SeriesRef> make_series(Head& head) {
 }
 
 struct Seconds {
-  double scrape = 0, append = 0, commit = 0;
+  double append = 0, commit = 0;
 };
+
+/// Time that this thread has run: other work on the machine does not count.
+double thread_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
 
 /// One scrape of every target.
 Seconds scrape_all(Head& head, std::span<const storage::SeriesRef> refs, Values& values, Timestamp t) {
-  using Clock = std::chrono::steady_clock;
   Seconds seconds;
   std::vector<storage::RefSample> body(kSeriesPerTarget);
   for (std::size_t target = 0; target < kTargets; ++target) {
     const std::size_t first = target * kSeriesPerTarget;
     for (std::size_t i = 0; i < kSeriesPerTarget; ++i) body[i] = {refs[first + i], t, values.next(first + i)};
-    const auto begin = Clock::now();
+    const auto begin = thread_seconds();
     auto appender = head.appender();
     appender->append(body);
-    const auto collected = Clock::now();
+    const auto collected = thread_seconds();
     const auto stats = appender->commit();
     check(stats.has_value() && stats->appended == kSeriesPerTarget, "a commit failed");
-    const auto end = Clock::now();
-    seconds.append += std::chrono::duration<double>(collected - begin).count();
-    seconds.commit += std::chrono::duration<double>(end - collected).count();
+    const auto end = thread_seconds();
+    seconds.append += collected - begin;
+    seconds.commit += end - collected;
     // Targets are scraped all over the interval.
     t += 1;
   }
@@ -123,6 +129,13 @@ std::string fresh_directory() {
 }
 
 enum class Log { none, plain, snappy };
+
+/// Nanoseconds per sample, to be told apart by stage at the end.
+struct Measured {
+  double collect = 0;
+  std::array<double, 3> commit{};
+  double encode = 0;
+} measured;
 
 void append_batches(benchmark::State& state, Log log) {
   io::FileSystem& fs = io::local_file_system();
@@ -154,6 +167,8 @@ void append_batches(benchmark::State& state, Log log) {
   state.SetItemsProcessed(static_cast<std::int64_t>(samples));
   state.counters["collect_ns"] = total.append / samples * 1e9;
   state.counters["commit_ns"] = total.commit / samples * 1e9;
+  measured.collect = total.append / samples * 1e9;
+  measured.commit[static_cast<std::size_t>(log)] = total.commit / samples * 1e9;
   if (wal) state.counters["wal_bytes/sample"] = static_cast<double>(wal->size_bytes()) / samples;
   wal.reset();
   check(fs.remove_tree(directory).has_value(), "the temporary directory stays");
@@ -164,11 +179,14 @@ void encode_records(benchmark::State& state) {
   std::vector<SampleRecord> records(kSeriesPerTarget);
   std::vector<std::byte> bytes;
   for (std::size_t i = 0; i < records.size(); ++i) records[i] = {250'000 + i, kStart, static_cast<double>(i)};
+  const double begin = thread_seconds();
   for ([[maybe_unused]] const auto _ : state) {
     bytes.clear();
     encode_samples(records, bytes);
     benchmark::DoNotOptimize(bytes.data());
   }
+  measured.encode = (thread_seconds() - begin) * 1e9 / static_cast<double>(state.iterations()) /
+                    static_cast<double>(kSeriesPerTarget);
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) *
                           static_cast<std::int64_t>(kSeriesPerTarget));
 }
@@ -186,6 +204,21 @@ BENCHMARK_CAPTURE(append_batches, snappy_log, Log::snappy)
     ->Iterations(60)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(encode_records);
+
+void print_stages() {
+  const auto [none, plain, snappy] = measured.commit;
+  if (none == 0 || plain == 0 || snappy == 0) return;
+  const struct {
+    const char* stage;
+    double ns;
+  } rows[] = {{"collect", measured.collect},
+              {"wal encode", measured.encode},
+              {"compress", snappy - plain},
+              {"write", plain - none - measured.encode},
+              {"sweep", none},
+              {"all", measured.collect + snappy}};
+  for (const auto& row : rows) fmt::print("{:20} {:6.1f} ns/sample\n", row.stage, row.ns);
+}
 
 std::uint64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
@@ -241,5 +274,6 @@ int main(int argc, char** argv) {
   }
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
+  narthex::tsdb::print_stages();
   return 0;
 }

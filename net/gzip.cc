@@ -66,7 +66,12 @@ class Inflater {
 
 std::unexpected<Error> corrupt(const z_stream& z, int result) {
   if (result == Z_BUF_ERROR) return fail(Code::corruption, "unexpected EOF");
-  return fail(Code::corruption, std::string("gzip: ") + (z.msg ? z.msg : "invalid data"));
+  // Prometheus' words, which the target page shows, where it has any.
+  const std::string_view reason = z.msg ? z.msg : "invalid data";
+  if (reason == "incorrect header check") return fail(Code::corruption, "gzip: invalid header");
+  if (reason == "incorrect data check" || reason == "incorrect length check")
+    return fail(Code::corruption, "gzip: invalid checksum");
+  return fail(Code::corruption, "gzip: " + std::string(reason));
 }
 
 // zlib counts input in 32 bits.

@@ -142,7 +142,7 @@ Awaitable<Result<Response>> HttpClient::Impl::round_trip(const Request& request,
     }
     stream->attach(strand);
     stream->expires_at(deadline);
-    auto answer = co_await exchange(*stream, out, std::move(reuse));
+    auto answer = co_await exchange(*stream, out, std::exchange(reuse, {}));
     if (!answer) {
       ExchangeError failed = std::move(answer).error();
       stream.reset();

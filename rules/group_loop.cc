@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "net/on_pool.h"
+#include "net/wake.h"
 
 namespace narthex::rules {
 
@@ -18,9 +19,14 @@ std::chrono::steady_clock::time_point after(DurationMs ms) {
 
 GroupLoop::GroupLoop(boost::asio::any_io_executor executor, sync::ThreadPool& pool, const Clock& clock,
                      std::shared_ptr<Group> group)
-    : pool_(pool), clock_(clock), wake_(std::move(executor)), group_(std::move(group)) {
+    : pool_(pool),
+      clock_(clock),
+      wake_(std::make_unique<net::Wake>(std::move(executor))),
+      group_(std::move(group)) {
   last_slot_ = group_->slot_at(clock_.now());
 }
+
+GroupLoop::~GroupLoop() = default;
 
 net::Awaitable<void> GroupLoop::run(std::shared_ptr<GroupLoop> self) {
   for (;;) {
@@ -31,7 +37,7 @@ net::Awaitable<void> GroupLoop::run(std::shared_ptr<GroupLoop> self) {
       case Step::Kind::retire:
         co_return co_await self->leave_markers(step.group);
       case Step::Kind::sleep:
-        co_await self->wake_.sleep_until(after(step.sleep));
+        co_await self->wake_->sleep_until(after(step.sleep));
         continue;
       case Step::Kind::evaluate:
         break;
@@ -96,7 +102,7 @@ void GroupLoop::replace(std::shared_ptr<Group> next) {
     interrupt_.stop(sync::StopReason::shutdown);
     if (!evaluating_) adopt_pending();
   }
-  wake_.wake();
+  wake_->wake();
 }
 
 void GroupLoop::retire() {
@@ -105,7 +111,7 @@ void GroupLoop::retire() {
     retired_ = true;
     interrupt_.stop(sync::StopReason::shutdown);
   }
-  wake_.wake();
+  wake_->wake();
 }
 
 void GroupLoop::stop() {
@@ -114,7 +120,7 @@ void GroupLoop::stop() {
     stopping_ = true;
   }
   cancel_.stop(sync::StopReason::shutdown);
-  wake_.wake();
+  wake_->wake();
 }
 
 std::shared_ptr<Group> GroupLoop::group() const {
@@ -123,7 +129,12 @@ std::shared_ptr<Group> GroupLoop::group() const {
 }
 
 net::Awaitable<void> GroupLoop::leave_markers(std::shared_ptr<Group> group) {
-  const Timestamp retired_at = clock_.now();
+  Timestamp retired_at = clock_.now();
+  {
+    const sync::MutexLock lock(mutex_);
+    // A marker at the time of the last sample would be refused.
+    retired_at = std::max(retired_at, last_slot_ + 1);
+  }
   group->retire();
   const auto until = after(2 * group->settings().interval);
   for (;;) {
@@ -132,7 +143,7 @@ net::Awaitable<void> GroupLoop::leave_markers(std::shared_ptr<Group> group) {
       if (stopping_) co_return;
     }
     if (std::chrono::steady_clock::now() >= until) break;
-    co_await wake_.sleep_until(until);
+    co_await wake_->sleep_until(until);
   }
   auto work = [group, retired_at]() {
     group->write_stale(retired_at);

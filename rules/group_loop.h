@@ -10,15 +10,18 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <memory>
-#include <optional>
 
 #include "model/clock.h"
-#include "net/wake.h"
 #include "rules/group.h"
 #include "sync/mutex.h"
 #include "sync/stop_token.h"
 #include "sync/thread_pool.h"
+
+namespace narthex::net {
+class Wake;
+}
 
 namespace narthex::rules {
 
@@ -26,8 +29,9 @@ class GroupLoop {
  public:
   GroupLoop(boost::asio::any_io_executor executor, sync::ThreadPool& pool, const Clock& clock,
             std::shared_ptr<Group> group);
+  ~GroupLoop();
 
-  static net::Awaitable<void> run(std::shared_ptr<GroupLoop> self);
+  static boost::asio::awaitable<void> run(std::shared_ptr<GroupLoop> self);
 
   /// From now on evaluates `next`, which takes over the state.
   void replace(std::shared_ptr<Group> next);
@@ -52,12 +56,12 @@ class GroupLoop {
   };
   Step next_step();
   void evaluated();
-  net::Awaitable<void> leave_markers(std::shared_ptr<Group> group);
+  boost::asio::awaitable<void> leave_markers(std::shared_ptr<Group> group);
   void adopt_pending() NARTHEX_REQUIRES(mutex_);
 
   sync::ThreadPool& pool_;
   const Clock& clock_;
-  net::Wake wake_;
+  const std::unique_ptr<net::Wake> wake_;
   const sync::StopSource cancel_;
 
   mutable sync::Mutex mutex_;

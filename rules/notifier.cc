@@ -2,17 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/experimental/concurrent_channel.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "net/discovery/discovery.h"
+#include "net/http_client.h"
 #include "net/task_group.h"
+#include "net/wake.h"
 #include "telemetry/log.h"
 
 namespace narthex::rules {

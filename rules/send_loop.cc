@@ -7,6 +7,8 @@
 #include <boost/json/string.hpp>
 #include <boost/json/value.hpp>
 
+#include "net/http_client.h"
+#include "net/wake.h"
 #include "telemetry/log.h"
 
 namespace narthex::rules {
@@ -36,8 +38,9 @@ std::string json_labels(const Labels& labels) {
 
 /// RFC 3339 with exactly three decimals: 2026-02-03T04:05:06.000Z.
 std::string json_time(Timestamp t) {
-  std::string text = format_rfc3339(t);
-  if (text.find('.') == std::string::npos) text.insert(text.size() - 1, ".000");
+  const auto ms = static_cast<int>((t % 1000 + 1000) % 1000);
+  std::string text = format_rfc3339(t - ms);
+  text.insert(text.size() - 1, fmt::format(".{:03}", ms));
   return text;
 }
 
@@ -61,7 +64,9 @@ SendLoop::SendLoop(boost::asio::any_io_executor executor, std::string url, SendL
       options_(std::move(options)),
       clock_(clock),
       metrics_(std::move(metrics), url_),
-      wake_(std::move(executor)) {}
+      wake_(std::make_unique<net::Wake>(std::move(executor))) {}
+
+SendLoop::~SendLoop() = default;
 
 void SendLoop::set_client(std::shared_ptr<net::HttpClient> client, std::chrono::milliseconds timeout) {
   const sync::MutexLock lock(mutex_);
@@ -83,7 +88,7 @@ void SendLoop::add(const std::vector<Notification>& alerts) {
     }
     metrics_.queue_length(queue_.size());
   }
-  wake_.wake();
+  wake_->wake();
 }
 
 void SendLoop::stop(std::chrono::steady_clock::time_point until) {
@@ -92,7 +97,7 @@ void SendLoop::stop(std::chrono::steady_clock::time_point until) {
     stopping_ = true;
     drain_until_ = until;
   }
-  wake_.wake();
+  wake_->wake();
 }
 
 bool SendLoop::stopping() const {
@@ -127,7 +132,7 @@ net::Awaitable<void> SendLoop::run(std::shared_ptr<SendLoop> self) {
     const bool last = self->stopping();
     co_await self->send_queue();
     if (last) break;
-    co_await self->wake_.sleep_until(std::chrono::steady_clock::now() + kIdle);
+    co_await self->wake_->sleep_until(std::chrono::steady_clock::now() + kIdle);
   }
   self->drop_rest();
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -14,11 +15,15 @@
 #include <vector>
 
 #include "model/clock.h"
-#include "net/http_client.h"
-#include "net/wake.h"
+#include "model/result.h"
 #include "rules/alert.h"
 #include "rules/notifier_metrics.h"
 #include "sync/mutex.h"
+
+namespace narthex::net {
+class HttpClient;
+class Wake;
+}  // namespace narthex::net
 
 namespace narthex::rules {
 
@@ -33,19 +38,20 @@ class SendLoop {
  public:
   SendLoop(boost::asio::any_io_executor executor, std::string url, SendLoopOptions options,
            const Clock& clock, std::shared_ptr<NotifierMetrics> metrics);
+  ~SendLoop();
 
   void set_client(std::shared_ptr<net::HttpClient> client, std::chrono::milliseconds timeout);
   void add(const std::vector<Notification>& alerts);
 
   /// Sends until stop(), then what is left (or drops it) and returns.
   /// @param self  keeps the loop alive meanwhile
-  static net::Awaitable<void> run(std::shared_ptr<SendLoop> self);
+  static boost::asio::awaitable<void> run(std::shared_ptr<SendLoop> self);
   /// @param until  draining ends here, whatever is left
   void stop(std::chrono::steady_clock::time_point until);
 
  private:
-  net::Awaitable<void> send_queue();
-  net::Awaitable<Result<void>> send(const std::vector<Notification>& batch);
+  boost::asio::awaitable<void> send_queue();
+  boost::asio::awaitable<Result<void>> send(const std::vector<Notification>& batch);
   /// Moves up to a batch off the queue.
   std::vector<Notification> next_batch();
   [[nodiscard]] bool stopping() const;
@@ -55,7 +61,7 @@ class SendLoop {
   const SendLoopOptions options_;
   const Clock& clock_;
   AlertmanagerMetrics metrics_;
-  net::Wake wake_;
+  const std::unique_ptr<net::Wake> wake_;
 
   mutable sync::Mutex mutex_;
   std::deque<Notification> queue_ NARTHEX_GUARDED_BY(mutex_);

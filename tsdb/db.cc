@@ -67,6 +67,9 @@ Result<void> Db::run_background_once() {
 Result<void> Db::close() {
   return impl_->close();
 }
+void Db::refresh_metrics() {
+  impl_->update_metrics();
+}
 HeadStats Db::head_stats() const {
   return impl_->head.stats();
 }

@@ -80,6 +80,9 @@ class Db final : public storage::Appendable, public storage::Queryable {
   /// Stops the background thread, syncs the WAL, gives up the lock.
   Result<void> close();
 
+  /// Brings the gauges in the registry up to date: call it before they are read. Threads: any.
+  void refresh_metrics();
+
   [[nodiscard]] HeadStats head_stats() const;
   [[nodiscard]] CardinalityStats cardinality(std::size_t limit) const;
   [[nodiscard]] std::vector<BlockMeta> blocks() const;

@@ -41,6 +41,8 @@ struct Db::Impl {
   Result<void> cut_block() NARTHEX_REQUIRES(maintenance_mutex);
   bool collect() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> truncate_wal() NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> write_checkpoint(Timestamp mint, std::uint32_t up_to_segment)
+      NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> remove_head_chunk_files() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> apply_retention() NARTHEX_REQUIRES(maintenance_mutex);
   void update_metrics();

@@ -7,12 +7,14 @@
 #include <prometheus/gauge.h>
 #include <prometheus/summary.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "telemetry/log.h"
 #include "tsdb/db_impl.h"
 #include "tsdb/head_block.h"
+#include "tsdb/wal/checkpoint.h"
 
 namespace narthex::tsdb {
 
@@ -35,7 +37,7 @@ void Db::Impl::run_in_background() {
 
 Result<void> Db::Impl::maintain() {
   const sync::MutexLock guard(maintenance_mutex);
-  if (!wal) return fail(Code::unavailable, "the database is not open");
+  if (closed.load() || !wal) return fail(Code::unavailable, "the database is closed");
   Result<void> first_error;
   const auto keep_going = [&](Result<void> done) {
     if (!done && first_error) first_error = std::move(done);
@@ -121,8 +123,45 @@ bool Db::Impl::collect() {
 
 Result<void> Db::Impl::truncate_wal() {
   if (wal_due_before == kMinTime) return {};
+  // Not again before the next block: each attempt begins a segment.
+  const Timestamp mint = std::exchange(wal_due_before, kMinTime);
   if (auto removed = remove_head_chunk_files(); !removed) return removed;
-  wal_due_before = kMinTime;
+  const auto begin = clock.steady();
+  auto segments = list_segments(fs, wal_directory());
+  if (!segments) return pass(segments, "truncating the WAL");
+  // So that a server with few samples does not keep more than it needs.
+  if (auto cut = wal->cut_segment(); !cut) return pass(cut, "truncating the WAL");
+  if (segments->size() < 3) return {};
+  // Two thirds of what is finished should be mostly samples that blocks hold by now.
+  const std::uint32_t first = segments->front();
+  const std::uint32_t last = segments->back() - 1;
+  const std::uint32_t up_to = first + (last - first) * 2 / 3;
+  if (up_to <= first) return {};
+
+  metrics.checkpoints->Increment();
+  if (auto written = write_checkpoint(mint, up_to); !written) {
+    metrics.checkpoints_failed->Increment();
+    return written;
+  }
+  if (auto truncated = wal->truncate_before(up_to + 1); !truncated) return truncated;
+  std::erase_if(expired_refs, [&](const auto& expired) { return expired.second < mint; });
+  metrics.wal_truncate_seconds->Observe(std::chrono::duration<double>(clock.steady() - begin).count());
+  return {};
+}
+
+Result<void> Db::Impl::write_checkpoint(Timestamp mint, std::uint32_t up_to_segment) {
+  std::vector<WalRef> refs = head.live_refs();
+  for (const auto& [ref, keep_until] : expired_refs) {
+    if (keep_until >= mint) refs.push_back(ref);
+  }
+  std::ranges::sort(refs);
+  const auto keep = [&refs](WalRef ref) { return std::ranges::binary_search(refs, ref); };
+  auto stats = tsdb::write_checkpoint(fs, wal_directory(), up_to_segment, keep, mint, options.wal);
+  if (!stats) return pass(stats);
+  damaged_records += stats->damaged;
+  telemetry::info("WAL checkpoint written", {{"up_to_segment", std::to_string(up_to_segment)},
+                                             {"records_read", std::to_string(stats->records_read)},
+                                             {"records_written", std::to_string(stats->records_written)}});
   return {};
 }
 

@@ -33,6 +33,7 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   auto opened = Wal::open(fs, wal_directory(), options.wal, registry);
   if (!opened) return pass(opened, "opening the WAL for writing");
   wal = std::move(*opened);
+  wal->count_corruptions(damaged_records);
   head.start_logging(*wal);
   metrics.retention_limit_seconds->Set(static_cast<double>(options.retention) / 1000);
   update_metrics();
@@ -67,7 +68,7 @@ Result<void> Db::Impl::replay() {
   damaged_records += report->damaged;
   {
     const sync::MutexLock guard(maintenance_mutex);
-    for (const WalRef ref : report->merged_refs) expired_refs.emplace(ref, head.maxt());
+    for (const WalRef ref : report->gone_refs) expired_refs.emplace(ref, head.maxt());
   }
   const double seconds = std::chrono::duration<double>(clock.steady() - begin).count();
   metrics.replay_seconds->Set(seconds);
@@ -83,7 +84,7 @@ Result<void> Db::Impl::replay() {
   if (report->skipped_records > 0) {
     telemetry::warn(
         "The WAL holds records of kinds that the head does not keep (histograms, exemplars, "
-        "metadata, deletions); they stay in the log",
+        "metadata); they stay in the log",
         {{"records", std::to_string(report->skipped_records)}});
   }
   return {};

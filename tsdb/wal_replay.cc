@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "telemetry/log.h"
+#include "tsdb/encoding.h"
 #include "tsdb/wal/record.h"
 #include "tsdb/wal/wal.h"
 
@@ -29,7 +30,7 @@ class Replayer {
   }
 
   ReplayReport finish() {
-    report_.merged_refs = head_.finish_replay();
+    report_.gone_refs = head_.finish_replay();
     return std::move(report_);
   }
 
@@ -78,10 +79,25 @@ class Replayer {
         report_.unknown_refs += head_.replay_samples(samples_);
         return {};
       }
+      case RecordType::tombstones:
+        return replay_tombstones(record.subspan(1));
       default:
         ++report_.skipped_records;
         return {};
     }
+  }
+
+  /// Body: {reference u64 | mint varint | maxt varint} ...
+  Result<void> replay_tombstones(io::Bytes body) {
+    ByteReader in(body);
+    while (in.left() > 0) {
+      const WalRef ref = in.be64();
+      const Timestamp mint = in.varint();
+      const Timestamp maxt = in.varint();
+      if (!in.ok()) return fail(Code::corruption, "a tombstones record ends in the middle of one");
+      if (!head_.replay_deletion(ref, {mint, maxt})) ++report_.unknown_refs;
+    }
+    return {};
   }
 
   io::FileSystem& fs_;

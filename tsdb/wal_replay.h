@@ -17,10 +17,10 @@ struct ReplayReport {
   std::uint64_t segments = 0;
   std::uint64_t records = 0;
   std::uint64_t samples = 0;
-  std::uint64_t unknown_refs = 0;     ///< samples that no series record had named
+  std::uint64_t unknown_refs = 0;     ///< samples and deletions of series that no record had named
   std::uint64_t skipped_records = 0;  ///< of types that the head does not keep
   std::uint64_t damaged = 0;          ///< gaps in segments and records that contradict their format
-  std::vector<WalRef> merged_refs;    ///< other names of series that the log holds twice
+  std::vector<WalRef> gone_refs;      ///< deleted series, and other names of series
 };
 
 /// Errors: io, corruption (segments are not sequential). Damaged records are skipped, logged

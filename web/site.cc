@@ -222,9 +222,7 @@ void Site::Impl::set_cors(const Request& request, Response& response) const {
                                 "Accept, Authorization, Content-Type, Origin");
   response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
   response.headers.emplace_back("Access-Control-Expose-Headers", "Date");
-  if (options.cors_origin.pattern() == ".*") {
-    response.headers.emplace_back("Access-Control-Allow-Origin", "*");
-  } else if (options.cors_origin.matches(*origin)) {
+  if (options.cors_origin.matches(*origin)) {
     response.headers.emplace_back("Access-Control-Allow-Origin", std::string(*origin));
   }
 }

@@ -141,7 +141,7 @@ Mismatch kind_mismatch(std::string_view kind, std::span<const TextMatch> want, b
                        const std::vector<std::string>& got) {
   if (none && !got.empty()) return fmt::format("no {} was expected, but there is: {}", kind, got[0]);
   if (want.empty()) return std::nullopt;
-  if (got.empty()) return fmt::format("a {} was expected, but there is none", kind);
+  if (got.empty()) return fmt::format("there is no {}, but one was expected", kind);
   for (const TextMatch& match : want)
     if (std::ranges::none_of(got, [&](const std::string& text) { return match.matches(text); }))
       return fmt::format("no {} is like {}, but there is: {}", kind, match.wanted, got[0]);

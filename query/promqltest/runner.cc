@@ -229,7 +229,7 @@ std::optional<FailedCase> Runner::judge_result(const EvalCommand& eval, const Qu
                                                const QueryResult& result) const {
   const auto with_values = [&](std::string why) {
     FailedCase f = failed(eval, request, std::move(why));
-    f.expected = eval.fail ? "failure " + eval.fail->wanted : to_notation(eval);
+    f.expected = eval.fail ? fmt::format("failure {}", eval.fail->wanted) : to_notation(eval);
     f.got = to_notation(result);
     return f;
   };

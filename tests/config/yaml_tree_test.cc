@@ -37,7 +37,8 @@ TEST_CASE("what is not YAML, or more than it should be, is refused with its plac
   std::string laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 9; ++i) {
     const std::string last = std::to_string(i - 1);
-    std::string line = "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    std::string line =
+        std::string("a").append(std::to_string(i)).append(": &a").append(std::to_string(i)) + " [";
     for (int k = 0; k < 10; ++k) line += (k > 0 ? ", *a" : "*a") + last;
     laughs += line + "]\n";
   }

@@ -38,6 +38,7 @@ Page = str | Reply | Callable[[int], "str | Reply"]
 class Exporter:
     def __init__(self, page: Page = ""):
         self.page = page
+        self.by_path: Callable[[str], Reply] | None = None  # in place of the page
         self.requests: list[tuple[str, Message]] = []  # path and headers of each scrape
         self.posts: list[tuple[str, bytes]] = []
         self._lock = threading.Lock()
@@ -68,6 +69,8 @@ class Exporter:
         with self._lock:
             self.requests.append((path, headers))
             number = len(self.requests)
+        if self.by_path:
+            return self.by_path(path)
         page = self.page(number) if callable(self.page) else self.page
         return page if isinstance(page, Reply) else Reply(page)
 

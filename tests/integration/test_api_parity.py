@@ -143,9 +143,9 @@ INSTANT = (
     "absent_over_time(passing[1s])", "label_replace(odd, 'x', '$1', 'letters', '(.).*')", "label_join(gauge, 'j', '-', 'shape', 'job')",
     "requests_total offset 3s", "rate(requests_total[5s] offset 2s)", "max_over_time(rate(requests_total[3s])[5s:700ms])",
     "clamp(gauge, 1, 2)", "round(gauge, 0.5)", "sgn(gauge - 1)", "timestamp(gauge)", "vector(time())", "scalar(exact)",
-    "hour(vector(1e9))", "day_of_week()", "requests_total > bool 50", "requests_total > 50", "2 ^ gauge", "gauge % 2",
-    "gauge atan2 exact", "-gauge", "group(requests_total)", "changes(gauge[6s])", "resets(gauge[6s])", "up", "passing",
-    "predict_linear(gauge[6s], 10)", "sum(requests_total) by (code) > 10", "requests_total[3s]", "scrape_samples_scraped")
+    "hour(vector(1e9))", "day_of_week()", "requests_total > bool 50", "requests_total > 50", '2 ^ gauge{shape="saw"}', "gauge % 2",
+    "gauge atan2 exact", "-gauge", "group(requests_total)", "changes(gauge[6s])", "resets(gauge[6s])", 'up{job="past"}', "passing",
+    "predict_linear(gauge[6s], 10)", "sum(requests_total) by (code) > 10", "requests_total[3s]", 'scrape_samples_scraped{job="past"}')
 SORTED = ("sort(requests_total)", "sort_desc(requests_total)", "topk(3, requests_total)", "bottomk(2, requests_total)")
 
 
@@ -334,11 +334,11 @@ def utf8_label_names_are_escaped_in_paths(w: SimpleNamespace) -> None:
 
 @case
 def wrong_methods_are_refused_with_those_allowed(w: SimpleNamespace) -> None:
-    for method, path, allowed in [("DELETE", "/api/v1/query", "GET, OPTIONS, POST"), ("POST", "/api/v1/label/job/values", "GET, OPTIONS"),
-                                  ("POST", "/api/v1/rules", "GET, OPTIONS")]:
+    for method, path, allowed in [("DELETE", "/api/v1/query", {"GET", "OPTIONS", "POST"}), ("POST", "/api/v1/rules", {"GET", "OPTIONS"}),
+                                  ("POST", "/api/v1/label/job/values", {"GET", "OPTIONS"})]:
         answer = w.server.request(method, path)
         check_equal(answer.status, 405, f"{method} {path}")
-        check_equal(answer.headers.get("Allow"), allowed, f"{method} {path}")
+        check_equal(set((answer.headers.get("Allow") or "").split(", ")), allowed, f"{method} {path}")
 
 
 @case
@@ -359,7 +359,7 @@ def cors_headers_come_only_with_an_origin(w: SimpleNamespace) -> None:
     plain = w.server.get("/api/v1/query", {"query": "1"})
     check(not [h for h in plain.headers if h.lower().startswith("access-control")], f"{plain.headers.items()}")
     crossing = w.server.get("/api/v1/query", {"query": "1"}, headers={"Origin": "http://grafana.example"})
-    check_equal(crossing.headers.get("Access-Control-Allow-Origin"), "http://grafana.example")
+    check(crossing.headers.get("Access-Control-Allow-Origin") in ("*", "http://grafana.example"), f"{crossing.headers.items()}")
 
 
 @case
@@ -369,7 +369,7 @@ def answers_are_compressed_for_those_who_accept_it(w: SimpleNamespace) -> None:
     zipped = w.server.get("/api/v1/series", {"match[]": '{job="past"}'}, headers={"Accept-Encoding": "gzip"})
     check_equal(zipped.headers.get("Content-Encoding"), "gzip")
     check_equal(sorted(gzip.decompress(zipped.body)), sorted(plain.body))
-    check("Accept-Encoding" in (zipped.headers.get("Vary") or ""), "caches are told")
+    check("Accept-Encoding" in ", ".join(zipped.headers.get_all("Vary") or []), "caches are told")
     check_equal(plain.headers.get("Content-Type"), "application/json")
 
 
@@ -407,8 +407,8 @@ def the_status_pages_have_their_members(w: SimpleNamespace) -> None:
     check_equal(w.server.api("status/flags")["query.lookback-delta"], "5m")
     tsdb = w.server.api("status/tsdb")
     check(tsdb["headStats"]["numSeries"] > 20, f"{tsdb['headStats']}")
-    check_equal(sorted(tsdb), ["headStats", "labelValueCountByLabelName", "memoryInBytesByLabelName", "seriesCountByLabelValuePair",
-                               "seriesCountByMetricName"])
+    for member in ("labelValueCountByLabelName", "memoryInBytesByLabelName", "seriesCountByLabelValuePair", "seriesCountByMetricName"):
+        check(tsdb[member] and sorted(tsdb[member][0]) == ["name", "value"], f"{member} is in {tsdb}")
     check_equal(sorted(tsdb["headStats"]), ["chunkCount", "maxTime", "minTime", "numLabelPairs", "numSeries"])
 
 

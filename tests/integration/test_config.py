@@ -55,7 +55,7 @@ def a_section_not_supported_yet_is_refused_as_such(workspace: Workspace) -> None
     for config in ("remote_write:\n  - url: http://127.0.0.1:1/\n",
                    "scrape_configs:\n  - job_name: a\n    consul_sd_configs:\n      - server: 127.0.0.1:8500\n",
                    "tracing:\n  endpoint: 127.0.0.1:1\n"):
-        check_refused(workspace, config, "narthex.yml:", "not supported yet")
+        check_refused(workspace, config, "narthex.yml:", "is not supported by Narthex yet")
 
 
 @case
@@ -90,7 +90,7 @@ def flags_whose_work_is_not_done_yet_are_refused_not_ignored(workspace: Workspac
     for flag in ("--agent", "--web.enable-remote-write-receiver", "--web.config.file=web.yml"):
         ran = run_to_its_end(workspace, flag, config=MINIMAL)
         check_equal(ran.returncode, 2, f"exit code with {flag}")
-        check("not supported yet" in ran.stdout, ran.stdout[-300:])
+        check(flag.partition("=")[0] in ran.stdout and "does not support it yet" in ran.stdout, ran.stdout[-300:])
 
 
 @case
@@ -140,7 +140,8 @@ def a_prefix_moves_all_routes(workspace: Workspace) -> None:
     server.launch()
     until(lambda: server.get("/prefix/-/ready").status == 200, "it is ready under its prefix")
     check_equal(server.get("/prefix/api/v1/query", {"query": "1"}).status, 200)
-    check_equal((server.get("/").status, server.get("/").headers.get("Location")), (302, "/prefix"))
+    root = server.get("/")
+    check(root.status == 302 and root.headers["Location"].startswith("/prefix"), f"{root}")
     check_equal(server.terminate(), 0)
 
 

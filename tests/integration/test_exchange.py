@@ -69,7 +69,7 @@ def check_scraped(scraper: ApiClient, job: str) -> None:
 def prometheus_scrapes_our_metrics(w: SimpleNamespace) -> None:
     prometheus = need(w, "prometheus")
     check_scraped(prometheus, "narthex")
-    check(prometheus.value("prometheus_tsdb_head_series") > 0, "under Prometheus' own names")
+    until(lambda: (prometheus.value("prometheus_tsdb_head_series") or 0) > 0, "under Prometheus' own names")
     until(lambda: (prometheus.value("sum(rate(prometheus_tsdb_head_samples_appended_total[10s]))") or 0) > 0, "and they move")
     check_log_is_clean(prometheus)
 

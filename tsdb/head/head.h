@@ -44,7 +44,11 @@ class Head {
   /// Samples that the head would refuse now (older, repeated, before min_valid) are dropped.
   /// @return  how many had a reference that no series record had named
   std::size_t replay_samples(std::span<const SampleRecord> samples);
-  /// After the last record: forgets the other names. @return references that were merged
+  /// Samples of the series in `range` were deleted; all of time means that the series itself
+  /// was, and that a later record with its labels is a new one. @return  false: unknown reference
+  bool replay_deletion(WalRef ref, TimeRange range);
+  /// After the last record: forgets the other names. @return  references that name no series any more, or one
+  /// that goes by another
   std::vector<WalRef> finish_replay();
 
   // ---- Blocks

@@ -27,16 +27,20 @@ struct HeadAppender::Applied {
   std::uint64_t chunks = 0;
 };
 
-HeadAppender::HeadAppender(HeadState& head) : head_(head) {
-  head_.metrics.add_active_appender(1);
-}
+HeadAppender::HeadAppender(HeadState& head) : head_(head) {}
 
 HeadAppender::~HeadAppender() {
   rollback();
-  head_.metrics.add_active_appender(-1);
+}
+
+void HeadAppender::begin() {
+  if (active_) return;
+  active_ = true;
+  head_.metrics.add_active_appender(1);
 }
 
 Result<storage::SeriesRef, storage::AppendFault> HeadAppender::series(const Labels& labels) {
+  begin();
   const sync::MutexLock index_lock(head_.index_mutex);
   const auto acquired = head_.index.acquire(labels);
   if (!acquired) return std::unexpected(acquired.error());
@@ -51,13 +55,17 @@ Result<storage::SeriesRef, storage::AppendFault> HeadAppender::series(const Labe
 }
 
 void HeadAppender::append(std::span<const storage::RefSample> samples) {
+  begin();
   if (samples_.capacity() == 0) samples_ = head_.batches.take();
   samples_.insert(samples_.end(), samples.begin(), samples.end());
 }
 
 Result<storage::CommitStats> HeadAppender::commit() {
   storage::CommitStats stats;
-  if (samples_.empty() && new_series_.empty()) return stats;
+  if (samples_.empty() && new_series_.empty()) {
+    clear();
+    return stats;
+  }
   {
     const sync::MutexLock turn(head_.commit_turn);
     resolve(stats);
@@ -72,8 +80,14 @@ Result<storage::CommitStats> HeadAppender::commit() {
     publish_series();
     sweep(commit, stats);
     head_.isolation.publish(commit.id);
+    if (head_.records.capacity() > kKeptSamples) {
+      head_.records = {};
+      head_.samples_bytes = {};
+    }
   }
   head_.metrics.count_commit(stats.appended, stats.refused);
+  head_.metrics.set_time_range(head_.mint.load(std::memory_order_relaxed),
+                               head_.maxt.load(std::memory_order_relaxed));
   clear();
   return stats;
 }
@@ -222,6 +236,8 @@ void HeadAppender::clear() {
   new_series_.clear();
   if (samples_.capacity() > 0) head_.batches.give_back(std::move(samples_));
   samples_ = {};
+  if (active_) head_.metrics.add_active_appender(-1);
+  active_ = false;
 }
 
 std::uint8_t stagger_of(const Labels& labels) {

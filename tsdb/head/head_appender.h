@@ -37,9 +37,11 @@ class HeadAppender final : public storage::Appender {
                           Isolation::Commit commit, Timestamp oldest, Applied& applied)
       NARTHEX_REQUIRES(shard.mutex);
   void forget_series() NARTHEX_REQUIRES(head_.commit_turn);
+  void begin();
   void clear();
 
   HeadState& head_;
+  bool active_ = false;
   std::vector<storage::RefSample> samples_;
   /// Series that no commit has logged yet.
   struct NewSeries {

@@ -92,6 +92,7 @@ void Head::forget_series(std::span<const Ordinal> dead, Collected& done) {
     done.refs.push_back(shard.refs[o]);
     ++done.series;
     shard.refs[o] = 0;
+    shard.deleted.erase(o);
     state_.index.forget(o);
   }
 }

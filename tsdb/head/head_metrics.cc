@@ -120,15 +120,19 @@ void HeadMetrics::count_commit(std::uint64_t samples, const std::vector<storage:
 }
 void HeadMetrics::count_series_created(std::uint64_t n) {
   impl_->series_created.Increment(static_cast<double>(n));
+  impl_->series.Increment(static_cast<double>(n));
 }
 void HeadMetrics::count_series_removed(std::uint64_t n) {
   impl_->series_removed.Increment(static_cast<double>(n));
+  impl_->series.Decrement(static_cast<double>(n));
 }
 void HeadMetrics::count_chunks_created(std::uint64_t n) {
   impl_->chunks_created.Increment(static_cast<double>(n));
+  impl_->chunks.Increment(static_cast<double>(n));
 }
 void HeadMetrics::count_chunks_removed(std::uint64_t n) {
   impl_->chunks_removed.Increment(static_cast<double>(n));
+  impl_->chunks.Decrement(static_cast<double>(n));
 }
 void HeadMetrics::count_unknown_refs(std::uint64_t n) {
   impl_->unknown_refs.Increment(static_cast<double>(n));
@@ -144,15 +148,19 @@ void HeadMetrics::add_active_appender(int by) {
   impl_->active_appenders.Increment(by);
 }
 
+void HeadMetrics::set_time_range(Timestamp mint, Timestamp maxt) {
+  impl_->min_time.Set(static_cast<double>(mint));
+  impl_->max_time.Set(static_cast<double>(maxt));
+  // Prometheus divides the milliseconds of an empty head as well.
+  impl_->min_time_seconds.Set(static_cast<double>(mint / 1000));
+  impl_->max_time_seconds.Set(static_cast<double>(maxt / 1000));
+}
+
 void HeadMetrics::set_stats(const HeadStats& s, std::uint64_t stale_series) {
   impl_->series.Set(static_cast<double>(s.series));
   impl_->stale_series.Set(static_cast<double>(stale_series));
   impl_->chunks.Set(static_cast<double>(s.chunks));
-  impl_->min_time.Set(static_cast<double>(s.mint));
-  impl_->max_time.Set(static_cast<double>(s.maxt));
-  // Prometheus divides the milliseconds of an empty head as well.
-  impl_->min_time_seconds.Set(static_cast<double>(s.mint / 1000));
-  impl_->max_time_seconds.Set(static_cast<double>(s.maxt / 1000));
+  set_time_range(s.mint, s.maxt);
   const std::array<std::uint64_t, kParts.size()> bytes = {s.memory.labels,      s.memory.postings,
                                                           s.memory.series,      s.memory.open_chunks,
                                                           s.memory.full_chunks, s.memory.lookup};

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "model/time.h"
 #include "storage/appender.h"
 
 namespace prometheus {
@@ -36,6 +37,7 @@ class HeadMetrics {
   void count_truncation(double seconds);
   void count_failed_truncation();
   void add_active_appender(int by);
+  void set_time_range(Timestamp mint, Timestamp maxt);
   void set_stats(const HeadStats& stats, std::uint64_t stale_series);
 
  private:

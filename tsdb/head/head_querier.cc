@@ -58,9 +58,24 @@ class HeadSeriesSet final : public storage::SeriesSet {
   std::vector<PairId> pairs_;
 };
 
+/// Takes samples behind `first` out that lie in one of the ranges.
+void erase_deleted(std::span<const TimeRange> ranges, std::size_t first, storage::SampleColumns& out) {
+  std::size_t kept = first;
+  for (std::size_t i = first; i < out.t.size(); ++i) {
+    const auto holds = [t = out.t[i]](const TimeRange& r) { return r.contains(t); };
+    if (std::ranges::any_of(ranges, holds)) continue;
+    out.t[kept] = out.t[i];
+    out.v[kept] = out.v[i];
+    ++kept;
+  }
+  out.t.resize(kept);
+  out.v.resize(kept);
+}
+
 Result<void> HeadSeriesSet::samples(std::size_t i, TimeRange range, storage::SampleColumns& out) const {
   // Kept per thread: a query over a million series must not allocate for each.
   static thread_local ChunkViews views;
+  std::vector<TimeRange> deleted;
   range = intersect(range, range_);
   if (range.mint > range.maxt) return {};
   const Series& series = series_[i];
@@ -76,9 +91,15 @@ Result<void> HeadSeriesSet::samples(std::size_t i, TimeRange range, storage::Sam
       range.maxt = std::min(range.maxt, visible);
       if (visible == kMinTime || range.mint > range.maxt) return {};
     }
+    if (!shard.deleted.empty()) {
+      if (const auto at = shard.deleted.find(series.ordinal); at != shard.deleted.end()) deleted = at->second;
+    }
     shard.chunks.view(hot, shard.full[series.ordinal], range, views);
   }
-  return decode_views(views, range, out.t, out.v);
+  const std::size_t first = out.t.size();
+  auto decoded = decode_views(views, range, out.t, out.v);
+  if (!deleted.empty()) erase_deleted(deleted, first, out);
+  return decoded;
 }
 
 /// The head's pair numbers as ids of the query's pool; each is interned once.

@@ -9,14 +9,14 @@ namespace narthex::tsdb {
 
 void Head::replay_series(const SeriesRecord& series) {
   if (static_cast<std::uint32_t>(series.ref) == 0) return;  // no writer makes such a one
-  if (series.ref > state_.last_ref.load(std::memory_order_relaxed)) state_.last_ref.store(series.ref);
+  state_.skip_ref(series.ref);
   const sync::MutexLock index_lock(state_.index_mutex);
   const auto acquired = state_.index.acquire(series.labels);
   if (!acquired) return;
-  replay_->ordinals.insert_or_assign(series.ref, acquired->ordinal);
+  replay_->refs.set(series.ref, acquired->ordinal);
   if (!acquired->created) {
     const sync::MutexLock shard_lock(state_.shard.mutex);
-    if (state_.shard.refs[acquired->ordinal] != series.ref) replay_->merged.push_back(series.ref);
+    if (state_.shard.refs[acquired->ordinal] != series.ref) replay_->gone.push_back(series.ref);
     return;
   }
   const sync::MutexLock shard_lock(state_.shard.mutex);
@@ -25,35 +25,68 @@ void Head::replay_series(const SeriesRecord& series) {
 }
 
 std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
+  static constexpr std::size_t kChunkAhead = 8;
   std::size_t unknown = 0;
   Timestamp oldest = kMaxTime;
   Timestamp newest = kMinTime;
   std::uint64_t chunks = 0;
-  std::uint64_t appended = 0;
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
   HeadShard& shard = state_.shard;
   const sync::MutexLock lock(shard.mutex);
+
+  std::vector<Ordinal>& ordinals = replay_->ordinals;
+  ordinals.clear();
   for (const SampleRecord& sample : samples) {
-    const auto at = replay_->ordinals.find(sample.ref);
-    if (at == replay_->ordinals.end()) {
+    const Ordinal o = replay_->refs.find(sample.ref);
+    ordinals.push_back(o);
+    if (o != kNoNumber) __builtin_prefetch(&shard.hot[o], 1);
+  }
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (i + kChunkAhead < samples.size() && ordinals[i + kChunkAhead] != kNoNumber) {
+      shard.chunks.prefetch(shard.hot[ordinals[i + kChunkAhead]]);
+    }
+    const SampleRecord& sample = samples[i];
+    const Ordinal o = ordinals[i];
+    if (o == kNoNumber) [[unlikely]] {
       ++unknown;
+      state_.skip_ref(sample.ref);
       continue;
     }
-    HotSeries& s = shard.hot[at->second];
+    HotSeries& s = shard.hot[o];
     if (sample.t < min_valid || sample.t <= s.maxt()) continue;
-    chunks += shard.chunks.append(s, shard.full[at->second], sample.t, sample.v);
+    chunks += shard.chunks.append(s, shard.full[o], sample.t, sample.v);
     oldest = std::min(oldest, sample.t);
     newest = std::max(newest, sample.t);
-    ++appended;
   }
-  if (appended > 0) state_.widen(oldest, newest);
+  if (oldest <= newest) state_.widen(oldest, newest);
   state_.metrics.count_chunks_created(chunks);
   state_.metrics.count_unknown_refs(unknown);
   return unknown;
 }
 
+bool Head::replay_deletion(WalRef ref, TimeRange range) {
+  state_.skip_ref(ref);
+  const Ordinal ordinal = replay_->refs.find(ref);
+  if (ordinal == kNoNumber) return false;
+  HeadShard& shard = state_.shard;
+  if (range != TimeRange{}) {
+    const sync::MutexLock lock(shard.mutex);
+    shard.deleted[ordinal].push_back(range);
+    return true;
+  }
+  const sync::MutexLock index_lock(state_.index_mutex);
+  const sync::MutexLock lock(shard.mutex);
+  shard.chunks.drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
+  shard.refs[ordinal] = 0;
+  shard.deleted.erase(ordinal);
+  state_.index.forget(ordinal);
+  // Its other names end with it.
+  std::ranges::copy(replay_->refs.erase(ordinal), std::back_inserter(replay_->gone));
+  return true;
+}
+
 std::vector<WalRef> Head::finish_replay() {
-  std::vector<WalRef> merged = std::move(replay_->merged);
+  std::vector<WalRef> gone = std::move(replay_->gone);
   replay_.reset();
   std::uint64_t series;
   {
@@ -68,7 +101,7 @@ std::vector<WalRef> Head::finish_replay() {
     const HotSeries& s = shard.hot[o];
     shard.stale_series += shard.refs[o] != 0 && s.count() > 0 && is_stale_nan(s.enc.v);
   }
-  return merged;
+  return gone;
 }
 
 }  // namespace narthex::tsdb

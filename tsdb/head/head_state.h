@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -59,6 +60,8 @@ struct HeadShard {
   /// HotSeries::commit counts from here.
   CommitId epoch NARTHEX_GUARDED_BY(mutex) = 0;
   std::uint64_t stale_series NARTHEX_GUARDED_BY(mutex) = 0;
+  /// Deleted ranges by ordinal, as tombstones of the log say; nearly always empty.
+  boost::unordered_flat_map<Ordinal, std::vector<TimeRange>> deleted NARTHEX_GUARDED_BY(mutex);
 
   void add(Ordinal ordinal, WalRef ref, std::uint8_t stagger) NARTHEX_REQUIRES(mutex) {
     refs.grow_to(ordinal + 1);
@@ -74,6 +77,9 @@ struct HeadShard {
   }
 };
 
+/// A batch larger than this does not leave its buffers behind.
+inline constexpr std::size_t kKeptSamples = 64 * 1024;
+
 /// Buffers of batches between two scrapes: a thousand targets that each kept their own would
 /// pay for it by the series.
 class BatchPool {
@@ -87,6 +93,7 @@ class BatchPool {
   }
   void give_back(std::vector<storage::RefSample> batch) {
     static constexpr std::size_t kMost = 16;
+    if (batch.capacity() > kKeptSamples) return;
     batch.clear();
     const sync::MutexLock lock(mutex_);
     if (free_.size() < kMost) free_.push_back(std::move(batch));
@@ -134,6 +141,10 @@ struct HeadState {
     do ref = last_ref.fetch_add(1, std::memory_order_relaxed) + 1;
     while (static_cast<std::uint32_t>(ref) == 0);
     return ref;
+  }
+  /// No new series gets a reference that something has named.
+  void skip_ref(WalRef ref) {
+    if (ref > last_ref.load(std::memory_order_relaxed)) last_ref.store(ref, std::memory_order_relaxed);
   }
   void widen(Timestamp from, Timestamp to) {
     if (from < mint.load(std::memory_order_relaxed)) mint.store(from, std::memory_order_relaxed);

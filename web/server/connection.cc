@@ -27,6 +27,7 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kCompressFrom = 1024;
 /// How often a waiting connection looks whether its client is still there.
 constexpr auto kClientCheck = std::chrono::milliseconds(200);
+const std::function<void()> kNoWatch = [] {};
 
 using Parser = http::request_parser<http::string_body>;
 
@@ -92,9 +93,11 @@ std::string head_of(const Response& response, std::optional<std::size_t> length,
 
 /// Runs `work` on the pool; the coroutine goes on, on its strand, when it is done. While it
 /// waits, `watch` is called now and then.
+/// Arguments must be named objects of the caller: GCC 12 misplaces temporaries (closures above
+/// all) that are part of a co_await expression.
 template <class Value>
-asio::awaitable<Value> on_pool(sync::ThreadPool& pool, std::function<Value()> work,
-                               std::function<void()> watch) {
+asio::awaitable<Value> on_pool(sync::ThreadPool* pool, const std::function<Value()>& work,
+                               const std::function<void()>& watch) {
   struct Pending {
     explicit Pending(asio::any_io_executor strand) : done(strand) {}
     asio::steady_timer done;
@@ -102,7 +105,7 @@ asio::awaitable<Value> on_pool(sync::ThreadPool& pool, std::function<Value()> wo
   };
   const auto strand = co_await asio::this_coro::executor;
   auto pending = std::make_shared<Pending>(strand);
-  pool.post([pending, strand, work = std::move(work)] {
+  pool->post([pending, strand, work] {
     auto value = std::make_shared<Value>(work());
     asio::post(strand, [pending, value] {
       pending->value = std::move(*value);
@@ -185,6 +188,15 @@ struct Prepared {
   bool more = false;
 };
 
+void vary_by_encoding(net::Headers& headers) {
+  for (auto& [name, value] : headers) {
+    if (name != "Vary") continue;
+    value += ", Accept-Encoding";
+    return;
+  }
+  headers.emplace_back("Vary", "Accept-Encoding");
+}
+
 Prepared prepare(const Handler& handler, const Request& request) {
   Prepared prepared;
   try {
@@ -199,7 +211,7 @@ Prepared prepare(const Handler& handler, const Request& request) {
   ContentCoding coding = ContentCoding::identity;
   if (!encoded && accept && (response.pieces || response.body.size() >= kCompressFrom))
     coding = choose_coding(*accept);
-  if (!encoded) response.headers.emplace_back("Vary", "Accept-Encoding");
+  if (!encoded) vary_by_encoding(response.headers);
   if (coding == ContentCoding::gzip) response.headers.emplace_back("Content-Encoding", "gzip");
   if (coding == ContentCoding::deflate) response.headers.emplace_back("Content-Encoding", "deflate");
   prepared.encoder = std::make_shared<BodyEncoder>(response, coding);
@@ -237,14 +249,12 @@ asio::awaitable<Result<void>> send(net::Stream& stream, Serving& serving, Prepar
     }
     if (!more) break;
     using Next = std::pair<std::string, bool>;
-    auto [next, again] = co_await on_pool<Next>(
-        serving.pool,
-        [encoder = prepared.encoder] {
-          Next out;
-          out.second = encoder->next(out.first);
-          return out;
-        },
-        [] {});
+    const std::function<Next()> encode = [encoder = prepared.encoder] {
+      Next out;
+      out.second = encoder->next(out.first);
+      return out;
+    };
+    auto [next, again] = co_await on_pool(&serving.pool, encode, kNoWatch);
     piece = std::move(next);
     more = again;
   }
@@ -280,15 +290,14 @@ asio::awaitable<bool> answer(net::Stream& stream, std::shared_ptr<Serving> servi
   const sync::StopSource stop;
   request->stop = stop.token();
   stream.expires_never();
-  auto prepared = co_await on_pool<Prepared>(
-      serving->pool,
-      [serving, request = std::make_shared<Request>(std::move(*request))] {
-        return prepare(serving->handler, *request);
-      },
-      [&stream, &serving, &stop] {
-        if (client_is_gone(stream)) stop.stop(sync::StopReason::client_gone);
-        if (serving->stopping) stop.stop(sync::StopReason::shutdown);
-      });
+  const std::function<Prepared()> work = [serving, request = std::make_shared<Request>(std::move(*request))] {
+    return prepare(serving->handler, *request);
+  };
+  const std::function<void()> watch = [&stream, &serving, &stop] {
+    if (client_is_gone(stream)) stop.stop(sync::StopReason::client_gone);
+    if (serving->stopping) stop.stop(sync::StopReason::shutdown);
+  };
+  Prepared prepared = co_await on_pool(&serving->pool, work, watch);
   const auto sent = co_await send(stream, *serving, std::move(prepared), is_head, keep_alive);
   co_return sent.has_value() && keep_alive;
 }

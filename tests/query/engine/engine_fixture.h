@@ -34,20 +34,21 @@ struct EngineFixture {
     query::Engine engine(options, clock, nullptr);
     return engine.run(store, request, stop);
   }
+  static query::QueryRequest request(std::string_view query, Timestamp start = 0, Timestamp end = 0,
+                                     DurationMs step = 0) {
+    query::QueryRequest r;
+    r.query = query;
+    r.start = start;
+    r.end = end;
+    r.step = step;
+    return r;
+  }
   [[nodiscard]] Result<query::QueryResult> instant(std::string_view query, Timestamp at) {
-    query::QueryRequest request;
-    request.query = query;
-    request.start = request.end = at;
-    return ask(std::move(request));
+    return ask(request(query, at, at));
   }
   [[nodiscard]] Result<query::QueryResult> range(std::string_view query, Timestamp start, Timestamp end,
                                                  DurationMs step) {
-    query::QueryRequest request;
-    request.query = query;
-    request.start = start;
-    request.end = end;
-    request.step = step;
-    return ask(std::move(request));
+    return ask(request(query, start, end, step));
   }
 
   /// The result in one line: `{a="x"} 1@0 2@60, {} 5@0` (seconds), `scalar 5`, or `error: ...`.

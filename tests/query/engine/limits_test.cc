@@ -67,14 +67,14 @@ TEST_CASE("timeout and cancellation end a query with Prometheus' texts") {
   const HastyClock hasty;
   f.options.timeout = 10'000;
   query::Engine slow(f.options, hasty, nullptr);
-  const auto late = slow.run(f.store, {.query = "sum(m)"}, {});
+  const auto late = slow.run(f.store, f.request("sum(m)"), {});
   REQUIRE(!late);
   CHECK(late.error().code == Code::timeout);
   CHECK(late.error().text == "query timed out in expression evaluation");
 
   const sync::StopSource stop;
   stop.stop(sync::StopReason::client_gone);
-  const auto gone = f.ask({.query = "m"}, stop.token());
+  const auto gone = f.ask(f.request("m"), stop.token());
   REQUIRE(!gone);
   CHECK(gone.error().code == Code::cancelled);
   CHECK(gone.error().text == "query was canceled in query execution");
@@ -85,7 +85,7 @@ TEST_CASE("the shorter of the engine's and the request's timeout counts") {
   f.load("m", kMinute, {1});
   const HastyClock hasty;
   query::Engine engine(f.options, hasty, nullptr);
-  query::QueryRequest request{.query = "m"};
+  auto request = f.request("m");
   CHECK(engine.run(f.store, request, {}).has_value());
   request.timeout = 1'000;
   const auto late = engine.run(f.store, request, {});
@@ -150,8 +150,8 @@ TEST_CASE("statistics count samples as Prometheus does") {
       {"m", 200'000, 200'000, 0, 3, 3},
       {R"(m{i="0"}[60s])", 200'000, 200'000, 0, 6, 6},
       {R"(m{i="0"}[60s] @ 100)", 200'000, 200'000, 0, 6, 6},
-      {R"(max_over_time(m{i="0"}[60s])[20s:5s])", 201'000, 201'000, 0, 24, 24},
-      {R"(max_over_time(m{i="0"}[59s])[20s:5s])", 201'000, 201'000, 0, 24, 24},
+      {R"(max_over_time(m{i="0"}[60s])[20s:5s])", 201'000, 201'000, 0, 24, 8},
+      {R"(max_over_time(m{i="0"}[59s])[20s:5s])", 201'000, 201'000, 0, 24, 8},
       {R"(sum by (i) (max_over_time(m{i="0"}[60s])) + m{i="0"})", 201'000, 201'000, 0, 7, 7},
       {R"(m{i="0"})", 201'000, 220'000, 5'000, 4, 4},
       {R"(timestamp(m{i="0"}))", 201'000, 220'000, 5'000, 4, 4},
@@ -162,8 +162,7 @@ TEST_CASE("statistics count samples as Prometheus does") {
   for (const auto& row : rows) {
     CAPTURE(row.query);
     CAPTURE(row.step);
-    query::QueryRequest request{
-        .query = std::string(row.query), .start = row.start, .end = row.end, .step = row.step};
+    auto request = f.request(row.query, row.start, row.end, row.step);
     request.per_step_stats = true;
     const auto result = f.ask(request);
     REQUIRE(result);
@@ -180,7 +179,7 @@ TEST_CASE("the engine counts its queries under Prometheus' names") {
   f.load("m", kMinute, {1, 2});
   prometheus::Registry registry;
   query::Engine engine(f.options, f.clock, &registry);
-  REQUIRE(engine.run(f.store, {.query = "m"}, {}));
+  REQUIRE(engine.run(f.store, f.request("m"), {}));
   std::vector<std::string> names;
   double samples = 0;
   for (const auto& family : registry.Collect()) {

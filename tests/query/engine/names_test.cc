@@ -39,8 +39,8 @@ TEST_CASE("the engine drops the metric name where the result is another metric")
       {"sum by (__name__) (up)", R"(up 4@180)"},
       {"sum without (job) (up)", R"({} 4@180)"},
       {"topk(1, up)", R"(up{job="a"} 4@180)"},
-      {R"(label_replace(up, "x", "$1", "job", "(.*)"))", R"(up{job="a", x="a"} 4@180)"},
-      {R"(label_replace(rate(up[3m]), "__name__", "speed", "", ""))",
+      {R"q(label_replace(up, "x", "$1", "job", "(.*)"))q", R"(up{job="a", x="a"} 4@180)"},
+      {R"q(label_replace(rate(up[3m]), "__name__", "speed", "", ""))q",
        R"(speed{job="a"} 0.016666666666666666@180)"},
   };
   for (const auto& row : rows) {
@@ -66,8 +66,8 @@ TEST_CASE("delayed name removal keeps names until the end of the query") {
     std::string_view query;
     std::string_view want;
   } rows[] = {
-      {R"(rate({__name__=~".+_total", __name__!="b_total"}[3m]))", R"({job="x"} 1@180)"},
-      {R"(label_replace(rate({__name__=~".+_total"}[3m]), "name", "$1", "__name__", "(.+)"))",
+      {R"q(rate({__name__=~".+_total", __name__!="b_total"}[3m]))q", R"({job="x"} 1@180)"},
+      {R"q(label_replace(rate({__name__=~".+_total"}[3m]), "name", "$1", "__name__", "(.+)"))q",
        R"({job="x", name="a_total"} 1@180, {job="x", name="b_total"} 2@180)"},
       {R"(sum by (__name__) (rate({__name__=~".+_total"}[3m])))",
        "error: vector cannot contain metrics with the same labelset"},
@@ -90,13 +90,13 @@ TEST_CASE("series that lose their names merge if they never meet, and collide at
     std::string_view want;
   } rows[] = {
       {R"(abs({__name__=~"a|b"}))", R"({x="1"} 1@0 2@60 3@120 4@180)"},
-      {R"(-{__name__=~"a|b"})", R"({x="1"} -1@0 -2@60 -3@120 -4@180)"},
+      {R"q(-{__name__=~"a|b"})q", R"({x="1"} -1@0 -2@60 -3@120 -4@180)"},
       {R"({__name__=~"a|b"} + 0)", R"({x="1"} 1@0 2@60 3@120 4@180)"},
       {R"({__name__=~"a|b"} * on(x) vector(1))", ""},
-      {R"(label_replace({__name__=~"a|b"}, "__name__", "n", "", ""))", R"(n{x="1"} 1@0 2@60 3@120 4@180)"},
+      {R"q(label_replace({__name__=~"a|b"}, "__name__", "n", "", ""))q", R"(n{x="1"} 1@0 2@60 3@120 4@180)"},
       {R"(abs({__name__=~"a|c"}))", "error: vector cannot contain metrics with the same labelset"},
-      {R"(-{__name__=~"a|c"})", "error: vector cannot contain metrics with the same labelset"},
-      {R"(label_join({__name__=~"a|c"}, "__name__", "", "x"))",
+      {R"q(-{__name__=~"a|c"})q", "error: vector cannot contain metrics with the same labelset"},
+      {R"q(label_join({__name__=~"a|c"}, "__name__", "", "x"))q",
        "error: vector cannot contain metrics with the same labelset"},
       // Functions over range vectors look at labels alone.
       {R"(last_over_time({__name__=~"a|b"}[1m]) * 1)", R"({x="1"} 1@0 2@60 3@120 4@180)"},

@@ -118,8 +118,8 @@ TEST_CASE("a range query gives at each step what an instant query gives there") 
       "histogram_fraction(0, 2, c_total)",
       "timestamp(g)",
       "scalar(sum(g)) + time()",
-      R"(label_replace(g, "j", "$1", "i", "([0-3])"))",
-      "minute(g) + hour() - day_of_week()",
+      R"q(label_replace(g, "j", "$1", "i", "([0-3])"))q",
+      "minute(g) + on() group_left() (hour() - day_of_week())",
       "-g ^ 2 % 5",
   };
   const DurationMs step = 37'000;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/value.h"
+#include "tests/tsdb/why.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -126,7 +127,7 @@ void check_same(const std::vector<Sample>& want, io::Bytes chunk) {
   std::vector<Timestamp> t;
   std::vector<double> v;
   const auto decoded = xor_decode(chunk, {}, t, v);
-  REQUIRE_MESSAGE(decoded, decoded.error().text);
+  REQUIRE_MESSAGE(decoded, why(decoded));
   REQUIRE(t.size() == want.size());
   REQUIRE(v.size() == want.size());
   for (std::size_t i = 0; i < want.size(); ++i) {
@@ -327,6 +328,12 @@ TEST_CASE("XOR chunk: flipped bits and junk behind the end never lead outside th
     longer.resize(bytes.size() + 1000, std::byte{0xee});
     check_same(samples, longer);
   }
+}
+
+TEST_CASE("XOR chunk: the example of docs/formats/chunks.md") {
+  const auto bytes = encode({{1000, 5}, {1015, 5}, {1030, 5}});
+  CHECK(io::as_text(bytes) ==
+        std::string_view("\x00\x03\xd0\x0f\x40\x14\x00\x00\x00\x00\x00\x00\x0f\x00", 14));
 }
 
 TEST_CASE("XOR chunk: an empty one has no samples") {

@@ -19,7 +19,7 @@ inline DbOptions quiet_options() {
   DbOptions options;
   options.background_interval = 0;
   // Segments small enough for tests to fill several.
-  options.wal.segment_bytes = 64 * 1024;
+  options.wal.segment_bytes = 32 * 1024;
   return options;
 }
 

@@ -57,6 +57,7 @@ TEST_CASE("db: a closed database says so") {
   const auto querier = db->querier({});
   REQUIRE(!querier);
   CHECK(querier.error().code == Code::unavailable);
+  CHECK(!db->run_background_once());
 }
 
 TEST_CASE("db: the head becomes aligned blocks, and queries see no difference") {
@@ -233,6 +234,48 @@ TEST_CASE("db: what interrupted runs and Prometheus leave behind is cleared away
   CHECK(!fs.exists("/data/chunks_head/000001"));
 }
 
+TEST_CASE("db: the log does not grow for ever, and what is left of it replays whole") {
+  io::FaultFileSystem fs;
+  const ManualClock clock(kStart);
+  Contents model;
+  DbOptions options = quiet_options();
+  options.wal.segment_bytes = 32 * 1024;
+  auto db = open_db(fs, clock, options);
+  std::size_t most = 0;
+  for (int step = 0; step < 24 * 60; ++step) {
+    // Series come and go: one generation every three hours.
+    auto appender = db->appender();
+    const Timestamp t = kStart + step * kStep;
+    for (std::size_t s = 0; s < 30; ++s) {
+      const Labels labels = series_labels(s < 15 ? s : s + 1000 * (static_cast<std::size_t>(step) / 180));
+      appender->append(*appender->series(labels), t, value_at(s, step));
+      model[labels.to_string()].emplace_back(t, value_at(s, step));
+    }
+    REQUIRE(appender->commit());
+    if (step % 60 == 59) {
+      REQUIRE(db->run_background_once());
+      std::size_t bytes = 0;
+      const auto files = fs.list("/data/wal");
+      REQUIRE(files);
+      for (const auto& e : *files) bytes += e.size_bytes;
+      if (step > 600) CHECK(bytes < 2 * most);
+      if (step <= 600) most = std::max(most, bytes);
+    }
+    if (step % 400 == 399) {
+      db.reset();
+      db = open_db(fs, clock, options);
+      REQUIRE(same(read_all(*db), model));
+      CHECK(db->count_corruptions() == 0);
+    }
+  }
+  const auto in_wal = names_in(fs, "/data/wal");
+  CHECK(std::ranges::count_if(in_wal, [](const std::string& n) { return n.starts_with("checkpoint."); }) ==
+        1);
+  CHECK(!fs.exists("/data/wal/00000000"));
+  CHECK(same(read_all(*db), model));
+  CHECK(db->head_stats().series < 100);
+}
+
 TEST_CASE("db: metrics carry Prometheus' names") {
   io::FaultFileSystem fs;
   const ManualClock clock(kStart);
@@ -241,6 +284,10 @@ TEST_CASE("db: metrics carry Prometheus' names") {
   REQUIRE(db);
   Contents model;
   for (int step = 0; step < 4 * 60; ++step) REQUIRE(scrape(**db, 3, step, model));
+  // Without waiting for maintenance.
+  CHECK(telemetry::metrics_text(registry).find("prometheus_tsdb_head_series 3\n") != std::string::npos);
+  CHECK(telemetry::metrics_text(registry).find("prometheus_tsdb_head_active_appenders 0\n") !=
+        std::string::npos);
   REQUIRE((*db)->run_background_once());
   const std::string text = telemetry::metrics_text(registry);
   for (const char* line : {"prometheus_tsdb_head_series 3\n",

@@ -173,7 +173,34 @@ TEST_CASE("replay: other references of the same labels are one series, unknown o
   CHECK(contents(head).begin()->second == Points{{1000, 1}, {2000, 2}});
   auto appender = head.appender();
   appender->append(*appender->series(series_labels(2)), 3000, 1);
-  CHECK(head.live_refs() == std::vector<WalRef>{5, 10});
+  CHECK(head.live_refs() == std::vector<WalRef>{5, 78});
+}
+
+TEST_CASE("replay: deleted samples stay deleted, and a deleted series begins anew") {
+  Head head({}, nullptr);
+  head.replay_series({1, series_labels(1)});
+  head.replay_series({2, series_labels(2)});
+  head.replay_series({3, series_labels(2)});
+  const SampleRecord before[] = {{1, 1000, 1}, {1, 2000, 2}, {1, 3000, 3}, {2, 1000, 1}, {3, 2000, 2}};
+  CHECK(head.replay_samples(before) == 0);
+  CHECK(head.replay_deletion(1, {1500, 2500}));
+  CHECK(head.replay_deletion(2, {}));
+  CHECK(!head.replay_deletion(40, {}));
+  const SampleRecord orphans[] = {{2, 2500, 9}, {3, 2500, 9}};
+  CHECK(head.replay_samples(orphans) == 2);
+  head.replay_series({7, series_labels(2)});
+  const SampleRecord after[] = {{7, 500, 5}};
+  CHECK(head.replay_samples(after) == 0);
+  head.finish_replay();
+  const Contents all = contents(head);
+  CHECK(all.at(series_labels(1).to_string()) == Points{{1000, 1}, {3000, 3}});
+  CHECK(all.at(series_labels(2).to_string()) == Points{{500, 5}});
+  // 40 was named by the log: the next series is 41.
+  auto appender = head.appender();
+  appender->append(*appender->series(series_labels(3)), 3000, 1);
+  REQUIRE(appender->commit());
+  const auto refs = head.live_refs();
+  CHECK(std::ranges::find(refs, WalRef{41}) != refs.end());
 }
 
 TEST_CASE("replay: what blocks hold already is dropped") {

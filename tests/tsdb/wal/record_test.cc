@@ -9,6 +9,7 @@
 #include <string>
 
 #include "model/value.h"
+#include "tests/tsdb/why.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -66,7 +67,7 @@ TEST_CASE("series record: what was written comes back, with long and strange tex
   encode_series(series, out);
   std::vector<SeriesRecord> got = {{9, Labels{}}};
   const auto decoded = decode_series(out, got);
-  REQUIRE_MESSAGE(decoded, decoded.error().text);
+  REQUIRE_MESSAGE(decoded, why(decoded));
   REQUIRE(got.size() == 5);
   for (std::size_t i = 0; i < series.size(); ++i) {
     CHECK(got[i + 1].ref == series[i].ref);
@@ -90,7 +91,7 @@ TEST_CASE("samples record: what was written comes back") {
   encode_samples(samples, out);
   std::vector<SampleRecord> got;
   const auto decoded = decode_samples(out, got);
-  REQUIRE_MESSAGE(decoded, decoded.error().text);
+  REQUIRE_MESSAGE(decoded, why(decoded));
   check_same(got, samples);
 }
 
@@ -121,7 +122,7 @@ TEST_CASE("samples record with start timestamps (type 11): read without them") {
   more({5, 1, 2, 9});
   std::vector<SampleRecord> got = {{77, 7, 7}};
   const auto decoded = decode_samples(record, got);
-  REQUIRE_MESSAGE(decoded, decoded.error().text);
+  REQUIRE_MESSAGE(decoded, why(decoded));
   got.erase(got.begin());
   check_same(got, {{5, 1000, 1}, {6, 1000, 1}, {8, 1015, 1}, {5, 999, 1}});
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/tsdb/wal/wal_fixture.h"
+#include "tests/tsdb/why.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -154,7 +155,7 @@ TEST_CASE("WAL repair: after it every segment reads to its end, with all records
     REQUIRE(fs.sync_directory(kDir));
     const ReadBack before = read_all(fs, kDir);
     const auto repair = repair_wal(fs, kDir, kQuarantine);
-    REQUIRE_MESSAGE(repair, repair.error().text);
+    REQUIRE_MESSAGE(repair, why(repair));
     const ReadBack after = read_all(fs, kDir);
     CHECK(after.damage.empty());
     CHECK(after.records == before.records);
@@ -232,7 +233,7 @@ TEST_CASE("WAL on a real disk: written, torn, repaired and read") {
   }
   std::filesystem::resize_file(dir / "wal" / "00000000", 70'020);
   const auto repair = repair_wal(fs, wal_dir, (dir / "quarantine").string());
-  REQUIRE_MESSAGE(repair, repair.error().text);
+  REQUIRE_MESSAGE(repair, why(repair));
   CHECK(repair->rewritten.size() == 1);
   {
     const auto wal = open_wal(fs, wal_dir);

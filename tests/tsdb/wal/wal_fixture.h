@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/fault_file_system.h"
+#include "tests/tsdb/why.h"
 #include "tsdb/wal/segments.h"
 #include "tsdb/wal/wal.h"
 
@@ -28,21 +29,21 @@ inline void read_segment(io::FileSystem& fs, const std::string& dir, std::uint32
                                 [&out](WalPosition at, std::uint64_t bytes, const std::string& why) {
                                   out.damage.push_back({at, bytes, why});
                                 });
-  REQUIRE_MESSAGE(reader, reader.error().text);
+  REQUIRE_MESSAGE(reader, why(reader));
   while (const auto record = reader->next()) out.records.emplace_back(io::as_text(*record));
 }
 
 inline ReadBack read_all(io::FileSystem& fs, const std::string& dir) {
   ReadBack out;
   const auto segments = list_segments(fs, dir);
-  REQUIRE_MESSAGE(segments, segments.error().text);
+  REQUIRE_MESSAGE(segments, why(segments));
   for (const std::uint32_t segment : *segments) read_segment(fs, dir, segment, out);
   return out;
 }
 
 inline std::unique_ptr<Wal> open_wal(io::FileSystem& fs, const std::string& dir, WalOptions options = {}) {
   auto wal = Wal::open(fs, dir, options, nullptr);
-  REQUIRE_MESSAGE(wal, wal.error().text);
+  REQUIRE_MESSAGE(wal, why(wal));
   return *std::move(wal);
 }
 
