@@ -346,6 +346,10 @@ Result<std::unique_ptr<Wal>> Wal::open(io::FileSystem& fs, std::string dir, WalO
   std::uint32_t next = segments->empty() ? 0 : segments->back() + 1;
   if (*checkpoint) next = std::max(next, (*checkpoint)->second + 1);
 
+  if (options.compression == WalCompression::zstd) {
+    telemetry::info("WAL records are compressed by zstd: Prometheus 2.42 sees an empty log there",
+                    {{"dir", dir}});
+  }
   auto impl = std::make_unique<Impl>(fs, std::move(dir), options, registry);
   {
     const sync::MutexLock lock(impl->mutex);
