@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -95,7 +96,7 @@ def check_text(files: list[Path]) -> None:
                     problem(where, "no using namespace in a header")
                 if HEAVY.match(line) and path.parts[0] not in HEAVY_FOLDERS | BESIDE and not LIGHT_ASIO.match(line):
                     problem(where, "a heavy header: include it in a .cc")
-            if path.parts[0] not in BESIDE | {"io"} and re.search(r"(?<![\w:.>])::(open|read|write|pread|pwrite|fsync|rename|unlink|mmap)\(", line):
+            if path.parts[0] not in BESIDE | {"io"} and re.search(r"(?<![\w:.>])::(open|read|write|pread|pwrite|fsync|rename|unlink|mmap)\(", line) and "MAP_ANONYMOUS" not in line:
                 problem(where, "file access goes through io/")
             if re.search(r"doctest::skip\(", line):
                 problem(where, "a disabled test")
@@ -122,7 +123,7 @@ def clang_flags(build: Path) -> list[str]:
     commands = json.loads((build / "compile_commands.json").read_text())
     flags: list[str] = []
     for entry in commands:
-        for flag in entry["command"].split():
+        for flag in shlex.split(entry["command"]):
             if flag.startswith(("-I", "-D", "-isystem")) and flag not in flags:
                 flags.append(flag)
     return ["-std=c++23", *[f"-I{build / f[2:]}" if f.startswith("-I") and not f[2:].startswith("/") else f for f in flags]]
@@ -178,8 +179,11 @@ def check_clang(build: Path, files: list[Path]) -> None:
             print(f"\r  clang: {number}/{len(todo)} ", end="", file=sys.stderr, flush=True)
             if text:
                 problem(str(path), "clang says\n" + text.strip())
+                print(f"\n{problems[-1]}", file=sys.stderr, flush=True)
             else:
                 cache.seen.add(cache.key(path))
+            if number % 20 == 0:
+                cache.save()
     if todo:
         print(file=sys.stderr)
     cache.save()

@@ -213,7 +213,8 @@ class ShapeParser {
       const bool range = i + 2 < inside.size() && inside[i + 1] == '-';
       const char last = range ? inside[i + 2] : inside[i];
       if ((range && !is_word(last)) || last < inside[i]) return std::nullopt;
-      for (int c = inside[i]; c <= last; ++c) set.strings->emplace_back(1, static_cast<char>(c));
+      // Word characters and the dash are ASCII: no char here is negative.
+      for (char c = inside[i]; c <= last; ++c) set.strings->emplace_back(1, c);
       i += range ? 3 : 1;
     }
     std::sort(set.strings->begin(), set.strings->end());

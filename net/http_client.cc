@@ -103,8 +103,10 @@ Awaitable<Result<Response>> HttpClient::send(Request request, std::string reuse)
     if (!response || !impl->config.follow_redirects || !is_redirect(response->status)) co_return response;
     const auto location = find_header(response->headers, "Location");
     if (!location) co_return response;
-    if (hop == kMaxRedirects)
+    if (hop == kMaxRedirects) {
+      url->shown = *location;  // Go shows where it would go next, as it was told
       co_return fail(Code::invalid, go_prefix(request.method, *url) + ": stopped after 10 redirects");
+    }
     auto next = resolve_url(request.url, *location);
     if (!next) co_return pass(next, go_prefix(request.method, *url) + ": failed to parse Location header");
     request.url = std::move(*next);
@@ -140,7 +142,7 @@ Awaitable<Result<Response>> HttpClient::Impl::round_trip(const Request& request,
     }
     stream->attach(strand);
     stream->expires_at(deadline);
-    auto answer = co_await exchange(*stream, out, std::move(reuse));
+    auto answer = co_await exchange(*stream, out, std::exchange(reuse, {}));
     if (!answer) {
       ExchangeError failed = std::move(answer).error();
       stream.reset();

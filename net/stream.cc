@@ -47,6 +47,11 @@ std::string certificate_fault(long result, const std::string& host) {
   }
 }
 
+// The peer has ended its side.
+bool ended(const error_code& ec) {
+  return ec == asio::error::eof || ec == asio::ssl::error::stream_truncated;
+}
+
 bool is_ip_address(const std::string& host) {
   error_code ec;
   asio::ip::make_address(host, ec);
@@ -112,6 +117,7 @@ Awaitable<Result<void>> Stream::connect(asio::ip::tcp::endpoint peer) {
   if (ec) co_return std::unexpected(error_of(ec, "socket"));
   std::tie(ec) = co_await socket_.async_connect(peer, kUse);
   if (ec) co_return std::unexpected(error_of(ec, "connect"));
+  dialed_ = peer;
   socket_.set_option(asio::ip::tcp::no_delay(true), ec);
   co_return Result<void>{};
 }
@@ -155,8 +161,7 @@ Awaitable<Result<std::size_t>> Stream::read_some(std::span<char> into) {
     std::tie(ec, count) = co_await socket_.async_read_some(buffer, kUse);
   if (count > 0) co_return count;
   // Many peers cut a TLS connection without a goodbye; HTTP's own framing tells what is whole.
-  const bool ended = ec == asio::error::eof || ec == asio::ssl::error::stream_truncated;
-  if (ended && !expired()) co_return std::size_t{0};
+  if (ended(ec) && !expired()) co_return std::size_t{0};
   co_return std::unexpected(error_of(ec, "read"));
 }
 
@@ -212,11 +217,20 @@ void* Stream::native_tls() {
 Error Stream::error_of(const error_code& ec, std::string_view what) const {
   if (expired()) return {Code::timeout, "context deadline exceeded", std::nullopt};
   if (ec == asio::error::operation_aborted) return {Code::cancelled, "context canceled", std::nullopt};
+  if (ended(ec)) return {Code::io, "EOF", std::nullopt};
   if (ec.category() == asio::error::get_ssl_category()) {
-    const char* reason = ERR_reason_error_string(static_cast<unsigned long>(ec.value()));
+    const auto code = static_cast<unsigned long>(ec.value());
+    // The first bytes of an answer that is not TLS, read as a TLS record.
+    if (ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER && dialed_)
+      return {Code::io, "http: server gave HTTP response to HTTPS client", std::nullopt};
+    const char* reason = ERR_reason_error_string(code);
     return {Code::io, std::string(what) + ": " + (reason ? reason : ec.message()), std::nullopt};
   }
-  return {Code::io, std::string(what) + ": " + go_error_text(ec), std::nullopt};
+  std::string text = std::string(what) + ": " + go_error_text(ec);
+  // As Go's client words it: which connection it was.
+  if (dialed_ && (what == "read" || what == "write"))
+    text.insert(0, std::string(what) + " tcp " + local_address() + "->" + to_string(*dialed_) + ": ");
+  return {Code::io, std::move(text), std::nullopt};
 }
 
 std::string to_string(const asio::ip::tcp::endpoint& endpoint) {
@@ -226,7 +240,7 @@ std::string to_string(const asio::ip::tcp::endpoint& endpoint) {
 }
 
 std::string go_error_text(const error_code& ec) {
-  if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated) return "EOF";
+  if (ended(ec)) return "EOF";
   std::string text = ec.message();
   if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   return text;

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -66,7 +67,7 @@ class Stream {
 
   /// @param into  at least one byte; must stay valid until the answer
   /// @return  bytes read; 0 when the peer has ended its side
-  /// Errors: io (`read: connection reset by peer`), timeout, cancelled.
+  /// Errors: io (`read tcp 127.0.0.1:5->127.0.0.1:80: read: connection reset by peer`), timeout, cancelled.
   Awaitable<Result<std::size_t>> read_some(std::span<char> into);
   /// Writes all of `head`, then all of `body`; both must stay valid until the answer.
   /// Errors: io (`write: broken pipe`), timeout, cancelled.
@@ -94,6 +95,7 @@ class Stream {
 
   boost::asio::ip::tcp::socket socket_;
   std::unique_ptr<Tls> tls_;
+  std::optional<boost::asio::ip::tcp::endpoint> dialed_;  ///< by connect(): we are the client
   std::shared_ptr<Watch> watch_;  ///< shared with the timer's handler, which may outlive us
 };
 

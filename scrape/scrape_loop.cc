@@ -168,7 +168,7 @@ net::Awaitable<void> ScrapeLoop::fetch(ScrapeInput& input, std::string& body, bo
 ScrapeOutcome ScrapeLoop::take_in(ScrapeInput input, std::string body, bool gzipped) {
   if (gzipped && !input.failure) {
     auto inflated = net::gunzip(body, max_body(), context_.buffers.take());
-    context_.buffers.give(std::move(body));
+    context_.buffers.give(std::exchange(body, {}));
     if (inflated)
       body = std::move(*inflated);
     else

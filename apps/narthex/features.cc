@@ -39,9 +39,10 @@ bool holds(const std::array<std::string_view, N>& names, std::string_view name) 
 
 }  // namespace
 
-Features read_features(const std::vector<std::string>& names) {
+Features read_features(const Flags& flags) {
   Features features;
-  for (const std::string& name : names) {
+  if (flags.retention_time > 0) features.config.retention_time = flags.retention_time;
+  for (const std::string& name : flags.features) {
     if (name == "promql-experimental-functions") {
       features.parser.experimental_functions = true;
     } else if (name == "promql-extended-range-selectors") {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/narthex/flags.h"
 #include "config/config.h"
 #include "query/engine/engine.h"
 
@@ -18,6 +19,7 @@ struct Features {
   std::vector<std::string> warnings;  ///< names that are unknown or do nothing yet
 };
 
-Features read_features(const std::vector<std::string>& names);
+/// Also takes over what the retention flags say to the configuration.
+Features read_features(const Flags& flags);
 
 }  // namespace narthex::apps

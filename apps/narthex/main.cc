@@ -27,7 +27,7 @@ int run(int argc, char** argv) {
   }
   apps::Flags& flags = parsed->flags;
   telemetry::set_up_log(flags.log_level, flags.log_format);
-  const apps::Features features = apps::read_features(flags.features);
+  const apps::Features features = apps::read_features(flags);
   for (const std::string& warning : flags.warnings) telemetry::warn(warning);
   for (const std::string& warning : features.warnings) telemetry::warn(warning);
 

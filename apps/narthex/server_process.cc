@@ -37,7 +37,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr DurationMs kDefaultRetention = 15LL * 24 * 3600 * 1000;
 constexpr std::size_t kIoThreads = 2;
 /// Requests beside queries: metadata, targets, pages.
 constexpr std::size_t kSpareRequestThreads = 4;
@@ -83,7 +82,7 @@ prometheus::Gauge& gauge(prometheus::Registry& registry, const char* name, const
 
 struct ServerProcess::Impl {
   Impl(Flags f, std::shared_ptr<const config::Config> c)
-      : flags(std::move(f)), features(read_features(flags.features)), config(std::move(c)) {}
+      : flags(std::move(f)), features(read_features(flags)), config(std::move(c)) {}
 
   Flags flags;
   Features features;
@@ -145,7 +144,7 @@ struct ServerProcess::Impl {
 
 DurationMs ServerProcess::Impl::retention() const {
   if (const auto configured = current_config()->tsdb.retention_time) return *configured;
-  return flags.retention_time > 0 ? flags.retention_time : kDefaultRetention;
+  return features.config.retention_time;
 }
 
 web::RuntimeStatus ServerProcess::Impl::runtime_status() const {

@@ -13,6 +13,8 @@
 
 namespace {
 
+constexpr int kBadUsage = 2;
+
 int run(int argc, char** argv) {
   using namespace narthex;
   CLI::App app("Tooling for the Narthex monitoring server.", "narthextool");
@@ -34,7 +36,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e);
+    return app.exit(e) == 0 ? 0 : kBadUsage;
   }
   return exit_code;
 }

@@ -203,6 +203,7 @@ class Aggregation final : public VectorOperator {
 
   Result<bool> next(StepColumn& out) override {
     if (next_ == filled_.size()) return false;
+    if (auto going_on = context_.query.deadline.check(); !going_on) return pass(going_on);
     accumulator_->write(filled_[next_++], out);
     return true;
   }

@@ -114,7 +114,10 @@ class Choice final : public VectorOperator {
     if (!*any) return std::vector<SeriesInfo>{};
     find_groups(*series);
     kept_.assign(series->size(), StepBitmap(context_.steps.count()));
-    for (std::size_t step = 0; step < context_.steps.count(); ++step) choose(step);
+    for (std::size_t step = 0; step < context_.steps.count(); ++step) {
+      if (auto going_on = context_.query.deadline.check(); !going_on) return pass(going_on);
+      choose(step);
+    }
     return chosen(*series);
   }
 

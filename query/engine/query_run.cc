@@ -265,7 +265,8 @@ Result<QueryResult> run_query(const Expr& root, storage::Queryable& store, const
         Code::invalid,
         fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
                     documented_type(type)));
-  auto plan = QueryPlan::make(root, request.start, request.end, request.step);
+  const Timestamp end = is_instant ? request.start : request.end;
+  auto plan = QueryPlan::make(root, request.start, end, request.step);
   if (!plan) return pass(plan);
   const DurationMs lookback = request.lookback.value_or(0) > 0 ? *request.lookback : setup.options.lookback;
   auto querier = store.querier(plan->time_range(root, lookback));
@@ -277,9 +278,13 @@ Result<QueryResult> run_query(const Expr& root, storage::Queryable& store, const
   query.delayed_name_removal = setup.options.delayed_name_removal;
   query.use_start_timestamps = setup.options.use_start_timestamps;
   query.is_instant = is_instant;
-  query.query_steps = {request.start, request.end, is_instant ? 1 : request.step};
+  query.query_steps = {request.start, end, is_instant ? 1 : request.step};
   times.preparation = seconds_since(setup.clock, start);
 
+  // A column, its bitmap and the numbers per step, before anything of that size is made.
+  BudgetShare grid(setup.budget);
+  if (auto charged = grid.add(0, std::uint64_t{query.query_steps.count()} * sizeof(double) * 4); !charged)
+    return pass(charged);
   QueryRun run(query, *plan, setup, setup.options.per_step_stats && request.per_step_stats);
   auto result = run.run(root, times);
   if (result) query.annotations.write(request.query, result->annotations);

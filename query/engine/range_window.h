@@ -53,10 +53,7 @@ class RangeFunction {
   virtual ~RangeFunction() = default;
   /// Once, before the first series. scalars[i][step] are the other arguments, in order.
   /// Errors: execution (an argument is out of its bounds).
-  virtual Result<void> prepare(std::vector<std::vector<double>> scalars) {
-    (void)scalars;
-    return {};
-  }
+  virtual Result<void> prepare(std::vector<std::vector<double>> /*scalars*/) { return {}; }
   /// Sets in `out` (all absent) the steps that have a result. Windows may be empty.
   /// Errors: execution.
   virtual Result<void> run(const RangeInput& in, StepColumn& out) = 0;

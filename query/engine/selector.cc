@@ -15,12 +15,13 @@ class SeriesReader {
 
   Result<std::vector<SeriesInfo>> open(TimeRange range) {
     range_ = range;
+    const std::size_t pool_bytes = query_.pool.size_bytes();
     auto selected = query_.querier.select(range, spec_.matchers, query_.pool, {});
     if (!selected) return pass(selected, "expanding series");
     set_ = std::move(*selected);
     std::vector<SeriesInfo> series;
     series.reserve(set_->size());
-    std::size_t bytes = set_->size() * sizeof(SeriesInfo);
+    std::size_t bytes = set_->size() * sizeof(SeriesInfo) + query_.pool.size_bytes() - pool_bytes;
     for (std::size_t i = 0; i < set_->size(); ++i) {
       const auto labels = set_->labels(i);
       bytes += labels.size() * sizeof(PairId);

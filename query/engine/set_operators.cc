@@ -10,7 +10,7 @@ namespace {
 /// Which signatures are present at which steps.
 class Presence {
  public:
-  Presence(EvalContext& context) : steps_(context.steps.count()), share_(context.query.budget) {}
+  explicit Presence(EvalContext& context) : steps_(context.steps.count()), share_(context.query.budget) {}
 
   Result<void> reset(std::size_t signatures) {
     present_.resize(signatures);

@@ -149,6 +149,7 @@ class HistogramQuantiles final : public VectorOperator {
 
   Result<bool> next(StepColumn& out) override {
     if (next_ == outputs_.size()) return false;
+    if (auto going_on = context_.query.deadline.check(); !going_on) return pass(going_on);
     const Output& output = outputs_[next_++];
     out.reset(context_.steps.count());
     for (std::size_t step = 0; step < out.values.size(); ++step) {
@@ -228,6 +229,7 @@ class HistogramFraction final : public VectorOperator {
 
   Result<bool> next(StepColumn& out) override {
     if (next_ == set_.size()) return false;
+    if (auto going_on = context_.query.deadline.check(); !going_on) return pass(going_on);
     out.reset(context_.steps.count());
     for (std::size_t step = 0; step < out.values.size(); ++step) {
       set_.buckets_at(next_, step, buckets_);

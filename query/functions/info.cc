@@ -67,8 +67,10 @@ class Info final : public VectorOperator {
       if (m.name() != kMetricName) data_matchers_.push_back(m);
     if (auto read = read_info_series(std::move(*names)); !read) return pass(read);
     number_signatures();
-    for (std::size_t step = 0; step < context_.steps.count(); ++step)
+    for (std::size_t step = 0; step < context_.steps.count(); ++step) {
+      if (auto going_on = context_.query.deadline.check(); !going_on) return pass(going_on);
       if (auto combined = combine(step); !combined) return pass(combined);
+    }
     return std::move(out_infos_);
   }
 

@@ -543,7 +543,7 @@ bool Lexer::lex_escape() {
   } else if (c == kEnd) {
     return refuse("escape sequence not terminated");
   } else {
-    return refuse("unknown escape sequence " + describe_character(c));
+    return refuse(fmt::format("unknown escape sequence {}", describe_character(c)));
   }
   if (base == 16) c = advance();
 

@@ -107,7 +107,7 @@ Token Grammar::take() {
 
 void Grammar::unexpected(Context c) {
   if (peek().kind == TokenKind::error) return;
-  std::string text = "unexpected " + describe(token_);
+  std::string text = fmt::format("unexpected {}", describe(token_));
   if (!c.where.empty()) text += fmt::format(" in {}", c.where);
   if (!c.expected.empty()) text += fmt::format(", expected {}", c.expected);
   error(token_.span(), std::move(text));
@@ -144,7 +144,11 @@ double Grammar::number(const Token& t) {
 
 double Grammar::duration_seconds(const Token& t) {
   auto ms = parse_duration(t.text);
-  if (ms) return static_cast<double>(*ms / 1000) + static_cast<double>(*ms % 1000) / 1000;
+  if (ms) {
+    // Whole seconds and the rest apart, as Go's Duration.Seconds does: the last bit depends on it.
+    const DurationMs whole = *ms / 1000;
+    return static_cast<double>(whole) + static_cast<double>(*ms % 1000) / 1000;
+  }
   error(t.span(), std::move(ms.error().text));
   return 0;
 }

@@ -163,6 +163,10 @@ bool SeriesGrammar::histogram_steps(const Histogram& base, double sign) {
   take();
   const auto more = repetitions();
   if (!more || !room_for(*more)) return false;
+  if (*more > kMaxHistogramSteps) {
+    error(token().span(), fmt::format("a histogram may change at most {} times", kMaxHistogramSteps));
+    return false;
+  }
   FloatHistogram current = base.value;
   for (std::uint64_t i = 0;; ++i) {
     SequenceValue v;
@@ -207,9 +211,8 @@ std::optional<std::uint64_t> SeriesGrammar::repetitions() {
   }
   const Token t = take();
   std::uint64_t n = 0;
-  const char* end = t.text.data() + t.text.size();
-  const auto [stopped, code] = std::from_chars(t.text.data(), end, n);
-  if (code == std::errc() && stopped == end) return n;
+  const auto [stopped, code] = std::from_chars(t.text.begin(), t.text.end(), n);
+  if (code == std::errc() && stopped == t.text.end()) return n;
   const bool range = code == std::errc::result_out_of_range;
   error(t.span(), fmt::format("invalid repetition in series values: strconv.ParseUint: parsing {}: {}",
                               quote(t.text), range ? "value out of range" : "invalid syntax"));

@@ -17,7 +17,9 @@
 namespace narthex::query {
 
 /// Values that one description may stand for.
-inline constexpr std::size_t kMaxSequenceValues = 10'000'000;
+inline constexpr std::size_t kMaxSequenceValues = 1'000'000;
+/// Steps of a histogram that grows or shrinks; each holds all its buckets.
+inline constexpr std::size_t kMaxHistogramSteps = 10'000;
 
 struct SequenceValue {
   bool omitted = false;

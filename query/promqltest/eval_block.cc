@@ -203,7 +203,7 @@ Result<void> EvalParser::parse_expectation(std::string_view line) {
   if (line.starts_with(kExpectString)) return parse_expect_string(line);
   if (line == "expect" || line.starts_with("expect ")) return parse_expect(line);
   if (const auto number = number_line(line)) {
-    eval_.scalar = *number;
+    eval_.scalar = number;
     eval_.series.clear();
     ended_ = true;
     return {};

@@ -1,5 +1,7 @@
 #include "query/promqltest/notation.h"
 
+#include <fmt/format.h>
+
 #include <span>
 #include <string_view>
 
@@ -66,7 +68,7 @@ std::string_view hint_word(CounterResetHint hint) {
 }
 
 std::string at_time(Timestamp t) {
-  return "@" + format_plain(static_cast<double>(t) / 1000);
+  return fmt::format("@{}", format_plain(static_cast<double>(t) / 1000));
 }
 
 std::string series_line(const ResultSeries& series) {
@@ -96,7 +98,7 @@ std::string lines(const Range& range, ToLine to_line) {
   std::size_t shown = 0;
   for (const auto& item : range) {
     if (shown == kMostSeries) {
-      out += "\nand " + std::to_string(range.size() - shown) + " more";
+      out += fmt::format("\nand {} more", range.size() - shown);
       break;
     }
     if (shown++ > 0) out += '\n';

@@ -117,8 +117,11 @@ TEST_CASE("flags: each is in docs/flags.md") {
 }
 
 TEST_CASE("features: known names switch things on, others warn") {
-  const Features features =
-      read_features({"promql-experimental-functions", "native-histograms", "no-such-thing"});
+  Flags flags;
+  flags.features = {"promql-experimental-functions", "native-histograms", "no-such-thing"};
+  flags.retention_time = 3'600'000;
+  const Features features = read_features(flags);
+  CHECK(features.config.retention_time == 3'600'000);
   CHECK(features.parser.experimental_functions);
   CHECK(features.warnings.size() == 2);
 }

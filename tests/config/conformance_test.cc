@@ -22,7 +22,7 @@ std::optional<fs::path> conformance(const char* part) {
   const char* set = std::getenv("NARTHEX_CONFORMANCE");
   const fs::path root =
       set != nullptr ? fs::path(set) : fs::path(NARTHEX_SOURCE_ROOT) / ".." / "shared" / "conformance";
-  const fs::path folder = root / part;
+  fs::path folder = root / part;
   if (fs::is_directory(folder)) return folder;
   MESSAGE("skipped: no conformance data in ", folder.string());
   return std::nullopt;

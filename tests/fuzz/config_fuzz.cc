@@ -33,7 +33,8 @@ void check_dump(const Config& config) {
   yaml.resize(storage + 1);
   const auto again = parse_config(yaml, "dump.yml", {});
   if (!again) give_up(again.error().text.c_str(), yaml);
-  if (!again->yaml.starts_with(yaml)) give_up("the dump changes when read again", yaml + "---\n" + again->yaml);
+  if (!again->yaml.starts_with(yaml))
+    give_up("the dump changes when read again", yaml + "---\n" + again->yaml);
 }
 
 }  // namespace

@@ -2,10 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <filesystem>
 #include <fstream>
 
+#include "net/stream.h"
 #include "tests/net/fake_server.h"
 #include "tests/net/run.h"
 #include "tests/net/test_certificate.h"
@@ -45,6 +48,15 @@ bool has(const std::string& text, const std::string& part) {
 std::string free_port(asio::io_context& io) {
   asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
   return std::to_string(acceptor.local_endpoint().port());
+}
+
+// Answers as a plain HTTP server does, whatever it is told.
+asio::awaitable<void> answer_plainly(asio::ip::tcp::acceptor& acceptor) {
+  Stream stream(co_await acceptor.async_accept(asio::use_awaitable));
+  auto written = co_await stream.write("HTTP/1.0 400 Bad Request\r\n\r\n");
+  CHECK(written);
+  std::array<char, 4096> rest{};
+  co_await stream.read_some(rest);
 }
 
 }  // namespace
@@ -261,7 +273,7 @@ TEST_CASE_FIXTURE(Fixture, "redirects are followed, changed to GET where they mu
   CHECK(response->body == "POST");
   response = get(*client(), server.url("/loop"));
   REQUIRE(!response);
-  CHECK(has(response.error().text, "stopped after 10 redirects"));
+  CHECK(response.error().text == "Get \"/loop\": stopped after 10 redirects");
 
   config::HttpConfig stay;
   stay.follow_redirects = false;
@@ -383,4 +395,13 @@ TEST_CASE_FIXTURE(Fixture, "certificates that cannot be used are an error from t
   CHECK(make(tls).error().code == Code::invalid);
   tls.key.text = test::make_certificate("b").key;
   CHECK(make(tls).error().code == Code::invalid);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a server that speaks no TLS is told apart from one with a bad certificate") {
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+  const std::string url = "https://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()) + "/";
+  asio::co_spawn(io, answer_plainly(acceptor), [](const std::exception_ptr&) {});
+  const auto response = get(*client(), url);
+  REQUIRE(!response);
+  CHECK(response.error().text == "Get \"" + url + "\": http: server gave HTTP response to HTTPS client");
 }

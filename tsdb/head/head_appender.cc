@@ -27,13 +27,16 @@ struct HeadAppender::Applied {
   std::uint64_t chunks = 0;
 };
 
-HeadAppender::HeadAppender(HeadState& head) : head_(head) {
-  head_.metrics.add_active_appender(1);
-}
+HeadAppender::HeadAppender(HeadState& head) : head_(head) {}
 
 HeadAppender::~HeadAppender() {
   rollback();
-  head_.metrics.add_active_appender(-1);
+}
+
+void HeadAppender::begin() {
+  if (active_) return;
+  active_ = true;
+  head_.metrics.add_active_appender(1);
 }
 
 Result<storage::SeriesRef, storage::AppendFault> HeadAppender::series(const Labels& labels) {

@@ -174,8 +174,10 @@ Result<void> Wal::Impl::append(io::Bytes bytes, std::uint64_t end) {
       telemetry::error("A torn end is left in the WAL", {{"err", healed.error().text}});
     return written;
   }
-  metrics.page_flushes->Increment(static_cast<double>((end - 1) / kWalPageBytes - whole / kWalPageBytes + 1));
-  metrics.completed_pages->Increment(static_cast<double>(end / kWalPageBytes - whole / kWalPageBytes));
+  const std::uint64_t touched_pages = (end - 1) / kWalPageBytes - whole / kWalPageBytes + 1;
+  const std::uint64_t completed_pages = end / kWalPageBytes - whole / kWalPageBytes;
+  metrics.page_flushes->Increment(static_cast<double>(touched_pages));
+  metrics.completed_pages->Increment(static_cast<double>(completed_pages));
   metrics.part_bytes->Increment(static_cast<double>(bytes.size()));
   whole = end;
   current_bytes = end;
@@ -344,6 +346,10 @@ Result<std::unique_ptr<Wal>> Wal::open(io::FileSystem& fs, std::string dir, WalO
   std::uint32_t next = segments->empty() ? 0 : segments->back() + 1;
   if (*checkpoint) next = std::max(next, (*checkpoint)->second + 1);
 
+  if (options.compression == WalCompression::zstd) {
+    telemetry::info("WAL records are compressed by zstd: Prometheus 2.42 sees an empty log there",
+                    {{"dir", dir}});
+  }
   auto impl = std::make_unique<Impl>(fs, std::move(dir), options, registry);
   {
     const sync::MutexLock lock(impl->mutex);

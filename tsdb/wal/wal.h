@@ -56,6 +56,8 @@ class Wal {
   /// fdatasync of the current segment.
   Result<void> sync();
   /// Closes the current segment (synced) and begins the next. @return the new segment's number
+  /// Errors: io; if only the sync failed the next one has begun all the same, and the closed one is
+  /// written anew before more is accepted.
   Result<std::uint32_t> cut_segment();
   /// Removes every segment below `segment`.
   Result<void> truncate_before(std::uint32_t segment);

@@ -73,7 +73,7 @@ TEST_CASE("values are numbers, gaps, staleness markers and repetitions of them")
        "1:3: parse error: unexpected identifier \"foo\" in series values, expected number or "
        "\"stale\""},
       {"m 1x", "1:5: parse error: unexpected end of input in series values"},
-      {"m 1x99999999999", "1:5: parse error: series description has more than 10000000 values"},
+      {"m 1x99999999999", "1:5: parse error: series description has more than 1000000 values"},
       {"m{a=1} 1", "1:5: parse error: unexpected character inside braces: '1'"},
   };
   for (const auto& row : rows) {

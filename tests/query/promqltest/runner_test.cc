@@ -1,6 +1,7 @@
 #include "query/promqltest/runner.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
 #include <vector>
@@ -16,9 +17,8 @@ using namespace narthex::query;
 namespace {
 
 std::string show(const QueryRequest& r) {
-  std::string out = r.query + " " + std::to_string(r.start / 1000);
-  if (r.step != 0) out += ".." + std::to_string(r.end / 1000) + "/" + std::to_string(r.step / 1000);
-  return out;
+  if (r.step == 0) return fmt::format("{} {}", r.query, r.start / 1000);
+  return fmt::format("{} {}..{}/{}", r.query, r.start / 1000, r.end / 1000, r.step / 1000);
 }
 
 /// Answers every query with the series {} = 1 at each step, and notes what was asked.
