@@ -314,8 +314,13 @@ bool SeriesGrammar::buckets_into(std::vector<double>& target) {
     const auto value = signed_or_unsigned_number();
     if (!value) return false;
     target.push_back(*value);
-    if (at(TokenKind::space)) take();
+    const bool spaced = at(TokenKind::space);
+    if (spaced) take();
     if (at(TokenKind::right_bracket)) break;
+    if (!spaced) {
+      unexpected({kHistogram, "a space or \"]\""});
+      return false;
+    }
   }
   take();
   return true;
