@@ -25,7 +25,13 @@ std::optional<Head::Collected> Head::collect() {
   if (hidden_from_serial_ == 0) return Collected{};
   if (state_.isolation.has_reader_below(hidden_from_serial_)) return std::nullopt;
   Collected done;
-  Timestamp oldest = kMaxTime;
+  // What comes in while the sweep runs is not older than what is accepted when it begins. (What
+  // is accepted when it has ended will not do: by then much may have come in, and be old already.)
+  Timestamp oldest;
+  {
+    const sync::MutexLock turn(state_.commit_turn);
+    oldest = state_.oldest_acceptable();
+  }
   const Timestamp floor = state_.floor.load(std::memory_order_relaxed);
   const std::vector<Ordinal> dead = drop_chunks_before(floor, done, oldest);
   for (std::size_t at = 0; at < dead.size(); at += kSlice) {
@@ -45,12 +51,10 @@ std::optional<Head::Collected> Head::collect() {
 
 void Head::raise_mint(Timestamp oldest) {
   if (state_.options.no_time_bounds) return;
-  // Samples may have come in since the sweep, but none older than what is accepted now.
   const sync::MutexLock turn(state_.commit_turn);
-  const Timestamp bound = std::min(oldest, state_.oldest_acceptable());
-  if (bound <= mint()) return;
-  state_.mint.store(bound, std::memory_order_relaxed);
-  state_.min_valid.store(std::max(bound, state_.min_valid.load(std::memory_order_relaxed)),
+  if (oldest <= mint()) return;
+  state_.mint.store(oldest, std::memory_order_relaxed);
+  state_.min_valid.store(std::max(oldest, state_.min_valid.load(std::memory_order_relaxed)),
                          std::memory_order_relaxed);
 }
 
