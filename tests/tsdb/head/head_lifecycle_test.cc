@@ -145,7 +145,7 @@ TEST_CASE("replay: the head after a restart is the head before it") {
         Timestamp t = kStart + scrape * 15'000;
         // Some are refused: the log holds them all the same.
         if (random() % 30 == 0) t -= static_cast<Timestamp>(random() % 100'000);
-        appender->append(*appender->series(series_labels(s + (scrape / 100) * 4)), t,
+        appender->append(*appender->series(series_labels(s + static_cast<std::size_t>(scrape / 100) * 4)), t,
                          static_cast<double>(random() % 5));
       }
       REQUIRE(appender->commit());
