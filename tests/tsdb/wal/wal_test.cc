@@ -153,12 +153,13 @@ TEST_CASE("WAL: a full disk refuses records whole and takes them again once ther
 }
 
 TEST_CASE("WAL: where a torn end cannot be cut off, the segment is written anew and the next begun") {
+  // They outlive the log, which still asks the disk when it is closed.
+  bool failing = true;
+  bool renames_fail = true;
   io::FaultFileSystem fs;
   fs.set_short_write(true);
   const auto wal = open_wal(fs, kDir);
   REQUIRE(log_texts(*wal, {"before"}));
-  bool failing = true;
-  bool renames_fail = true;
   fs.set_judge([&](io::Operation operation, const std::string& path) -> std::optional<Error> {
     if (failing && (operation == io::Operation::append || operation == io::Operation::truncate) &&
         path.ends_with("/00000000"))
