@@ -181,10 +181,10 @@ TEST_CASE("WAL: where a torn end cannot be cut off, the segment is written anew 
 }
 
 TEST_CASE("WAL: after a failed sync nothing more goes into that segment, and its records are saved") {
+  int failures = 1;
   io::FaultFileSystem fs;
   const auto wal = open_wal(fs, kDir);
   REQUIRE(log_texts(*wal, {"one"}));
-  int failures = 1;
   fs.set_judge([&](io::Operation operation, const std::string&) -> std::optional<Error> {
     if (operation == io::Operation::sync && failures-- > 0) return Error{Code::io, "bad disk", {}};
     return std::nullopt;
@@ -201,12 +201,12 @@ TEST_CASE("WAL: after a failed sync nothing more goes into that segment, and its
 }
 
 TEST_CASE("WAL: a failed sync of a full segment is made good before the next record") {
+  int failures = 1;
   io::FaultFileSystem fs;
   const WalOptions options{.segment_bytes = kWalPageBytes, .compression = WalCompression::none};
   const auto wal = open_wal(fs, kDir, options);
   const auto texts = make_texts({30'000, 30'000, 10});
   REQUIRE(log_texts(*wal, {texts[0]}));
-  int failures = 1;
   fs.set_judge([&](io::Operation operation, const std::string&) -> std::optional<Error> {
     if (operation == io::Operation::sync && failures-- > 0) return Error{Code::io, "bad disk", {}};
     return std::nullopt;
@@ -226,11 +226,11 @@ TEST_CASE("WAL: whichever single operation fails, accepted records stay and refu
   const auto texts = make_texts({9000, 10, 9000, 20'000, 300, 9000, 70'000, 5});
   bool failed = true;
   for (int nth = 0; failed; ++nth) {
+    int left = nth;
     CAPTURE(nth);
     io::FaultFileSystem fs;
     fs.set_short_write(true);
     const auto wal = open_wal(fs, kDir, options);
-    int left = nth;
     failed = false;
     fs.set_judge([&](io::Operation, const std::string&) -> std::optional<Error> {
       if (left-- != 0) return std::nullopt;
