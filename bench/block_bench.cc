@@ -47,8 +47,8 @@ const std::string& block_directory() {
       for (int i = 0; i < kInstances; ++i) {
         std::vector<ChunkToWrite> chunks;
         const auto bytes = encode_chunks(m, chunks);
-        const Labels labels{{"__name__", symbols[static_cast<std::size_t>(4 + m)]},
-                            {"instance", symbols[static_cast<std::size_t>(4 + kMetrics + i)]},
+        const Labels labels{{"__name__", symbols[4 + static_cast<std::size_t>(m)]},
+                            {"instance", symbols[4 + kMetrics + static_cast<std::size_t>(i)]},
                             {"job", "node"}};
         if (!(*writer)->add_series(labels, chunks)) return std::string();
       }

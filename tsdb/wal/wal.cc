@@ -174,8 +174,10 @@ Result<void> Wal::Impl::append(io::Bytes bytes, std::uint64_t end) {
       telemetry::error("A torn end is left in the WAL", {{"err", healed.error().text}});
     return written;
   }
-  metrics.page_flushes->Increment(static_cast<double>((end - 1) / kWalPageBytes - whole / kWalPageBytes + 1));
-  metrics.completed_pages->Increment(static_cast<double>(end / kWalPageBytes - whole / kWalPageBytes));
+  const std::uint64_t flushed = (end - 1) / kWalPageBytes - whole / kWalPageBytes + 1;
+  const std::uint64_t completed = end / kWalPageBytes - whole / kWalPageBytes;
+  metrics.page_flushes->Increment(static_cast<double>(flushed));
+  metrics.completed_pages->Increment(static_cast<double>(completed));
   metrics.part_bytes->Increment(static_cast<double>(bytes.size()));
   whole = end;
   current_bytes = end;
