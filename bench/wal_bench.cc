@@ -55,6 +55,7 @@ BENCHMARK(decode_scrape);
 
 void decode_thousand_series(benchmark::State& state) {
   std::vector<SeriesRecord> series;
+  series.reserve(1000);
   for (WalRef ref = 0; ref < 1000; ++ref) {
     series.push_back({ref, Labels{{"__name__", "node_network_receive_bytes_total"},
                                   {"cluster", "production"},

@@ -204,6 +204,7 @@ std::string write_stats(const BlockMeta& meta) {
 
 std::vector<std::string> quote_all(const std::vector<std::string>& texts) {
   std::vector<std::string> out;
+  out.reserve(texts.size());
   for (const std::string& text : texts) out.push_back(quoted(text));
   return out;
 }

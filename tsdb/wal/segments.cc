@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <limits>
 
 #include "tsdb/wal/compression.h"
 #include "tsdb/wal/wal.h"
@@ -19,11 +19,14 @@ std::string segment_path(const std::string& dir, std::uint32_t segment) {
 }
 
 std::optional<std::uint32_t> parse_segment_name(std::string_view name) {
-  std::uint32_t number = 0;
-  const char* end = name.data() + name.size();
-  const auto [stop, error] = std::from_chars(name.data(), end, number);
-  if (name.empty() || error != std::errc{} || stop != end) return std::nullopt;
-  return number;
+  if (name.empty()) return std::nullopt;
+  std::uint64_t number = 0;
+  for (const char c : name) {
+    if (c < '0' || c > '9') return std::nullopt;
+    number = number * 10 + static_cast<std::uint64_t>(c - '0');
+    if (number > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+  }
+  return static_cast<std::uint32_t>(number);
 }
 
 Result<std::vector<SegmentFile>> list_segment_files(io::FileSystem& fs, const std::string& dir) {

@@ -47,6 +47,7 @@ void copy_block(const std::string& from, const std::string& to, const BlockMeta&
   REQUIRE_MESSAGE(segments, why(segments));
   const SymbolTable& symbols = **(*index)->symbols();
   std::vector<std::string> texts;
+  texts.reserve(symbols.size());
   for (std::uint64_t i = 0; i < symbols.size(); ++i) texts.emplace_back(*symbols.text(i));
   auto writer = BlockWriter::create(fs, to, meta, texts);
   REQUIRE_MESSAGE(writer, why(writer));
@@ -68,6 +69,7 @@ void copy_block(const std::string& from, const std::string& to, const BlockMeta&
       std::vector<double> v;
       REQUIRE(xor_decode(view->data, {}, t, v));
       std::vector<PlainSample> samples;
+      samples.reserve(t.size());
       for (std::size_t k = 0; k < t.size(); ++k) samples.push_back({t[k], v[k]});
       bytes.push_back(encode_chunk(samples));
       // Prometheus 2.42 now and then leaves one unused byte behind the last sample.
@@ -143,7 +145,7 @@ TEST_CASE("peers: a block of promtool's is read by us, and written again to the 
 
     const std::string again = folder.path() + "/again";
     copy_block(entry.path().string(), again, block->meta());
-    const std::filesystem::path copy = again + "/" + name;
+    const std::filesystem::path copy = std::filesystem::path(again) / name;
     // Older ones wrote label index sections and fewer counts; their content has been compared.
     if (run_peer(folder.path(), promtool + " --version").find("version 2.") != std::string::npos) continue;
     for (const std::string file : {"tombstones", "chunks/000001", "meta.json", "index"}) {

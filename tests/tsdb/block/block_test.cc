@@ -1,6 +1,7 @@
 #include "tsdb/block/block.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -233,6 +234,7 @@ TEST_CASE("block: a query outlives the block's handle, and reads from several th
   const auto set = (*querier)->select({}, {}, pool, {});
   REQUIRE(set);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<std::size_t> samples = 0;
   for (std::size_t n = 0; n < 4; ++n) {
     threads.emplace_back([&, n] {
@@ -301,7 +303,7 @@ TEST_CASE("block: a wrong byte anywhere is an error that names the file, or chan
   const PlainSeries series = make_series(2, 3);
   REQUIRE(write_block(fs, kDir, series, make_meta(0, kMaxTime)));
   for (const std::string name : {"index", "chunks/000001", "tombstones"}) {
-    const std::string path = kBlock + "/" + name;
+    const std::string path = fmt::format("{}/{}", kBlock, name);
     const std::string good = *fs.read_file(path);
     for (std::size_t at = 0; at < good.size(); ++at) {
       CAPTURE(name);

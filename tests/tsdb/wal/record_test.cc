@@ -33,6 +33,7 @@ void check_same(const std::vector<SampleRecord>& got, const std::vector<SampleRe
 std::vector<SampleRecord> make_samples(std::size_t count) {
   std::mt19937_64 random(1);
   std::vector<SampleRecord> samples;
+  samples.reserve(count);
   for (std::size_t i = 0; i < count; ++i)
     samples.push_back({random() % 1'000'000, static_cast<Timestamp>(random() % 2'000'000'000'000),
                        std::bit_cast<double>(random())});

@@ -98,6 +98,7 @@ TEST_CASE("WAL with a flipped bit: at most one record is lost, and none appears 
 
 TEST_CASE("WAL with a flipped bit in a compressed segment: at most one record is lost") {
   std::vector<std::string> texts;
+  texts.reserve(8);
   for (int i = 0; i < 8; ++i)
     texts.push_back(std::string(static_cast<std::size_t>(100 + i), static_cast<char>('a' + i)));
   for (const auto compression : {WalCompression::snappy, WalCompression::zstd}) {

@@ -260,6 +260,7 @@ TEST_CASE("WAL: records of several threads are all there, each group together") 
   constexpr int kGroups = 200;
   std::atomic<int> failures = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int n = 0; n < kThreads; ++n) {
     threads.emplace_back([&, n] {
       for (int i = 0; i < kGroups; ++i) {
