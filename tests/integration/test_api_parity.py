@@ -274,6 +274,20 @@ def errors_have_the_same_status_and_type(w: SimpleNamespace) -> None:
 
 
 @case
+def error_texts_are_those_of_the_oracle(w: SimpleNamespace) -> None:
+    oracle = next((r for r in w.references if r is not w.debian), None)
+    if not oracle:
+        raise Skip("NARTHEX_ORACLE names no Prometheus 3.14")
+    wrong = []
+    for ask in ERRORS:
+        try:
+            check_same_answer(ask, w.server, oracle, whole_errors=True)
+        except AssertionError as problem:
+            wrong.append(str(problem))
+    check(not wrong, f"{len(wrong)} of {len(ERRORS)} answers differ:\n    " + "\n    ".join(wrong))
+
+
+@case
 def error_texts_are_those_of_3_14(w: SimpleNamespace) -> None:
     for path, params, text in [
         ("query", {"query": "sum("}, 'invalid parameter "query": 1:5: parse error: unclosed left parenthesis'),
