@@ -4,6 +4,8 @@
 // sets it has not seen to SeriesRefs, appends, and commits. Destroying an appender that was
 // not committed rolls it back.
 //
+// A store that keeps floats only inherits the refusals of everything else.
+//
 // Threads: an appender is used by one thread at a time; an Appendable by any.
 #pragma once
 
@@ -12,9 +14,12 @@
 #include <span>
 #include <vector>
 
+#include "model/histogram.h"
 #include "model/labels.h"
 #include "model/result.h"
 #include "model/time.h"
+#include "storage/exemplar.h"
+#include "storage/metadata.h"
 
 namespace narthex::storage {
 
@@ -32,6 +37,8 @@ enum class AppendFault : std::uint8_t {
   unknown_series,       ///< the ref's series is gone: resolve the labels again
   invalid_labels,       ///< no metric name, bad UTF-8
   limit,                ///< a ceiling on series was reached
+  start_out_of_order,   ///< a start timestamp that is not behind the series' newest sample
+  start_not_before,     ///< a start timestamp that is not before its own sample
 };
 
 struct RefSample {
@@ -41,7 +48,7 @@ struct RefSample {
 };
 
 struct RefusedSample {
-  std::size_t index;  ///< position in the order of append() over the whole batch
+  std::size_t index;  ///< position in the order of appended samples of all kinds over the whole batch
   AppendFault fault;
 };
 
@@ -64,6 +71,31 @@ class Appender {
     const RefSample one{ref, t, v};
     append({&one, 1});
   }
+
+  /// The same with start timestamps: starts[i], 0 for none, belongs to samples[i]. Kept only where
+  /// the store was told to (`st-storage`), else dropped.
+  virtual void append(std::span<const RefSample> samples, std::span<const Timestamp> /*starts*/) {
+    append(samples);
+  }
+  /// Adds a native histogram to the batch, with its start timestamp or 0.
+  /// Errors: invalid (it contradicts itself; the text says how), unavailable.
+  virtual Result<void> append_histogram(SeriesRef /*ref*/, Timestamp /*t*/, AnyHistogram /*value*/,
+                                        Timestamp /*st*/ = 0) {
+    return fail(Code::unavailable, "this store keeps no native histograms");
+  }
+  /// Adds a sample of value 0 at `st`, where the counter began, if that lies behind the series'
+  /// newest sample; `t` is the time of the sample that brought it.
+  /// Source: Prometheus, feature created-timestamp-zero-ingestion
+  virtual Result<void, AppendFault> append_start_zero(SeriesRef /*ref*/, Timestamp /*t*/, Timestamp /*st*/,
+                                                      bool /*histogram*/ = false) {
+    return {};
+  }
+  /// Adds an exemplar of the series. Checked at once, stored with the commit.
+  virtual Result<void, ExemplarFault> append_exemplar(SeriesRef /*ref*/, const Exemplar& /*exemplar*/) {
+    return std::unexpected(ExemplarFault::disabled);
+  }
+  /// What the series measures; logged with the commit if it is not what was known.
+  virtual void set_metadata(SeriesRef /*ref*/, const Metadata& /*metadata*/) {}
 
   /// Writes the batch to the log, applies it and makes it visible as a whole. Afterwards the
   /// appender is empty and can be used again.
