@@ -18,6 +18,7 @@
 #include "model/result.h"
 #include "storage/appender.h"
 #include "storage/querier.h"
+#include "tsdb/compact/chunk_source.h"
 #include "tsdb/db.h"
 #include "tsdb/head/head_state.h"
 
@@ -36,6 +37,8 @@ class Head {
 
   std::unique_ptr<storage::Appender> appender();
   std::unique_ptr<storage::Querier> querier(TimeRange range);
+  /// The head's series with their chunks, as of now. Deleted samples are in the chunks still.
+  std::unique_ptr<ChunkSource> chunk_source(TimeRange range);
 
   // ---- Replay: what the log holds, before start_logging(). One thread.
 
@@ -68,6 +71,15 @@ class Head {
   };
   /// Frees what hide_before() has hidden; nothing while a reader from before it is open.
   std::optional<Collected> collect();
+  /// From here on full chunks go to `files` when map_chunks() is called. Before the first append.
+  void use_chunk_files(HeadChunkFiles& files);
+  /// Writes full chunks that are in memory to their files. Commits and queries go on meanwhile.
+  /// @return  how many. Errors: io; what could not be written stays in memory for the next call
+  Result<std::size_t> map_chunks();
+  /// Bytes of full chunks that map_chunks() would write, roughly.
+  [[nodiscard]] std::size_t unmapped_bytes() const;
+  /// Removes chunk files that no series needs any more. After collect().
+  Result<void> truncate_chunk_files();
   /// References of all series that live.
   [[nodiscard]] std::vector<WalRef> live_refs() const;
 
