@@ -27,7 +27,7 @@ namespace narthex::tsdb {
 
 struct ChunkMergerOptions {
   /// Samples outside are left out.
-  TimeRange range;
+  TimeRange range = {};
   /// Neighbouring chunks of floats become as few as 120 samples each allow, alike in length.
   bool join_small_chunks = false;
   /// Floats that are encoded anew are written with encoding 4; those with a start timestamp
