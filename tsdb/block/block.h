@@ -16,6 +16,8 @@
 
 namespace narthex::tsdb {
 
+class ChunkSource;
+
 class Block : public std::enable_shared_from_this<Block> {
  public:
   /// Checks magic numbers, versions, table of contents and its checksum; sections are checked
@@ -28,6 +30,8 @@ class Block : public std::enable_shared_from_this<Block> {
   [[nodiscard]] std::uint64_t size_bytes() const;
   /// Sorted by labels. Samples outside `range` and deleted ones (tombstones) are left out.
   Result<std::unique_ptr<storage::Querier>> querier(TimeRange range) const;
+  /// What compaction reads. It may be longer-lived than the block.
+  [[nodiscard]] std::unique_ptr<ChunkSource> chunk_source(TimeRange range) const;
 
  private:
   struct Impl;
