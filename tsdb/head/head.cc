@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tsdb/head/head_appender.h"
+#include "tsdb/head/head_chunk_source.h"
 #include "tsdb/head/head_querier.h"
 #include "tsdb/head/head_replay.h"
 
@@ -31,6 +32,10 @@ std::unique_ptr<storage::Appender> Head::appender() {
 
 std::unique_ptr<storage::Querier> Head::querier(TimeRange range) {
   return std::make_unique<HeadQuerier>(state_, range);
+}
+
+std::unique_ptr<ChunkSource> Head::chunk_source(TimeRange range) {
+  return std::make_unique<HeadChunkSource>(state_, range);
 }
 
 void Head::refuse_before(Timestamp t) {

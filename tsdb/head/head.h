@@ -18,6 +18,7 @@
 #include "model/result.h"
 #include "storage/appender.h"
 #include "storage/querier.h"
+#include "tsdb/compact/chunk_source.h"
 #include "tsdb/db.h"
 #include "tsdb/head/head_state.h"
 
@@ -36,6 +37,8 @@ class Head {
 
   std::unique_ptr<storage::Appender> appender();
   std::unique_ptr<storage::Querier> querier(TimeRange range);
+  /// The head's series with their chunks, as of now. Deleted samples are in the chunks still.
+  std::unique_ptr<ChunkSource> chunk_source(TimeRange range);
 
   // ---- Replay: what the log holds, before start_logging(). One thread.
 

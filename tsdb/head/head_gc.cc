@@ -24,6 +24,7 @@ void Head::hide_before(Timestamp t) {
 std::optional<Head::Collected> Head::collect() {
   if (hidden_from_serial_ == 0) return Collected{};
   if (state_.isolation.has_reader_below(hidden_from_serial_)) return std::nullopt;
+  const sync::MutexLock turn_to_collect(state_.collect_turn);
   Collected done;
   // What comes in while the sweep runs is not older than what is accepted when it begins. (What
   // is accepted when it has ended will not do: by then much may have come in, and be old already.)

@@ -1,6 +1,6 @@
 // HeadState: what the parts of the head (appender, querier, replay, truncation) share.
 //
-// Lock order: commit_turn, index_mutex, shard.mutex, then Isolation's own. The turn is held
+// Lock order: collect_turn, commit_turn, index_mutex, shard.mutex, then Isolation's own. The turn is held
 // over the write to the WAL, so that samples are applied in the order in which they are
 // logged; no other of these is ever held during I/O. Readers never take the turn.
 #pragma once
@@ -75,6 +75,12 @@ struct HeadShard {
     const Ordinal o = ordinal_of(ref);
     return o < refs.size() && static_cast<std::uint32_t>(refs[o]) == generation_of(ref) && refs[o] != 0;
   }
+  /// Newest sample of the series that a reader at `watermark` may see; kMaxTime: all of them.
+  [[nodiscard]] Timestamp newest_visible(Ordinal o, CommitId watermark) const NARTHEX_REQUIRES(mutex) {
+    const HotSeries& s = hot[o];
+    if (s.commit == 0 || epoch + s.commit <= watermark) return kMaxTime;
+    return side.find(o, watermark).value_or(s.visible_maxt);
+  }
 };
 
 /// A batch larger than this does not leave its buffers behind.
@@ -112,6 +118,8 @@ struct HeadState {
   HeadMetrics metrics;
   PageArena arena;
 
+  /// Held while published series are forgotten, and by whoever must find them all in place.
+  sync::Mutex collect_turn;
   sync::Mutex commit_turn;
   /// Null until the log is open; then set once.
   Wal* wal NARTHEX_GUARDED_BY(commit_turn) = nullptr;

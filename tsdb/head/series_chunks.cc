@@ -196,7 +196,9 @@ void SeriesChunks::view(const HotSeries& s, SlotRef full, TimeRange range, Chunk
     const FullChunk& c = full_chunk(at);
     if (c.maxt() < range.mint) break;
     if (c.mint <= range.maxt) {
-      out.full.push_back({{c.mint, c.maxt()}, {full_.data(c.place.slot), c.place.bytes}});
+      out.full.push_back({{c.mint, c.maxt()},
+                          {full_.data(c.place.slot), c.place.bytes},
+                          static_cast<std::uint8_t>(c.place.encoding)});
     }
     at = c.older;
   }
@@ -229,6 +231,18 @@ Timestamp SeriesChunks::mint(const HotSeries& s, SlotRef full) const {
   Timestamp oldest = s.count() > 0 ? s.mint : kMaxTime;
   for (SlotRef at = full; at != kNoSlot; at = full_chunk(at).older) oldest = full_chunk(at).mint;
   return oldest;
+}
+
+void complete_open(const ChunkViews& views, std::vector<std::byte>& out) {
+  XorState enc = views.open.enc;
+  out.resize(kLargestChunk + 8);
+  if (views.open_is_run) {
+    enc = encode_run(views.open, out.data());
+  } else {
+    std::memcpy(out.data(), views.open_bytes.data(), views.open_bytes.size());
+    if (views.open.run > 0) append_repeats(enc, out.data(), views.open.run);
+  }
+  out.resize(enc.size_bytes());
 }
 
 Result<void> decode_views(const ChunkViews& views, TimeRange range, std::vector<Timestamp>& t,

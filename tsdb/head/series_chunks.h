@@ -45,6 +45,7 @@ struct ChunkViews {
   struct Full {
     TimeRange range;
     io::Bytes bytes;  ///< borrowed from the slab
+    std::uint8_t encoding;
   };
   std::vector<Full> full;  ///< oldest first
   HotSeries open;          ///< as of the copy; slot is meaningless
@@ -101,6 +102,9 @@ class SeriesChunks {
   Slab full_;
   std::size_t count_full_ = 0;
 };
+
+/// Replaces `out` by the open chunk of `views` as complete bytes.
+void complete_open(const ChunkViews& views, std::vector<std::byte>& out);
 
 /// Appends the samples of `views` inside `range` to t and v. Errors: corruption.
 Result<void> decode_views(const ChunkViews& views, TimeRange range, std::vector<Timestamp>& t,
