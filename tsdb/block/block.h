@@ -16,6 +16,8 @@
 
 namespace narthex::tsdb {
 
+struct BlockFiles;
+
 class Block : public std::enable_shared_from_this<Block> {
  public:
   /// Checks magic numbers, versions, table of contents and its checksum; sections are checked
@@ -26,6 +28,8 @@ class Block : public std::enable_shared_from_this<Block> {
   [[nodiscard]] const BlockMeta& meta() const;
   [[nodiscard]] const std::string& directory() const;
   [[nodiscard]] std::uint64_t size_bytes() const;
+  /// For those who read it whole: compaction and tools. Never null.
+  [[nodiscard]] std::shared_ptr<const BlockFiles> files() const;
   /// Sorted by labels. Samples outside `range` and deleted ones (tombstones) are left out.
   Result<std::unique_ptr<storage::Querier>> querier(TimeRange range) const;
 
