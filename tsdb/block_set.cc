@@ -26,13 +26,6 @@ bool is_replaced_by(const std::string& ulid, const BlockMeta& other) {
   return std::ranges::any_of(other.parents, [&](const BlockDescription& p) { return p.ulid == ulid; });
 }
 
-/// Blocks of these kinds do not say up to where the head was written.
-bool is_cut_from_head(const BlockMeta& meta) {
-  return std::ranges::none_of(meta.hints, [](const std::string& hint) {
-    return hint == "from-out-of-order" || hint == "from-stale-series" || hint == "from-selected-series";
-  });
-}
-
 }  // namespace
 
 BlockSet::BlockSet(io::FileSystem& fs, std::string directory) : fs_(fs), directory_(std::move(directory)) {}

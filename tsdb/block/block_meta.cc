@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -269,6 +270,12 @@ std::string write_block_meta(const BlockMeta& meta) {
   members.add_number("version", meta.version);
   if (!meta.thanos_json.empty()) members.add("thanos", meta.thanos_json);
   return members.object();
+}
+
+bool is_cut_from_head(const BlockMeta& meta) {
+  return std::ranges::none_of(meta.hints, [](const std::string& hint) {
+    return hint == "from-out-of-order" || hint == "from-stale-series" || hint == "from-selected-series";
+  });
 }
 
 }  // namespace narthex::tsdb
