@@ -64,6 +64,9 @@ Result<std::unique_ptr<storage::Querier>> Db::querier(TimeRange range) {
 Result<void> Db::run_background_once() {
   return impl_->maintain();
 }
+Result<void> Db::run_mapping_once() {
+  return impl_->map_chunks();
+}
 Result<void> Db::close() {
   return impl_->close();
 }

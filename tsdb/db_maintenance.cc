@@ -19,8 +19,9 @@
 namespace narthex::tsdb {
 namespace {
 
-/// Full chunks of a million series that are cut all at once wait no longer in memory.
-constexpr DurationMs kMapInterval = 5000;
+/// Where a block range ends, all chunks of all series are cut within one scrape interval: they
+/// must not gather in memory.
+constexpr DurationMs kMapInterval = 1000;
 
 }  // namespace
 
@@ -44,9 +45,8 @@ void Db::Impl::run_in_background() {
 void Db::Impl::map_in_background() {
   bool failed = false;
   while (!wait_for_stop(std::min(kMapInterval, options.background_interval))) {
-    const auto mapped = head.map_chunks();
-    chunk_files->release_pages();
-    // Said once, not every few seconds.
+    const auto mapped = map_chunks();
+    // Said once, not every second.
     if (!mapped && !failed) {
       telemetry::error(
           "Full chunks cannot be written to chunks_head and stay in memory; it will be tried again",
@@ -84,6 +84,7 @@ Result<void> Db::Impl::reload_blocks() {
 Result<void> Db::Impl::map_chunks() {
   auto mapped = head.map_chunks();
   if (!mapped) return pass(mapped);
+  chunk_files->release_pages();
   return {};
 }
 
