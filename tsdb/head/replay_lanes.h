@@ -14,24 +14,20 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
 #include "model/time.h"
 #include "sync/mutex.h"
-#include "tsdb/wal/record.h"
 
 namespace narthex::tsdb {
 
-/// A sample on its way to its series, or (t is kMinTime, which no sample has) the word that chunks
-/// in files under reference `ref` are the series', too.
+/// A sample on its way to its series.
 struct ReplayItem {
   std::uint32_t ordinal;
   Timestamp t;
-  union {
-    double v;
-    WalRef ref;
-  };
+  double v;
 };
 
 class ReplayLanes {
