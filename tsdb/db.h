@@ -77,6 +77,8 @@ class Db final : public storage::Appendable, public storage::Queryable {
 
   /// One round of what the background thread does: cut the head if due, retention, reload blocks.
   Result<void> run_background_once();
+  /// What the background does every second: full chunks of the head go to files.
+  Result<void> run_mapping_once();
   /// Stops the background thread, syncs the WAL, gives up the lock.
   Result<void> close();
 

@@ -1,10 +1,10 @@
 // SeriesChunks: the chunks of the head's series: the open one that grows, and the full ones.
 //
-// Cut rules are Prometheus': 120 samples aimed at; after a quarter of them the end is
-// predicted so that the chunks of a block range come out alike; hard ends at the border of the
-// range, at 240 samples and at 1,005 bytes. One rule is ours: the first chunk of a range ends
-// somewhere between a quarter of its predicted length and all of it, by target. Otherwise all
-// chunks of a server fill up and are cut in the same second (DATA-DIRECTORY.md, section 6).
+// Cut rules are Prometheus' but for one: 120 samples aimed at; after a quarter of them the end is
+// predicted; hard ends at the border of the range, at 240 samples and at 1,005 bytes. The first
+// chunk of a range ends somewhere between 30 and 120 samples, by target, and those behind it have
+// 120 and are not stretched to end at the border together. Otherwise all chunks of a server fill
+// up and are cut in the same second (docs/decisions/011).
 //
 //   open chunk -> full, in memory (a chain, newest first) -> full, in a file (MappedChunks)
 //
@@ -114,6 +114,11 @@ class SeriesChunks {
   /// A chunk that files have is the series' newest: also instead of an open chunk that begins
   /// where it begins. @return  false: it does not fit behind what is there; then nothing changed
   bool take_over(HotSeries& series, FullChunks& full, const MappedChunk& chunk);
+  /// Gives up the series' mapped chunks from number `first` on; `newest` is then its newest sample.
+  /// It must have no other chunks.
+  void drop_mapped_from(HotSeries& series, FullChunks& full, std::size_t first, Timestamp newest);
+  /// Copies the series' mapped chunks to new places, under `ref`. Errors: io, corruption.
+  Result<void> move_mapped(FullChunks& full, WalRef ref, HeadChunkFiles& files);
   [[nodiscard]] const MappedChunks& mapped() const { return mapped_; }
 
   /// Bytes of the regions that hold open chunks, and full ones.
