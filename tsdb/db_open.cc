@@ -17,7 +17,9 @@ Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db
       options(db_options),
       clock(db_clock),
       metrics(registry),
-      head({.block_range = db_options.min_block_range, .no_time_bounds = db_options.no_time_bounds},
+      head({.block_range = db_options.min_block_range,
+            .no_time_bounds = db_options.no_time_bounds,
+            .max_exemplars = db_options.max_exemplars},
            registry),
       blocks(file_system, directory) {}
 
@@ -83,8 +85,7 @@ Result<void> Db::Impl::replay() {
   }
   if (report->skipped_records > 0) {
     telemetry::warn(
-        "The WAL holds records of kinds that the head does not keep (histograms, exemplars, "
-        "metadata); they stay in the log",
+        "The WAL holds records of kinds that the head does not keep (histograms); they stay in the log",
         {{"records", std::to_string(report->skipped_records)}});
   }
   return {};

@@ -79,6 +79,20 @@ class Replayer {
         report_.unknown_refs += head_.replay_samples(samples_);
         return {};
       }
+      case RecordType::exemplars: {
+        exemplars_.clear();
+        auto decoded = decode_exemplars(record, exemplars_);
+        if (!decoded) return decoded;
+        report_.unknown_refs += head_.replay_exemplars(exemplars_);
+        return {};
+      }
+      case RecordType::metadata: {
+        metadata_.clear();
+        auto decoded = decode_metadata(record, metadata_);
+        if (!decoded) return decoded;
+        report_.unknown_refs += head_.replay_metadata(metadata_);
+        return {};
+      }
       case RecordType::tombstones:
         return replay_tombstones(record.subspan(1));
       default:
@@ -105,6 +119,8 @@ class Replayer {
   ReplayReport report_;
   std::vector<SeriesRecord> series_;
   std::vector<SampleRecord> samples_;
+  std::vector<ExemplarRecord> exemplars_;
+  std::vector<MetadataRecord> metadata_;
 };
 
 }  // namespace

@@ -44,6 +44,8 @@ class Head {
   /// Samples that the head would refuse now (older, repeated, before min_valid) are dropped.
   /// @return  how many had a reference that no series record had named
   std::size_t replay_samples(std::span<const SampleRecord> samples);
+  std::size_t replay_exemplars(std::span<const ExemplarRecord> exemplars);
+  std::size_t replay_metadata(std::span<const MetadataRecord> metadata);
   /// Samples of the series in `range` were deleted; all of time means that the series itself
   /// was, and that a later record with its labels is a new one. @return  false: unknown reference
   bool replay_deletion(WalRef ref, TimeRange range);

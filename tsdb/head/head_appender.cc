@@ -2,7 +2,6 @@
 
 #include <xxhash.h>
 
-#include <array>
 #include <bit>
 #include <cstdint>
 #include <limits>
@@ -62,7 +61,7 @@ void HeadAppender::append(std::span<const storage::RefSample> samples) {
 
 Result<storage::CommitStats> HeadAppender::commit() {
   storage::CommitStats stats;
-  if (samples_.empty() && new_series_.empty()) {
+  if (samples_.empty() && new_series_.empty() && !extra_) {
     clear();
     return stats;
   }
@@ -79,6 +78,7 @@ Result<storage::CommitStats> HeadAppender::commit() {
     const Isolation::Commit commit = head_.isolation.begin_commit();
     publish_series();
     sweep(commit, stats);
+    if (extra_) apply_extra();
     head_.isolation.publish(commit.id);
     if (head_.records.capacity() > kKeptSamples) {
       head_.records = {};
@@ -95,6 +95,7 @@ Result<storage::CommitStats> HeadAppender::commit() {
 void HeadAppender::resolve(storage::CommitStats& stats) {
   head_.records.clear();
   head_.records.reserve(samples_.size());
+  if (extra_) resolve_extra();
   const sync::MutexLock lock(head_.shard.mutex);
   for (std::size_t i = 0; i < samples_.size(); ++i) {
     storage::RefSample& s = samples_[i];
@@ -110,23 +111,28 @@ void HeadAppender::resolve(storage::CommitStats& stats) {
 Result<void> HeadAppender::log() {
   if (head_.closed) return fail(Code::unavailable, "the database is closing: nothing more is accepted");
   if (head_.wal == nullptr) return {};
-  std::array<io::Bytes, 2> records;
-  std::size_t n = 0;
+  std::vector<io::Bytes>& group = head_.log_group;
+  group.clear();
   if (!new_series_.empty()) {
     std::vector<SeriesRecord> series;
     series.reserve(new_series_.size());
     for (const NewSeries& s : new_series_) series.push_back(s.record);
     head_.series_bytes.clear();
     encode_series(series, head_.series_bytes);
-    records[n++] = head_.series_bytes;
+    group.emplace_back(head_.series_bytes);
   }
+  if (extra_) extra_->encode_metadata();
+  if (extra_ && !extra_->metadata_bytes.empty()) group.emplace_back(extra_->metadata_bytes);
   if (!head_.records.empty()) {
     head_.samples_bytes.clear();
     encode_samples(head_.records, head_.samples_bytes);
-    records[n++] = head_.samples_bytes;
+    group.emplace_back(head_.samples_bytes);
   }
-  if (n == 0) return {};
-  return head_.wal->log(std::span(records).first(n));
+  // Behind the samples: who ships the log must know a series before its exemplars.
+  if (extra_) extra_->encode_exemplars();
+  if (extra_ && !extra_->exemplar_bytes.empty()) group.emplace_back(extra_->exemplar_bytes);
+  if (group.empty()) return {};
+  return head_.wal->log(group);
 }
 
 void HeadAppender::publish_series() {
@@ -236,6 +242,7 @@ void HeadAppender::clear() {
   new_series_.clear();
   if (samples_.capacity() > 0) head_.batches.give_back(std::move(samples_));
   samples_ = {};
+  extra_.reset();
   if (active_) head_.metrics.add_active_appender(-1);
   active_ = false;
 }

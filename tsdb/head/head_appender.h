@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "storage/appender.h"
+#include "tsdb/head/extra_batch.h"
 #include "tsdb/head/head_state.h"
 
 namespace narthex::tsdb {
@@ -24,25 +25,33 @@ class HeadAppender final : public storage::Appender {
   Result<storage::SeriesRef, storage::AppendFault> series(const Labels& labels) override;
   using storage::Appender::append;
   void append(std::span<const storage::RefSample> samples) override;
+  Result<void, storage::ExemplarFault> append_exemplar(storage::SeriesRef ref,
+                                                       const storage::Exemplar& exemplar) override;
+  void set_metadata(storage::SeriesRef ref, const storage::Metadata& metadata) override;
   Result<storage::CommitStats> commit() override;
   void rollback() override;
 
  private:
   struct Applied;
   void resolve(storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
+  void resolve_extra() NARTHEX_REQUIRES(head_.commit_turn);
   Result<void> log() NARTHEX_REQUIRES(head_.commit_turn);
   void publish_series() NARTHEX_REQUIRES(head_.commit_turn);
   void sweep(Isolation::Commit commit, storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
   static void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples, std::size_t first,
                           Isolation::Commit commit, Timestamp oldest, Applied& applied)
       NARTHEX_REQUIRES(shard.mutex);
+  void apply_extra() NARTHEX_REQUIRES(head_.commit_turn);
   void forget_series() NARTHEX_REQUIRES(head_.commit_turn);
+  ExtraBatch& extra();
   void begin();
   void clear();
 
   HeadState& head_;
   bool active_ = false;
   std::vector<storage::RefSample> samples_;
+  /// Null while there are plain floats only.
+  std::unique_ptr<ExtraBatch> extra_;
   /// Series that no commit has logged yet.
   struct NewSeries {
     Ordinal ordinal;

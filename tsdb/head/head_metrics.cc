@@ -35,6 +35,7 @@ struct HeadMetrics::Impl {
                       .Name("narthex_head_bytes")
                       .Help("Memory that the head holds, by part.")
                       .Register(r);
+    unknown_refs.Add({{"type", "samples"}});
     for (std::size_t i = 0; i < kParts.size(); ++i) parts[i] = &bytes.Add({{"part", kParts[i]}});
   }
 
@@ -71,12 +72,11 @@ struct HeadMetrics::Impl {
       counter(r, "prometheus_tsdb_head_chunks_created_total", "Total number of chunks created in the head");
   prometheus::Counter& chunks_removed =
       counter(r, "prometheus_tsdb_head_chunks_removed_total", "Total number of chunks removed in the head");
-  prometheus::Counter& unknown_refs =
+  prometheus::Family<prometheus::Counter>& unknown_refs =
       prometheus::BuildCounter()
           .Name("prometheus_tsdb_wal_replay_unknown_refs_total")
           .Help("Total number of unknown series references encountered during WAL replay.")
-          .Register(r)
-          .Add({{"type", "samples"}});
+          .Register(r);
   prometheus::Counter& truncations =
       counter(r, "prometheus_tsdb_head_truncations_total", "Total number of head truncations attempted.");
   prometheus::Counter& truncations_failed = counter(r, "prometheus_tsdb_head_truncations_failed_total",
@@ -134,8 +134,8 @@ void HeadMetrics::count_chunks_removed(std::uint64_t n) {
   impl_->chunks_removed.Increment(static_cast<double>(n));
   impl_->chunks.Decrement(static_cast<double>(n));
 }
-void HeadMetrics::count_unknown_refs(std::uint64_t n) {
-  impl_->unknown_refs.Increment(static_cast<double>(n));
+void HeadMetrics::count_unknown_refs(std::uint64_t n, const char* kind) {
+  if (n > 0) impl_->unknown_refs.Add({{"type", kind}}).Increment(static_cast<double>(n));
 }
 void HeadMetrics::count_truncation(double seconds) {
   impl_->truncations.Increment();

@@ -33,7 +33,8 @@ class HeadMetrics {
   void count_series_removed(std::uint64_t n);
   void count_chunks_created(std::uint64_t n);
   void count_chunks_removed(std::uint64_t n);
-  void count_unknown_refs(std::uint64_t n);
+  /// @param kind  of the records: samples, exemplars, ...
+  void count_unknown_refs(std::uint64_t n, const char* kind);
   void count_truncation(double seconds);
   void count_failed_truncation();
   void add_active_appender(int by);

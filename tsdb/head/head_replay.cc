@@ -60,7 +60,7 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
   }
   if (oldest <= newest) state_.widen(oldest, newest);
   state_.metrics.count_chunks_created(chunks);
-  state_.metrics.count_unknown_refs(unknown);
+  state_.metrics.count_unknown_refs(unknown, "samples");
   return unknown;
 }
 
@@ -79,6 +79,7 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
   shard.chunks.drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
   shard.refs[ordinal] = 0;
   shard.deleted.erase(ordinal);
+  shard.metadata.forget(ordinal);
   state_.index.forget(ordinal);
   // Its other names end with it.
   std::ranges::copy(replay_->refs.erase(ordinal), std::back_inserter(replay_->gone));
