@@ -53,6 +53,10 @@ std::string_view fault_text(storage::AppendFault fault) {
       return "invalid label set";
     case storage::AppendFault::limit:
       return "the limit on series is reached";
+    case storage::AppendFault::start_out_of_order:
+      return "start timestamp out of order";
+    case storage::AppendFault::start_not_before:
+      return "start timestamp is not before its sample";
   }
   return "refused";
 }
