@@ -1,7 +1,6 @@
 // The storage section: retention, exemplars, and the settings of parts that are to come.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
 #include "config/readers.h"
@@ -11,7 +10,7 @@ namespace narthex::config {
 
 namespace {
 
-constexpr std::uint64_t kDefaultExemplars = 100'000;
+constexpr std::int64_t kDefaultExemplars = 100'000;
 
 YamlOut write_retention(DurationMs time, std::uint64_t size) {
   YamlOut yaml = YamlOut::mapping();
@@ -92,18 +91,19 @@ void read_tsdb(const ReadContext& context, const YamlNode& node, Read<TsdbConfig
 /// storage.exemplars: counts only with the feature exemplar-storage.
 void read_exemplars(const ReadContext& context, const Section& storage, Read<TsdbConfig>& out) {
   static constexpr std::array<std::string_view, 1> kKnown = {"max_exemplars"};
-  std::uint64_t most = kDefaultExemplars;
+  std::int64_t most = kDefaultExemplars;
   if (storage.given("exemplars")) {
     const Section section(context.findings, *storage.find("exemplars"), "storage.exemplars", {kKnown, {}});
-    std::int64_t given = 0;
-    section.signed_number("max_exemplars", given);
-    most = static_cast<std::uint64_t>(std::max<std::int64_t>(given, 0));
+    most = 0;
+    section.signed_number("max_exemplars", most);
   } else if (!context.options.exemplar_storage) {
     return;
   }
-  if (context.options.exemplar_storage) out.value.max_exemplars = most;
+  const std::uint64_t kept = most > 0 ? static_cast<std::uint64_t>(most) : 0;
+  if (context.options.exemplar_storage) out.value.max_exemplars = kept;
   YamlOut yaml = YamlOut::mapping();
-  yaml.add_if(most > 0, "max_exemplars", YamlOut::number(most));
+  yaml.add_if(most != 0, "max_exemplars",
+              most > 0 ? YamlOut::number(kept) : YamlOut::number(static_cast<double>(most)));
   out.yaml.add("exemplars", std::move(yaml));
 }
 

@@ -268,6 +268,7 @@ Result<Answer> query_exemplars(const ApiSources& sources, const Call& call) {
   auto expression = query::parse(call.parameters.get("query"), sources.engine.options().parser);
   if (!expression) return pass(expression);
   const auto selectors = query::selectors_of(*expression);
+  if (selectors.empty()) return Answer{};
   auto found = sources.db.exemplars(*range, selectors);
   if (!found) return pass(found);
   std::string json;
