@@ -5,13 +5,14 @@
 #include <string>
 
 #include "tsdb/head/head_appender.h"
+#include "tsdb/head/head_chunk_source.h"
 #include "tsdb/head/head_querier.h"
 #include "tsdb/head/head_replay.h"
 
 namespace narthex::tsdb {
 
 Head::Head(const HeadOptions& options, prometheus::Registry* registry)
-    : state_(options, registry), replay_(std::make_unique<Replay>()) {}
+    : state_(options, registry), replay_(std::make_unique<Replay>(*this)) {}
 
 Head::~Head() = default;
 
@@ -31,6 +32,10 @@ std::unique_ptr<storage::Appender> Head::appender() {
 
 std::unique_ptr<storage::Querier> Head::querier(TimeRange range) {
   return std::make_unique<HeadQuerier>(state_, range);
+}
+
+std::unique_ptr<ChunkSource> Head::chunk_source(TimeRange range) {
+  return std::make_unique<HeadChunkSource>(state_, range);
 }
 
 void Head::refuse_before(Timestamp t) {
@@ -60,11 +65,14 @@ HeadStats Head::stats() const {
   }
   const HeadShard& shard = state_.shard;
   const sync::MutexLock lock(shard.mutex);
-  stats.chunks = shard.chunks.count_full() + stats.series;
+  stats.chunks = stats.series;
+  for (const SeriesChunks& lane : shard.chunks) {
+    stats.chunks += lane.count_full();
+    stats.memory.full_chunks += lane.full_bytes();
+    stats.memory.open_chunks += lane.open_bytes();
+  }
   stats.memory.series =
       shard.refs.size_bytes() + shard.hot.size_bytes() + shard.full.size_bytes() + shard.side.size_bytes();
-  stats.memory.full_chunks = shard.chunks.full_bytes();
-  stats.memory.open_chunks = shard.chunks.open_bytes();
   return stats;
 }
 

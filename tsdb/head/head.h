@@ -18,10 +18,13 @@
 #include "model/result.h"
 #include "storage/appender.h"
 #include "storage/querier.h"
+#include "tsdb/compact/chunk_source.h"
 #include "tsdb/db.h"
 #include "tsdb/head/head_state.h"
 
 namespace narthex::tsdb {
+
+struct ReplayItem;
 
 class Head {
  public:
@@ -36,9 +39,16 @@ class Head {
 
   std::unique_ptr<storage::Appender> appender();
   std::unique_ptr<storage::Querier> querier(TimeRange range);
+  /// The head's series with their chunks, as of now. Deleted samples are in the chunks still.
+  std::unique_ptr<ChunkSource> chunk_source(TimeRange range);
 
-  // ---- Replay: what the log holds, before start_logging(). One thread.
+  // ---- Replay: what files and the log hold, before start_logging(). One thread.
 
+  /// Reads which chunks lie in the files (use_chunk_files() came first): samples that they hold
+  /// are then skipped. Before the first series. Errors: io.
+  Result<HeadChunkFiles::Loaded> replay_chunk_files();
+  /// Samples are applied by so many threads from here on.
+  void replay_with_threads(std::size_t threads);
   /// A series record; a second reference for the same labels becomes another name of the series.
   void replay_series(const SeriesRecord& series);
   /// Samples that the head would refuse now (older, repeated, before min_valid) are dropped.
@@ -52,6 +62,9 @@ class Head {
   /// After the last record: forgets the other names. @return  references that name no series any more, or one
   /// that goes by another
   std::vector<WalRef> finish_replay();
+  /// Writes the chunk files anew if replay found some missing in the middle, or twice. Before
+  /// start_logging(). Errors: io, corruption.
+  Result<void> tidy_chunk_files();
 
   // ---- Blocks
 
@@ -70,6 +83,15 @@ class Head {
   };
   /// Frees what hide_before() has hidden; nothing while a reader from before it is open.
   std::optional<Collected> collect();
+  /// From here on full chunks go to `files` when map_chunks() is called. Before the first append.
+  void use_chunk_files(HeadChunkFiles& files);
+  /// Writes full chunks that are in memory to their files. Commits and queries go on meanwhile.
+  /// @return  how many. Errors: io; what could not be written stays in memory for the next call
+  Result<std::size_t> map_chunks();
+  /// Bytes of full chunks that map_chunks() would write, roughly.
+  [[nodiscard]] std::size_t unmapped_bytes() const;
+  /// Removes chunk files that no series needs any more. After collect().
+  Result<void> truncate_chunk_files();
   /// References of all series that live.
   [[nodiscard]] std::vector<WalRef> live_refs() const;
 
@@ -86,10 +108,18 @@ class Head {
   void raise_mint(Timestamp oldest);
   void forget_series(std::span<const Ordinal> dead, Collected& done);
 
-  HeadState state_;
-  /// While replaying: every reference to its ordinal.
+  // ---- Replay. A lane is worked on by one thread, or by the only one there is: no mutex is needed.
   struct Replay;
+  void apply_replayed(std::span<const ReplayItem> items) NARTHEX_UNCHECKED;
+  void take_over_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
+  /// The sample is not newer than the series', and yet in none of its chunks.
+  bool is_missing(Ordinal o, const ReplayItem& item) NARTHEX_UNCHECKED;
+  void complete_closed(Ordinal o) NARTHEX_UNCHECKED;
+
+  HeadState state_;
+  /// While replaying.
   std::unique_ptr<Replay> replay_;
+  bool irregular_chunk_files_ = false;
   /// Readers below this serial may still read what is hidden; 0: nothing is. Touched by the
   /// one thread that cuts blocks.
   std::uint64_t hidden_from_serial_ = 0;
