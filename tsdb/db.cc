@@ -61,8 +61,8 @@ std::unique_ptr<storage::Appender> Db::appender() {
 Result<std::unique_ptr<storage::Querier>> Db::querier(TimeRange range) {
   return impl_->querier(range);
 }
-Result<std::vector<storage::SeriesExemplars>> Db::exemplars(
-    TimeRange range, std::span<const std::vector<Matcher>> selectors) {
+Result<std::vector<storage::SeriesExemplars>> Db::exemplars(TimeRange range,
+                                                            std::span<const std::vector<Matcher>> selectors) {
   if (impl_->closed.load()) return fail(Code::unavailable, "the database is closed");
   return impl_->head.state().exemplars.select(range, selectors);
 }

@@ -35,7 +35,7 @@ struct DbOptions {
   DurationMs retention = 15LL * 24 * 3600 * 1000;
   bool no_lockfile = false;
   DurationMs background_interval = 60'000;  ///< 0: only when run_background_once() is called
-  std::uint64_t max_exemplars = 0;  ///< 0: none are kept
+  std::uint64_t max_exemplars = 0;          ///< 0: none are kept
   /// For replayed test scripts: accept samples of any age.
   bool no_time_bounds = false;
 };
@@ -54,7 +54,9 @@ struct HeadStats {
   std::uint64_t series = 0;
   std::uint64_t label_pairs = 0;
   std::uint64_t chunks = 0;
-  Timestamp mint = kMaxTime;  ///< kMaxTime and kMinTime while empty
+  std::uint64_t histogram_series = 0;   ///< whose newest sample is a native histogram
+  std::uint64_t histogram_buckets = 0;  ///< of these samples
+  Timestamp mint = kMaxTime;            ///< kMaxTime and kMinTime while empty
   Timestamp maxt = kMinTime;
   HeadMemory memory;
 };

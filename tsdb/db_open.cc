@@ -105,9 +105,12 @@ Result<void> Db::Impl::replay() {
                     {{"samples", std::to_string(report->unknown_refs)}});
   }
   if (report->skipped_records > 0) {
-    telemetry::warn(
-        "The WAL holds records of kinds that the head does not keep (histograms); they stay in the log",
-        {{"records", std::to_string(report->skipped_records)}});
+    telemetry::warn("The WAL holds records of kinds that the head does not keep; they stay in the log",
+                    {{"records", std::to_string(report->skipped_records)}});
+  }
+  if (report->histograms_left_out > 0) {
+    telemetry::warn("The WAL holds histograms that cannot be understood; they stay in the log",
+                    {{"histograms", std::to_string(report->histograms_left_out)}});
   }
   return {};
 }

@@ -79,6 +79,20 @@ class Replayer {
         report_.unknown_refs += head_.replay_samples(samples_);
         return {};
       }
+      case RecordType::histograms:
+      case RecordType::float_histograms:
+      case RecordType::custom_histograms:
+      case RecordType::custom_float_histograms:
+      case RecordType::histograms_v2:
+      case RecordType::float_histograms_v2: {
+        std::vector<HistogramRecord> histograms;
+        auto left_out = decode_histograms(record, histograms);
+        if (!left_out) return pass(left_out);
+        report_.histograms_left_out += *left_out;
+        report_.samples += histograms.size();
+        report_.unknown_refs += head_.replay_histograms(std::move(histograms));
+        return {};
+      }
       case RecordType::exemplars: {
         exemplars_.clear();
         auto decoded = decode_exemplars(record, exemplars_);

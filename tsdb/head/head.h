@@ -54,6 +54,7 @@ class Head {
   /// Samples that the head would refuse now (older, repeated, before min_valid) are dropped.
   /// @return  how many had a reference that no series record had named
   std::size_t replay_samples(std::span<const SampleRecord> samples);
+  std::size_t replay_histograms(std::vector<HistogramRecord> histograms);
   std::size_t replay_exemplars(std::span<const ExemplarRecord> exemplars);
   std::size_t replay_metadata(std::span<const MetadataRecord> metadata);
   /// Samples of the series in `range` were deleted; all of time means that the series itself
@@ -111,6 +112,7 @@ class Head {
   // ---- Replay. A lane is worked on by one thread, or by the only one there is: no mutex is needed.
   struct Replay;
   void apply_replayed(std::span<const ReplayItem> items) NARTHEX_UNCHECKED;
+  void apply_replayed_histogram(const ReplayItem& item) NARTHEX_UNCHECKED;
   void take_over_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
   /// The sample is not newer than the series', and yet in none of its chunks.
   bool is_missing(Ordinal o, const ReplayItem& item) NARTHEX_UNCHECKED;

@@ -1,7 +1,45 @@
 // Replay of what the log holds beside plain floats.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "model/value.h"
 #include "tsdb/head/head_replay.h"
 
 namespace narthex::tsdb {
+
+std::size_t Head::replay_histograms(std::vector<HistogramRecord> histograms) {
+  std::size_t unknown = 0;
+  const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
+  for (HistogramRecord& h : histograms) {
+    const Ordinal o = replay_->refs.find(h.ref);
+    if (o == kNoNumber) {
+      ++unknown;
+      state_.skip_ref(h.ref);
+      continue;
+    }
+    if (h.t < min_valid || h.t == kMinTime) continue;
+    // Through the lanes, so that it stays between the floats before and behind it.
+    auto owned = std::make_unique<const HistogramRecord>(std::move(h));
+    const Timestamp t = owned->t;
+    replay_->lanes->add(
+        {.ordinal = o, .kind = ReplayItem::Kind::histogram, .t = t, .histogram = owned.release()});
+  }
+  state_.metrics.count_unknown_refs(unknown, "histograms");
+  return unknown;
+}
+
+void Head::apply_replayed_histogram(const ReplayItem& item) {
+  const std::unique_ptr<const HistogramRecord> record(item.histogram);
+  const Ordinal o = item.ordinal;
+  HeadShard& shard = state_.shard;
+  HotSeries& s = shard.hot[o];
+  if (item.t <= s.maxt() && (replay_->loaded.empty() || !is_missing(o, item))) return;
+  Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
+  tally.chunks += shard.chunks[o].append(s, shard.full[o], item.t, record->st, record->value);
+  tally.oldest = std::min(tally.oldest, item.t);
+  tally.newest = std::max(tally.newest, item.t);
+}
 
 std::size_t Head::replay_exemplars(std::span<const ExemplarRecord> exemplars) {
   std::size_t unknown = 0;

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "model/time.h"
 #include "storage/appender.h"
@@ -28,7 +27,8 @@ class HeadMetrics {
   HeadMetrics(const HeadMetrics&) = delete;
   HeadMetrics& operator=(const HeadMetrics&) = delete;
 
-  void count_commit(std::uint64_t samples, const std::vector<storage::RefusedSample>& refused);
+  void count_appended(std::uint64_t floats, std::uint64_t histograms);
+  void count_refused(storage::AppendFault fault, bool histogram);
   void count_series_created(std::uint64_t n);
   void count_series_removed(std::uint64_t n);
   void count_chunks_created(std::uint64_t n);

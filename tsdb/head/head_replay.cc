@@ -45,7 +45,8 @@ void Head::replay_series(const SeriesRecord& series) {
     replay_->gone.push_back(series.ref);
   }
   if (!known && !replay_->loaded.empty()) {
-    replay_->lanes->add({.ordinal = o, .t = kMinTime, .ref = series.ref});
+    replay_->lanes->add(
+        {.ordinal = o, .kind = ReplayItem::Kind::file_chunks, .t = kMinTime, .ref = series.ref});
   }
 }
 
@@ -61,7 +62,7 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
       continue;
     }
     if (sample.t < min_valid || sample.t == kMinTime) continue;
-    replay_->lanes->add({.ordinal = o, .t = sample.t, .v = sample.v});
+    replay_->lanes->add({.ordinal = o, .kind = ReplayItem::Kind::sample, .t = sample.t, .v = sample.v});
   }
   state_.metrics.count_unknown_refs(unknown, "samples");
   return unknown;
@@ -84,8 +85,11 @@ void Head::apply_replayed(std::span<const ReplayItem> items) {
     const ReplayItem& item = items[i];
     const Ordinal o = item.ordinal;
     Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
-    if (item.t == kMinTime) [[unlikely]] {
-      take_over_chunks(o, item.ref);
+    if (item.kind != ReplayItem::Kind::sample) [[unlikely]] {
+      if (item.kind == ReplayItem::Kind::file_chunks)
+        take_over_chunks(o, item.ref);
+      else
+        apply_replayed_histogram(item);
       continue;
     }
     HotSeries& s = shard.hot[o];

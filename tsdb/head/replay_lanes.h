@@ -23,16 +23,23 @@
 
 namespace narthex::tsdb {
 
-/// A sample on its way to its series, or (t is kMinTime, which no sample has) the word that chunks
-/// in files under reference `ref` are the series', too.
+/// Something on its way to its series.
 struct ReplayItem {
+  enum class Kind : std::uint32_t {
+    sample,       ///< {t, v}
+    histogram,    ///< at t; whoever takes it deletes `value`
+    file_chunks,  ///< the chunks in files under reference `ref` are the series', too
+  };
   std::uint32_t ordinal;
+  Kind kind;
   Timestamp t;
   union {
     double v;
     WalRef ref;
+    const HistogramRecord* histogram;
   };
 };
+static_assert(sizeof(ReplayItem) == 24);
 
 class ReplayLanes {
  public:
