@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 #include <prometheus/registry.h>
 
+#include <atomic>
 #include <optional>
+#include <thread>
 
 #include "io/fault_file_system.h"
 #include "telemetry/metrics_text.h"
@@ -326,6 +328,51 @@ TEST_CASE("isolation: a paused reader sees the same while histograms come and ch
   for (const auto& [reader, count] : readers) {
     for (const auto& [labels, points] : read_kinds(*reader)) CHECK(points.size() == count);
   }
+}
+
+TEST_CASE("isolation: threads append all kinds while others read, map chunks and collect") {
+  Disk disk;
+  auto head = disk.start(1);
+  head->state().exemplars.resize(50);
+  constexpr int kSteps = 200;  // within half a block range, so that nobody is too late
+  constexpr int kPerBatch = 3;
+  std::atomic<int> writing{2};
+  const auto write = [&](std::size_t first) {
+    std::mt19937_64 random(first);
+    std::vector<KindWalk> walks(5);
+    for (int step = 0; step < kSteps; ++step) {
+      auto appender = head->appender();
+      for (std::size_t s = 0; s < walks.size(); ++s) {
+        const auto ref = *appender->series(series_labels(first + s));
+        for (int k = 0; k < kPerBatch; ++k) {
+          append_any(*appender, ref, kStart + step * kStep + k, walks[s].next(random));
+        }
+        // Refused or not: what counts here is who touches what.
+        (void)appender->append_exemplar(ref, {Labels{{"id", "x"}}, 1.0 * step, kStart + step, true});
+        appender->set_metadata(ref, {"gauge", "", step % 2 == 0 ? "a" : "b"});
+      }
+      check(appender->commit().has_value(), "a commit failed");
+    }
+    --writing;
+  };
+  std::vector<std::thread> threads;
+  for (const std::size_t first : {0U, 5U}) threads.emplace_back(write, first);
+  threads.emplace_back([&] {
+    while (writing > 0) check(head->map_chunks().has_value(), "mapping failed");
+  });
+  std::size_t torn = 0;
+  const std::vector<std::vector<Matcher>> all = {{everything()}};
+  do {
+    for (const auto& [labels, points] : contents(*head)) torn += points.size() % kPerBatch != 0 ? 1 : 0;
+    (void)drain(*head->chunk_source({}), {});
+    (void)head->state().exemplars.select({}, all);
+    head->update_metrics();
+  } while (writing > 0);
+  for (std::thread& thread : threads) thread.join();
+  CHECK(torn == 0);
+  for (const auto& [labels, points] : contents(*head)) CHECK(points.size() == kSteps * kPerBatch);
+  const TextContents before = contents(*head);
+  CHECK(difference(contents(*disk.start(2)), before) == "");
 }
 
 TEST_CASE("a chunk source that began before a commit gives no part of it") {
