@@ -18,6 +18,7 @@
 #include "model/clock.h"
 #include "model/result.h"
 #include "storage/appender.h"
+#include "storage/exemplar.h"
 #include "storage/querier.h"
 #include "tsdb/block/block_meta.h"
 #include "tsdb/wal/wal.h"
@@ -34,6 +35,7 @@ struct DbOptions {
   DurationMs retention = 15LL * 24 * 3600 * 1000;
   bool no_lockfile = false;
   DurationMs background_interval = 60'000;  ///< 0: only when run_background_once() is called
+  std::uint64_t max_exemplars = 0;          ///< 0: none are kept
   /// For replayed test scripts: accept samples of any age.
   bool no_time_bounds = false;
 };
@@ -52,7 +54,9 @@ struct HeadStats {
   std::uint64_t series = 0;
   std::uint64_t label_pairs = 0;
   std::uint64_t chunks = 0;
-  Timestamp mint = kMaxTime;  ///< kMaxTime and kMinTime while empty
+  std::uint64_t histogram_series = 0;   ///< whose newest sample is a native histogram
+  std::uint64_t histogram_buckets = 0;  ///< of these samples
+  Timestamp mint = kMaxTime;            ///< kMaxTime and kMinTime while empty
   Timestamp maxt = kMinTime;
   HeadMemory memory;
 };
@@ -65,7 +69,7 @@ struct CardinalityStats {
   std::vector<NamedCount> series_by_label_pair;  ///< name is `label=value`
 };
 
-class Db final : public storage::Appendable, public storage::Queryable {
+class Db final : public storage::Appendable, public storage::Queryable, public storage::ExemplarQueryable {
  public:
   /// @param registry  prometheus_tsdb_* metrics; may be null
   static Result<std::unique_ptr<Db>> open(io::FileSystem& fs, std::string directory, DbOptions options,
@@ -74,6 +78,11 @@ class Db final : public storage::Appendable, public storage::Queryable {
 
   std::unique_ptr<storage::Appender> appender() override;
   Result<std::unique_ptr<storage::Querier>> querier(TimeRange range) override;
+  Result<std::vector<storage::SeriesExemplars>> exemplars(
+      TimeRange range, std::span<const std::vector<Matcher>> selectors) override;
+
+  /// Keeps as many exemplars from now on. Threads: any.
+  void set_max_exemplars(std::uint64_t most);
 
   /// One round of what the background thread does: cut the head if due, retention, reload blocks.
   Result<void> run_background_once();
