@@ -45,6 +45,8 @@ class Mapping {
  public:
   virtual ~Mapping() = default;
   [[nodiscard]] virtual Bytes bytes() const& = 0;
+  /// Pages that were read do not count as this process' memory until they are read again.
+  virtual void release_pages() const {}
 };
 
 /// An advisory lock on a file, given up by the destructor.

@@ -106,6 +106,10 @@ class LocalMapping final : public Mapping {
     if (size_ > 0) ::munmap(address_, size_);
   }
   [[nodiscard]] Bytes bytes() const& override { return {static_cast<const std::byte*>(address_), size_}; }
+  void release_pages() const override {
+    // Refusal costs memory only.
+    if (size_ > 0) ::madvise(address_, size_, MADV_DONTNEED);
+  }
 
  private:
   void* address_;

@@ -65,11 +65,14 @@ HeadStats Head::stats() const {
   }
   const HeadShard& shard = state_.shard;
   const sync::MutexLock lock(shard.mutex);
-  stats.chunks = shard.chunks.count_full() + stats.series;
+  stats.chunks = stats.series;
+  for (const SeriesChunks& lane : shard.chunks) {
+    stats.chunks += lane.count_full();
+    stats.memory.full_chunks += lane.full_bytes();
+    stats.memory.open_chunks += lane.open_bytes();
+  }
   stats.memory.series =
       shard.refs.size_bytes() + shard.hot.size_bytes() + shard.full.size_bytes() + shard.side.size_bytes();
-  stats.memory.full_chunks = shard.chunks.full_bytes();
-  stats.memory.open_chunks = shard.chunks.open_bytes();
   return stats;
 }
 

@@ -71,6 +71,15 @@ class Head {
   };
   /// Frees what hide_before() has hidden; nothing while a reader from before it is open.
   std::optional<Collected> collect();
+  /// From here on full chunks go to `files` when map_chunks() is called. Before the first append.
+  void use_chunk_files(HeadChunkFiles& files);
+  /// Writes full chunks that are in memory to their files. Commits and queries go on meanwhile.
+  /// @return  how many. Errors: io; what could not be written stays in memory for the next call
+  Result<std::size_t> map_chunks();
+  /// Bytes of full chunks that map_chunks() would write, roughly.
+  [[nodiscard]] std::size_t unmapped_bytes() const;
+  /// Removes chunk files that no series needs any more. After collect().
+  Result<void> truncate_chunk_files();
   /// References of all series that live.
   [[nodiscard]] std::vector<WalRef> live_refs() const;
 

@@ -177,7 +177,9 @@ void HeadAppender::sweep_slice(HeadShard& shard, std::span<const storage::RefSam
     }
     if (i + kChunkAhead < samples.size()) {
       const storage::SeriesRef ahead = samples[i + kChunkAhead].ref;
-      if (ahead != storage::SeriesRef::none) shard.chunks.prefetch(shard.hot[ordinal_of(ahead)]);
+      if (ahead != storage::SeriesRef::none) {
+        shard.chunks[ordinal_of(ahead)].prefetch(shard.hot[ordinal_of(ahead)]);
+      }
     }
     const storage::RefSample& sample = samples[i];
     if (sample.ref == storage::SeriesRef::none) [[unlikely]]
@@ -207,7 +209,7 @@ void HeadAppender::sweep_slice(HeadShard& shard, std::span<const storage::RefSam
     const bool was_stale = s.value_bits() == kStaleNanBits && newest != kMinTime;
     if (was_stale != is_stale_nan(sample.v)) [[unlikely]]
       shard.stale_series += was_stale ? ~std::uint64_t{0} : 1;
-    applied.chunks += shard.chunks.append(s, shard.full[o], sample.t, sample.v);
+    applied.chunks += shard.chunks[o].append(s, shard.full[o], sample.t, sample.v);
     applied.mint = std::min(applied.mint, sample.t);
     applied.maxt = std::max(applied.maxt, sample.t);
     ++applied.stats.appended;

@@ -12,6 +12,9 @@ namespace {
 
 /// Commits and queries get a turn between slices.
 constexpr std::size_t kSlice = 4096;
+/// Chunks come in the order of labels from all over the files, and the kernel maps 64 KiB around
+/// each: pages are let go before that is much.
+constexpr std::size_t kReleaseAfter = 512;
 
 /// Rank of each pair that occurs, by (name, value); other entries mean nothing.
 class PairRanks {
@@ -138,6 +141,11 @@ Result<void> HeadChunkSource::symbols(std::vector<std::string>& out) {
 }
 
 Result<bool> HeadChunkSource::next(SourceSeries& out) {
+  if (pages_touched_ > kReleaseAfter) {
+    keepers_.clear();
+    head_.chunk_files->release_pages();
+    pages_touched_ = 0;
+  }
   while (next_ < series_.size()) {
     out.clear();
     if (!take_views(series_[next_++], out)) continue;
@@ -158,7 +166,7 @@ bool HeadChunkSource::take_views(const Series& series, SourceSeries& out) {
     if (shard.refs[o] != series.ref()) return false;
     visible_ = {range_.mint, std::min(range_.maxt, shard.newest_visible(o, reader_.watermark))};
     if (visible_.mint > visible_.maxt) return false;
-    shard.chunks.view(shard.hot[o], shard.full[o], visible_, views_);
+    shard.chunks[o].view(shard.hot[o], shard.full[o], visible_, views_);
     if (views_.full.empty() && !views_.has_open) return false;
     if (const auto at = shard.deleted.find(o); at != shard.deleted.end()) out.deleted = at->second;
   }
@@ -167,8 +175,18 @@ bool HeadChunkSource::take_views(const Series& series, SourceSeries& out) {
 }
 
 Result<void> HeadChunkSource::add_chunks(SourceSeries& out) {
+  keepers_.clear();
   for (const ChunkViews::Full& c : views_.full) {
-    out.chunks.push_back({c.range.mint, c.range.maxt, c.encoding, c.bytes});
+    if (!c.is_mapped()) {
+      out.chunks.push_back({c.range.mint, c.range.maxt, c.encoding, c.bytes});
+      continue;
+    }
+    auto read = views_.files->read(c.place);
+    if (!read) return pass(read);
+    const HeadChunk& chunk = read->chunk;
+    out.chunks.push_back({chunk.range.mint, chunk.range.maxt, chunk.encoding, chunk.bytes});
+    keepers_.push_back(std::move(read->keeper));
+    ++pages_touched_;
   }
   if (views_.has_open) {
     complete_open(views_, made_);

@@ -50,6 +50,9 @@ class HeadChunkSource final : public ChunkSource {
   /// Of the series at hand.
   TimeRange visible_;
   ChunkViews views_;
+  std::vector<std::shared_ptr<const io::Mapping>> keepers_;
+  /// Chunks read from files since their pages were let go last.
+  std::size_t pages_touched_ = 0;
   std::vector<std::byte> made_;
 };
 

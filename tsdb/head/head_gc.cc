@@ -72,10 +72,10 @@ std::vector<Ordinal> Head::drop_chunks_before(Timestamp t, Collected& done, Time
     for (Ordinal o = begin; o < std::min(end, begin + kSlice); ++o) {
       if (shard.refs[o] == 0) continue;
       HotSeries& s = shard.hot[o];
-      const bool was_stale = s.count() > 0 && is_stale_nan(s.enc.v);
-      done.chunks += shard.chunks.drop_before(s, shard.full[o], t);
-      if (s.count() > 0) {
-        oldest = std::min(oldest, shard.chunks.mint(s, shard.full[o]));
+      const bool was_stale = !s.empty() && is_stale_nan(s.enc.v);
+      done.chunks += shard.chunks[o].drop_before(s, shard.full[o], t);
+      if (!s.empty()) {
+        oldest = std::min(oldest, shard.chunks[o].mint(s, shard.full[o]));
         continue;
       }
       shard.stale_series -= was_stale ? 1 : 0;
@@ -93,7 +93,7 @@ void Head::forget_series(std::span<const Ordinal> dead, Collected& done) {
   const sync::MutexLock shard_lock(shard.mutex);
   for (const Ordinal o : dead) {
     // Samples may have come since, and a series that a batch is about to log is not ours.
-    if (shard.refs[o] == 0 || shard.hot[o].count() > 0 || !state_.index.is_published(o)) continue;
+    if (shard.refs[o] == 0 || !shard.hot[o].empty() || !state_.index.is_published(o)) continue;
     done.refs.push_back(shard.refs[o]);
     ++done.series;
     shard.refs[o] = 0;

@@ -94,7 +94,7 @@ Result<void> HeadSeriesSet::samples(std::size_t i, TimeRange range, storage::Sam
     if (!shard.deleted.empty()) {
       if (const auto at = shard.deleted.find(series.ordinal); at != shard.deleted.end()) deleted = at->second;
     }
-    shard.chunks.view(hot, shard.full[series.ordinal], range, views);
+    shard.chunks[series.ordinal].view(hot, shard.full[series.ordinal], range, views);
   }
   const std::size_t first = out.t.size();
   auto decoded = decode_views(views, range, out.t, out.v);
@@ -145,8 +145,8 @@ std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadShard& shard, 
       if (i + kAhead < end) __builtin_prefetch(&shard.hot[series[i + kAhead]]);
       const Ordinal o = series[i];
       const HotSeries& hot = shard.hot[o];
-      const bool too_new = shard.full[o] == kNoSlot && hot.mint > range.maxt;
-      if (hot.count() == 0 || hot.maxt() < range.mint || too_new) continue;
+      const bool too_new = shard.full[o].empty() && hot.mint > range.maxt;
+      if (hot.empty() || hot.maxt() < range.mint || too_new) continue;
       kept.emplace_back(o, shard.refs[o]);
     }
   }

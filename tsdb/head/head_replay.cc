@@ -43,7 +43,7 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
   }
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (i + kChunkAhead < samples.size() && ordinals[i + kChunkAhead] != kNoNumber) {
-      shard.chunks.prefetch(shard.hot[ordinals[i + kChunkAhead]]);
+      shard.chunks[ordinals[i + kChunkAhead]].prefetch(shard.hot[ordinals[i + kChunkAhead]]);
     }
     const SampleRecord& sample = samples[i];
     const Ordinal o = ordinals[i];
@@ -54,7 +54,7 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
     }
     HotSeries& s = shard.hot[o];
     if (sample.t < min_valid || sample.t <= s.maxt()) continue;
-    chunks += shard.chunks.append(s, shard.full[o], sample.t, sample.v);
+    chunks += shard.chunks[o].append(s, shard.full[o], sample.t, sample.v);
     oldest = std::min(oldest, sample.t);
     newest = std::max(newest, sample.t);
   }
@@ -76,7 +76,7 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
   }
   const sync::MutexLock index_lock(state_.index_mutex);
   const sync::MutexLock lock(shard.mutex);
-  shard.chunks.drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
+  shard.chunks[ordinal].drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
   shard.refs[ordinal] = 0;
   shard.deleted.erase(ordinal);
   state_.index.forget(ordinal);
@@ -99,7 +99,7 @@ std::vector<WalRef> Head::finish_replay() {
   const sync::MutexLock lock(shard.mutex);
   for (Ordinal o = 0; o < shard.hot.size(); ++o) {
     const HotSeries& s = shard.hot[o];
-    shard.stale_series += shard.refs[o] != 0 && s.count() > 0 && is_stale_nan(s.enc.v);
+    shard.stale_series += shard.refs[o] != 0 && !s.empty() && is_stale_nan(s.enc.v);
   }
   return gone;
 }

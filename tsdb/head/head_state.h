@@ -2,7 +2,7 @@
 //
 // Lock order: collect_turn, commit_turn, index_mutex, shard.mutex, then Isolation's own. The turn is held
 // over the write to the WAL, so that samples are applied in the order in which they are
-// logged; no other of these is ever held during I/O. Readers never take the turn.
+// logged; of the others only collect_turn is ever held during I/O. Readers never take the turn.
 #pragma once
 
 #include <algorithm>
@@ -53,9 +53,8 @@ struct HeadShard {
   /// By ordinal; 0: no series.
   OrdinalArray<WalRef> refs NARTHEX_GUARDED_BY(mutex);
   OrdinalArray<HotSeries> hot NARTHEX_GUARDED_BY(mutex);
-  /// Newest full chunk of each series.
-  OrdinalArray<SlotRef> full NARTHEX_GUARDED_BY(mutex);
-  SeriesChunks chunks NARTHEX_GUARDED_BY(mutex);
+  OrdinalArray<FullChunks> full NARTHEX_GUARDED_BY(mutex);
+  ChunkLanes chunks NARTHEX_GUARDED_BY(mutex);
   SideRing side NARTHEX_GUARDED_BY(mutex);
   /// HotSeries::commit counts from here.
   CommitId epoch NARTHEX_GUARDED_BY(mutex) = 0;
@@ -69,7 +68,7 @@ struct HeadShard {
     full.grow_to(ordinal + 1);
     refs[ordinal] = ref;
     hot[ordinal] = HotSeries::make(stagger);
-    full[ordinal] = kNoSlot;
+    full[ordinal] = FullChunks{};
   }
   [[nodiscard]] bool holds(storage::SeriesRef ref) const NARTHEX_REQUIRES(mutex) {
     const Ordinal o = ordinal_of(ref);
@@ -117,8 +116,11 @@ struct HeadState {
   const HeadOptions options;
   HeadMetrics metrics;
   PageArena arena;
+  /// Where full chunks go; null: they stay in memory. Set before the first append.
+  HeadChunkFiles* chunk_files = nullptr;
 
-  /// Held while published series are forgotten, and by whoever must find them all in place.
+  /// Held while published series are forgotten or full chunks move to files, and by whoever must
+  /// find them all in place. Never on the way of a commit or a query.
   sync::Mutex collect_turn;
   sync::Mutex commit_turn;
   /// Null until the log is open; then set once.

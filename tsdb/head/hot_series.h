@@ -7,6 +7,9 @@
 //           and the distance of the last one, not yet written as bits
 // A gauge that stands still therefore costs no chunk memory and no second cache line.
 //
+// A series may have no open chunk and samples all the same: after a restart that found them all
+// in full chunks. enc.t and enc.v are then the newest sample's.
+//
 // Threads: the shard's mutex.
 #pragma once
 
@@ -32,7 +35,7 @@ struct alignas(64) HotSeries {
 
   /// An empty series.
   static HotSeries make(std::uint8_t stagger) {
-    return {.enc = {},
+    return {.enc = XorState{.t = kMinTime},
             .mint = 0,
             .visible_maxt = kMinTime,
             .commit = 0,
@@ -42,10 +45,16 @@ struct alignas(64) HotSeries {
             .stagger = stagger,
             .first_in_range = true};
   }
-  /// Samples in the open chunk; 0 only before the first sample of all.
+  /// Samples in the open chunk.
   [[nodiscard]] std::uint32_t count() const { return std::uint32_t{enc.count} + run; }
   /// Time of the newest sample; kMinTime if there is none.
-  [[nodiscard]] Timestamp maxt() const { return enc.count == 0 ? kMinTime : enc.t + run * enc.delta; }
+  [[nodiscard]] Timestamp maxt() const { return enc.t + run * enc.delta; }
+  [[nodiscard]] bool empty() const { return maxt() == kMinTime; }
+  /// No open chunk, and the newest sample is {t, v}.
+  void close(Timestamp t, double v) {
+    enc = XorState{.t = t, .v = v};
+    run = 0;
+  }
   [[nodiscard]] std::uint64_t value_bits() const { return std::bit_cast<std::uint64_t>(enc.v); }
 };
 

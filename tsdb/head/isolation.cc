@@ -37,6 +37,11 @@ bool Isolation::has_reader_below(std::uint64_t serial) const {
   return !readers_.empty() && readers_.begin()->first < serial;
 }
 
+std::uint64_t Isolation::oldest_serial() const {
+  const sync::MutexLock lock(mutex_);
+  return readers_.empty() ? next_serial_ : readers_.begin()->first;
+}
+
 CommitId Isolation::oldest_watermark() const {
   const sync::MutexLock lock(mutex_);
   return oldest_locked();

@@ -51,6 +51,8 @@ class Isolation {
   /// when all readers below this serial are closed.
   [[nodiscard]] std::uint64_t next_serial() const;
   [[nodiscard]] bool has_reader_below(std::uint64_t serial) const;
+  /// Serial of the oldest open reader; the next one's without any.
+  [[nodiscard]] std::uint64_t oldest_serial() const;
   [[nodiscard]] CommitId oldest_watermark() const;
 
  private:

@@ -64,9 +64,10 @@ Timestamp SeriesChunks::range_end(Timestamp t) const {
 }
 
 // hot: bench/append_bench
-bool SeriesChunks::append(HotSeries& s, SlotRef& full, Timestamp t, double v) {
+bool SeriesChunks::append(HotSeries& s, FullChunks& full, Timestamp t, double v) {
   const std::uint32_t count = s.count();
   if (count == 0) [[unlikely]] {
+    s.first_in_range = s.empty() || t >= range_end(s.maxt());
     begin(s, t, v);
     return true;
   }
@@ -150,8 +151,8 @@ void SeriesChunks::materialise(HotSeries& s) {
   std::memcpy(open_.data(s.slot), beside.data(), s.enc.size_bytes());
 }
 
-void SeriesChunks::finish(HotSeries& s, SlotRef& full) {
-  const Timestamp maxt = s.maxt();
+void SeriesChunks::finish(HotSeries& s, FullChunks& full) {
+  const TimeRange range{s.mint, s.maxt()};
   std::array<std::byte, kLargestChunk + 8> beside;
   XorState enc = s.enc;
   if (s.slot == kNoSlot) {
@@ -161,18 +162,56 @@ void SeriesChunks::finish(HotSeries& s, SlotRef& full) {
     if (s.run > 0) append_repeats(enc, beside.data(), s.run);
     release(s);
   }
-  const std::size_t bytes = enc.size_bytes();
-  const SlotRef slot = full_.allocate(bytes);
-  std::memcpy(full_.data(slot), beside.data(), bytes);
+  add_full(full, range, kXorEncoding, {beside.data(), enc.size_bytes()});
+}
+
+void SeriesChunks::add_full(FullChunks& full, TimeRange range, std::uint8_t encoding, io::Bytes bytes) {
+  static constexpr std::size_t kMostBytes = (1U << 24) - 1;
+  check(bytes.size() <= kMostBytes, "a chunk of more than 16 MiB was made");
+  SlotRef slot;
+  std::byte* at;
+  if (bytes.size() <= Slab::kLargestSlot) {
+    slot = full_.allocate(bytes.size());
+    at = full_.data(slot);
+  } else {
+    if (free_large_.empty()) {
+      slot = static_cast<SlotRef>(large_.size());
+      large_.emplace_back();
+    } else {
+      slot = free_large_.back();
+      free_large_.pop_back();
+    }
+    large_[slot] = std::make_unique_for_overwrite<std::byte[]>(bytes.size());
+    large_bytes_ += bytes.size();
+    at = large_[slot].get();
+  }
+  std::memcpy(at, bytes.data(), bytes.size());
 
   const SlotRef node = full_.allocate(sizeof(FullChunk));
-  const FullChunk chunk{.mint = s.mint,
-                        .span = static_cast<std::uint32_t>(maxt - s.mint),
-                        .older = full,
-                        .place = {slot, static_cast<std::uint16_t>(bytes), kXorEncoding}};
+  const FullChunk chunk{.mint = range.mint,
+                        .span = static_cast<std::uint32_t>(range.maxt - range.mint),
+                        .older = full.memory,
+                        .slot = slot,
+                        .bytes = static_cast<std::uint32_t>(bytes.size() & kMostBytes),
+                        .encoding = encoding};
   std::memcpy(full_.data(node), &chunk, sizeof(chunk));
-  full = node;
+  full.memory = node;
   ++count_full_;
+}
+
+io::Bytes SeriesChunks::bytes_of(const FullChunk& chunk) const {
+  if (chunk.bytes > Slab::kLargestSlot) return {large_[chunk.slot].get(), chunk.bytes};
+  return {full_.data(chunk.slot), chunk.bytes};
+}
+
+void SeriesChunks::free_bytes(SlotRef slot, std::uint32_t bytes) {
+  if (bytes <= Slab::kLargestSlot) {
+    full_.free(slot);
+    return;
+  }
+  large_[slot].reset();
+  large_bytes_ -= bytes;
+  free_large_.push_back(slot);
 }
 
 void SeriesChunks::release(HotSeries& s) {
@@ -180,9 +219,10 @@ void SeriesChunks::release(HotSeries& s) {
   s.slot = kNoSlot;
 }
 
-void SeriesChunks::view(const HotSeries& s, SlotRef full, TimeRange range, ChunkViews& out) const {
+void SeriesChunks::view(const HotSeries& s, const FullChunks& full, TimeRange range, ChunkViews& out) const {
   out.full.clear();
   out.open_bytes.clear();
+  out.files = files_;
   out.has_open = s.count() > 0 && range.overlaps({s.mint, s.maxt()});
   if (out.has_open) {
     out.open = s;
@@ -192,45 +232,106 @@ void SeriesChunks::view(const HotSeries& s, SlotRef full, TimeRange range, Chunk
       out.open_bytes.assign(bytes, bytes + s.enc.size_bytes());
     }
   }
-  for (SlotRef at = full; at != kNoSlot;) {
+  for (SlotRef at = full.memory; at != kNoSlot;) {
     const FullChunk& c = full_chunk(at);
     if (c.maxt() < range.mint) break;
     if (c.mint <= range.maxt) {
-      out.full.push_back({{c.mint, c.maxt()},
-                          {full_.data(c.place.slot), c.place.bytes},
-                          static_cast<std::uint8_t>(c.place.encoding)});
+      out.full.push_back({{c.mint, c.maxt()}, bytes_of(c), static_cast<std::uint8_t>(c.encoding), {}});
     }
     at = c.older;
+  }
+  for (std::size_t i = mapped_.count(full.mapped); i-- > 0;) {
+    const MappedChunk c = mapped_.at(full.mapped, i);
+    if (c.range.maxt < range.mint) break;
+    if (c.range.mint <= range.maxt) out.full.push_back({c.range, {}, 0, c.place});
   }
   std::ranges::reverse(out.full);
 }
 
-std::size_t SeriesChunks::drop_before(HotSeries& s, SlotRef& full, Timestamp t) {
+std::size_t SeriesChunks::drop_before(HotSeries& s, FullChunks& full, Timestamp t) {
   std::size_t dropped = 0;
-  SlotRef* link = &full;
+  SlotRef* link = &full.memory;
   while (*link != kNoSlot && full_chunk(*link).maxt() >= t) {
     link = &reinterpret_cast<FullChunk*>(full_.data(*link))->older;
   }
-  for (SlotRef at = *link; at != kNoSlot; ++dropped, --count_full_) {
+  for (SlotRef at = *link; at != kNoSlot; ++dropped) {
     const FullChunk c = full_chunk(at);
-    full_.free(c.place.slot);
+    free_bytes(c.slot, c.bytes);
     full_.free(at);
     at = c.older;
   }
   *link = kNoSlot;
-  if (s.count() > 0 && s.maxt() < t) {
+
+  std::size_t old = 0;
+  const std::size_t mapped = mapped_.count(full.mapped);
+  while (old < mapped && mapped_.at(full.mapped, old).range.maxt < t) ++old;
+  mapped_.drop_front(full.mapped, old);
+  dropped += old;
+  count_full_ -= dropped;
+
+  if (!s.empty() && s.maxt() < t) {
+    if (s.count() > 0) ++dropped;
     release(s);
-    s.enc = {};
-    s.run = 0;
-    ++dropped;
+    s.close(kMinTime, 0);
   }
   return dropped;
 }
 
-Timestamp SeriesChunks::mint(const HotSeries& s, SlotRef full) const {
+Timestamp SeriesChunks::mint(const HotSeries& s, const FullChunks& full) const {
+  if (full.mapped != kNoSlot) return mapped_.at(full.mapped, 0).range.mint;
   Timestamp oldest = s.count() > 0 ? s.mint : kMaxTime;
-  for (SlotRef at = full; at != kNoSlot; at = full_chunk(at).older) oldest = full_chunk(at).mint;
+  for (SlotRef at = full.memory; at != kNoSlot; at = full_chunk(at).older) oldest = full_chunk(at).mint;
   return oldest;
+}
+
+void SeriesChunks::list_unmapped(const FullChunks& full, std::vector<Unmapped>& out) const {
+  const std::size_t first = out.size();
+  for (SlotRef at = full.memory; at != kNoSlot; at = full_chunk(at).older) {
+    const FullChunk& c = full_chunk(at);
+    out.push_back({at, {c.mint, c.maxt()}, static_cast<std::uint8_t>(c.encoding), bytes_of(c)});
+  }
+  std::reverse(out.begin() + static_cast<std::ptrdiff_t>(first), out.end());
+  // A chunk that a list cannot hold stays, and with it all behind it.
+  const std::size_t room = MappedChunks::kMost - mapped_.count(full.mapped);
+  std::size_t end = first;
+  while (end < out.size() && end - first < room && MappedChunks::fits({out[end].range, {}})) ++end;
+  out.resize(end);
+}
+
+bool SeriesChunks::set_mapped(FullChunks& full, SlotRef chunk, HeadChunkPlace place, std::uint64_t serial) {
+  SlotRef* link = &full.memory;
+  while (*link != kNoSlot && full_chunk(*link).older != kNoSlot) {
+    link = &reinterpret_cast<FullChunk*>(full_.data(*link))->older;
+  }
+  if (*link == kNoSlot || *link != chunk) return false;
+  const FullChunk c = full_chunk(chunk);
+  const MappedChunk mapped{{c.mint, c.maxt()}, place};
+  if (!MappedChunks::fits(mapped) || mapped_.count(full.mapped) >= MappedChunks::kMost) return false;
+  mapped_.add(full.mapped, mapped);
+  *link = kNoSlot;
+  full_.free(chunk);
+  retired_.push_back({serial, c.slot, c.bytes});
+  return true;
+}
+
+void SeriesChunks::free_mapped(std::uint64_t oldest_reader) {
+  while (!retired_.empty() && retired_.front().serial <= oldest_reader) {
+    free_bytes(retired_.front().slot, retired_.front().bytes);
+    retired_.pop_front();
+  }
+}
+
+bool SeriesChunks::take_over(HotSeries& s, FullChunks& full, const MappedChunk& chunk) {
+  const bool ends_open = s.count() > 0 && s.mint == chunk.range.mint && s.maxt() <= chunk.range.maxt;
+  if (!ends_open && chunk.range.mint <= s.maxt()) return false;
+  if (full.memory != kNoSlot || !MappedChunks::fits(chunk)) return false;
+  if (mapped_.count(full.mapped) >= MappedChunks::kMost) return false;
+  if (s.count() > 0 && !ends_open) return false;
+  mapped_.add(full.mapped, chunk);
+  ++count_full_;
+  release(s);
+  s.close(chunk.range.maxt, 0);
+  return true;
 }
 
 void complete_open(const ChunkViews& views, std::vector<std::byte>& out) {
@@ -249,7 +350,13 @@ Result<void> decode_views(const ChunkViews& views, TimeRange range, std::vector<
                           std::vector<double>& v) {
   for (const auto& chunk : views.full) {
     if (!chunk.range.overlaps(range)) continue;
-    if (auto done = xor_decode(chunk.bytes, range, t, v); !done) return done;
+    if (!chunk.is_mapped()) {
+      if (auto done = xor_decode(chunk.bytes, range, t, v); !done) return done;
+      continue;
+    }
+    auto read = views.files->read(chunk.place);
+    if (!read) return pass(read);
+    if (auto done = xor_decode(read->chunk.bytes, range, t, v); !done) return done;
   }
   if (!views.has_open) return {};
   const HotSeries& s = views.open;

@@ -6,35 +6,47 @@
 // somewhere between a quarter of its predicted length and all of it, by target. Otherwise all
 // chunks of a server fill up and are cut in the same second (DATA-DIRECTORY.md, section 6).
 //
-// Full chunks are a chain per series, newest first; ChunkPlace says where the bytes are.
-// Threads: the shard's mutex. Bytes of full chunks stay where they are until drop_before().
+//   open chunk -> full, in memory (a chain, newest first) -> full, in a file (MappedChunks)
+//
+// Full chunks go to files oldest first: those of a series in files are older than those in memory.
+//
+// Threads: the shard's mutex. Bytes of full chunks stay where they are until drop_before() or,
+// once they were mapped, until free_mapped().
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "io/file_system.h"
 #include "model/result.h"
 #include "model/time.h"
 #include "tsdb/head/hot_series.h"
+#include "tsdb/head/mapped_chunks.h"
 #include "tsdb/head/slab.h"
 
 namespace narthex::tsdb {
 
-/// Where the bytes of a full chunk are.
-struct ChunkPlace {
-  SlotRef slot;
-  std::uint16_t bytes;
-  std::uint16_t encoding;
+/// A series' full chunks.
+struct FullChunks {
+  SlotRef memory = kNoSlot;  ///< the newest of those in memory
+  SlotRef mapped = kNoSlot;  ///< list of MappedChunks
+
+  [[nodiscard]] bool empty() const { return memory == kNoSlot && mapped == kNoSlot; }
 };
 
-/// A full chunk of a series, in a slot of the slab.
+/// A full chunk in memory.
 struct FullChunk {
   Timestamp mint;
   std::uint32_t span;  ///< maxt - mint
   SlotRef older;       ///< the chunk before this one, or kNoSlot
-  ChunkPlace place;
+  SlotRef slot;        ///< of the bytes; for more than Slab::kLargestSlot a number of its own
+  std::uint32_t bytes : 24;
+  std::uint32_t encoding : 8;
 
   [[nodiscard]] Timestamp maxt() const { return mint + span; }
 };
@@ -44,11 +56,15 @@ static_assert(sizeof(FullChunk) == 24);
 struct ChunkViews {
   struct Full {
     TimeRange range;
-    io::Bytes bytes;  ///< borrowed from the slab
-    std::uint8_t encoding;
+    io::Bytes bytes;        ///< borrowed from the slab; empty if the chunk is in a file
+    std::uint8_t encoding;  ///< known if it is in memory
+    HeadChunkPlace place;   ///< if it is in a file
+
+    [[nodiscard]] bool is_mapped() const { return bytes.empty(); }
   };
   std::vector<Full> full;  ///< oldest first
-  HotSeries open;          ///< as of the copy; slot is meaningless
+  const HeadChunkFiles* files = nullptr;
+  HotSeries open;  ///< as of the copy; slot is meaningless
   bool has_open = false;
   bool open_is_run = false;
   std::vector<std::byte> open_bytes;  ///< empty if open_is_run
@@ -58,55 +74,123 @@ class SeriesChunks {
  public:
   /// @param block_range  chunks do not cross its multiples
   SeriesChunks(PageArena& arena, DurationMs block_range)
-      : block_range_(block_range), open_(arena), full_(arena) {}
+      : block_range_(block_range), open_(arena), full_(arena), mapped_(arena) {}
+  void use_files(const HeadChunkFiles* files) { files_ = files; }
 
   /// Appends a sample that is newer than all others of the series.
-  /// @param full  the series' newest full chunk
   /// @return  true if a chunk was begun
-  bool append(HotSeries& series, SlotRef& full, Timestamp t, double v);
+  bool append(HotSeries& series, FullChunks& full, Timestamp t, double v);
+  /// Adds a full chunk, of any encoding, that is newer than all other full ones of the series. It
+  /// must span less than 49 days.
+  void add_full(FullChunks& full, TimeRange range, std::uint8_t encoding, io::Bytes bytes);
   /// Takes what overlaps `range`. Reuses the vectors of `out`.
-  void view(const HotSeries& series, SlotRef full, TimeRange range, ChunkViews& out) const;
+  void view(const HotSeries& series, const FullChunks& full, TimeRange range, ChunkViews& out) const;
   /// Frees chunks whose newest sample is older than t. @return their number
-  std::size_t drop_before(HotSeries& series, SlotRef& full, Timestamp t);
+  std::size_t drop_before(HotSeries& series, FullChunks& full, Timestamp t);
   /// Time of the oldest sample; kMaxTime if there is none.
-  [[nodiscard]] Timestamp mint(const HotSeries& series, SlotRef full) const;
+  [[nodiscard]] Timestamp mint(const HotSeries& series, const FullChunks& full) const;
 
   /// Brings the lines that an append will touch.
   void prefetch(const HotSeries& series) const {
     if (series.slot != kNoSlot) __builtin_prefetch(open_.data(series.slot) + series.enc.bits / 8, 1);
   }
 
-  [[nodiscard]] const FullChunk& full_chunk(SlotRef ref) const {
-    return *reinterpret_cast<const FullChunk*>(full_.data(ref));
-  }
+  // ---- From memory to files
+
+  struct Unmapped {
+    SlotRef chunk;
+    TimeRange range;
+    std::uint8_t encoding;
+    io::Bytes bytes;
+  };
+  /// Appends the series' full chunks that may go to a file now to `out`, oldest first.
+  void list_unmapped(const FullChunks& full, std::vector<Unmapped>& out) const;
+  /// The chunk was written to `place`. @return  false: it is not the oldest in memory any more, or
+  /// has a place or time that a list cannot hold; then nothing changed
+  /// @param serial  readers below it may have borrowed its bytes
+  bool set_mapped(FullChunks& full, SlotRef chunk, HeadChunkPlace place, std::uint64_t serial);
+  /// Gives back the bytes of mapped chunks that no reader from `oldest_reader` on has borrowed.
+  void free_mapped(std::uint64_t oldest_reader);
+  /// A chunk that files have is the series' newest: also instead of an open chunk that begins
+  /// where it begins. @return  false: it does not fit behind what is there; then nothing changed
+  bool take_over(HotSeries& series, FullChunks& full, const MappedChunk& chunk);
+  [[nodiscard]] const MappedChunks& mapped() const { return mapped_; }
+
   /// Bytes of the regions that hold open chunks, and full ones.
   [[nodiscard]] std::size_t open_bytes() const { return open_.size_bytes(); }
-  [[nodiscard]] std::size_t full_bytes() const { return full_.size_bytes(); }
+  [[nodiscard]] std::size_t full_bytes() const {
+    return full_.size_bytes() + mapped_.size_bytes() + large_bytes_;
+  }
   /// Bytes of the slots in use among them.
   [[nodiscard]] std::size_t open_used_bytes() const { return open_.used_bytes(); }
   [[nodiscard]] std::size_t full_used_bytes() const { return full_.used_bytes(); }
   [[nodiscard]] std::size_t count_full() const { return count_full_; }
 
  private:
+  struct Retired {
+    std::uint64_t serial;
+    SlotRef slot;
+    std::uint32_t bytes;
+  };
+
   [[nodiscard]] Timestamp range_end(Timestamp t) const;
   void begin(HotSeries& series, Timestamp t, double v);
   void predict_end(HotSeries& series) const;
   void write(HotSeries& series, Timestamp t, double v);
-  void finish(HotSeries& series, SlotRef& full);
+  void finish(HotSeries& series, FullChunks& full);
   void materialise(HotSeries& series);
   void flush_run(HotSeries& series);
   void release(HotSeries& series);
+  [[nodiscard]] const FullChunk& full_chunk(SlotRef ref) const {
+    return *reinterpret_cast<const FullChunk*>(full_.data(ref));
+  }
+  [[nodiscard]] io::Bytes bytes_of(const FullChunk& chunk) const;
+  void free_bytes(SlotRef slot, std::uint32_t bytes);
 
   DurationMs block_range_;
+  const HeadChunkFiles* files_ = nullptr;
   Slab open_;
   Slab full_;
+  MappedChunks mapped_;
+  /// Bytes of chunks that no slot holds: histograms with many buckets.
+  std::vector<std::unique_ptr<std::byte[]>> large_;
+  std::vector<SlotRef> free_large_;
+  std::size_t large_bytes_ = 0;
+  /// Mapped, and perhaps still borrowed; ascending by serial.
+  std::deque<Retired> retired_;
   std::size_t count_full_ = 0;
+};
+
+/// Series spread over several SeriesChunks, so that replay can fill them from as many threads.
+class ChunkLanes {
+ public:
+  static constexpr std::size_t kLanes = 8;
+
+  ChunkLanes(PageArena& arena, DurationMs block_range)
+      : lanes_(make(arena, block_range, std::make_index_sequence<kLanes>{})) {}
+
+  /// Neighbours share a lane: they are appended one after the other.
+  [[nodiscard]] static std::size_t lane_of(std::uint32_t ordinal) { return ordinal >> 6 & (kLanes - 1); }
+  SeriesChunks& operator[](std::uint32_t ordinal) { return lanes_[lane_of(ordinal)]; }
+  const SeriesChunks& operator[](std::uint32_t ordinal) const { return lanes_[lane_of(ordinal)]; }
+  [[nodiscard]] auto begin() { return lanes_.begin(); }
+  [[nodiscard]] auto end() { return lanes_.end(); }
+  [[nodiscard]] auto begin() const { return lanes_.begin(); }
+  [[nodiscard]] auto end() const { return lanes_.end(); }
+
+ private:
+  template <std::size_t... I>
+  static std::array<SeriesChunks, kLanes> make(PageArena& arena, DurationMs range,
+                                               std::index_sequence<I...>) {
+    return {((void)I, SeriesChunks(arena, range))...};
+  }
+  std::array<SeriesChunks, kLanes> lanes_;
 };
 
 /// Replaces `out` by the open chunk of `views` as complete bytes.
 void complete_open(const ChunkViews& views, std::vector<std::byte>& out);
 
-/// Appends the samples of `views` inside `range` to t and v. Errors: corruption.
+/// Appends the samples of `views` inside `range` to t and v. Errors: corruption, io.
 Result<void> decode_views(const ChunkViews& views, TimeRange range, std::vector<Timestamp>& t,
                           std::vector<double>& v);
 

@@ -120,7 +120,7 @@ TEST_CASE("chunks end where Prometheus' rules say, and never cross a block range
     CAPTURE(stagger);
     SeriesChunks chunks(arena, range);
     HotSeries series = HotSeries::make(static_cast<std::uint8_t>(stagger));
-    SlotRef full = kNoSlot;
+    FullChunks full;
     const Timestamp start = 1'700'000'000'000 / range * range;
     for (int i = 0; i < 480 * 2 + 1; ++i) chunks.append(series, full, start + i * 15'000, i * 1.25);
     ChunkViews views;
@@ -140,7 +140,7 @@ TEST_CASE("a run of equal values takes no chunk memory until it ends") {
   PageArena arena;
   SeriesChunks chunks(arena, 2 * 3600 * 1000);
   HotSeries series = HotSeries::make(255);
-  SlotRef full = kNoSlot;
+  FullChunks full;
   for (int i = 0; i < 100; ++i) chunks.append(series, full, 7'200'000 + i * 15'000, 42.0);
   CHECK(chunks.open_used_bytes() == 0);
   chunks.append(series, full, 7'200'000 + 100 * 15'000, 43.0);

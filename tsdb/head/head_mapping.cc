@@ -1,0 +1,138 @@
+// Full chunks on their way from memory to files.
+//
+//   under the shard's mutex: bytes are copied -> written, nothing held -> under it again: the
+//   series' list gets the place, the memory is freed when no reader may have borrowed it
+//
+// The samples are in the log already: commits log first.
+#include <algorithm>
+
+#include "tsdb/head/head.h"
+
+namespace narthex::tsdb {
+namespace {
+
+/// Commits and queries get a turn between slices.
+constexpr Ordinal kSlice = 4096;
+/// Written at once.
+constexpr std::size_t kBatchBytes = 256 * 1024;
+
+struct Leaving {
+  Ordinal ordinal;
+  WalRef ref;
+  SlotRef chunk;
+  TimeRange range;
+  std::uint8_t encoding;
+  std::size_t begin;  ///< in the batch's bytes
+  std::size_t bytes;
+};
+
+struct Batch {
+  std::vector<Leaving> chunks;
+  std::vector<std::byte> bytes;
+};
+
+/// Copies full chunks of series from `from` on. @return  the series to go on with
+Ordinal copy_unmapped(const HeadShard& shard, Ordinal from, Batch& batch) NARTHEX_REQUIRES(shard.mutex) {
+  std::vector<SeriesChunks::Unmapped> unmapped;
+  const Ordinal end = std::min(shard.full.size(), from + kSlice);
+  Ordinal o = from;
+  for (; o < end && batch.bytes.size() < kBatchBytes; ++o) {
+    if (shard.full[o].memory == kNoSlot || shard.refs[o] == 0) continue;
+    unmapped.clear();
+    shard.chunks[o].list_unmapped(shard.full[o], unmapped);
+    for (const SeriesChunks::Unmapped& c : unmapped) {
+      batch.chunks.push_back(
+          {o, shard.refs[o], c.chunk, c.range, c.encoding, batch.bytes.size(), c.bytes.size()});
+      batch.bytes.insert(batch.bytes.end(), c.bytes.begin(), c.bytes.end());
+    }
+  }
+  return o;
+}
+
+Result<std::vector<HeadChunkPlace>> write(HeadChunkFiles& files, const Batch& batch) {
+  std::vector<HeadChunk> chunks;
+  chunks.reserve(batch.chunks.size());
+  for (const Leaving& c : batch.chunks) {
+    chunks.push_back({.series = c.ref,
+                      .range = c.range,
+                      .encoding = c.encoding,
+                      .bytes = io::Bytes(batch.bytes).subspan(c.begin, c.bytes)});
+  }
+  return files.append(chunks);
+}
+
+}  // namespace
+
+void Head::use_chunk_files(HeadChunkFiles& files) {
+  state_.chunk_files = &files;
+  const sync::MutexLock lock(state_.shard.mutex);
+  for (SeriesChunks& lane : state_.shard.chunks) lane.use_files(&files);
+}
+
+Result<std::size_t> Head::map_chunks() {
+  std::size_t mapped = 0;
+  if (state_.chunk_files == nullptr) return mapped;
+  const sync::MutexLock turn(state_.collect_turn);
+  HeadShard& shard = state_.shard;
+  Batch batch;
+  Ordinal next = 0;
+  for (bool more = true; more;) {
+    batch.chunks.clear();
+    batch.bytes.clear();
+    while (more && batch.bytes.size() < kBatchBytes) {
+      const sync::MutexLock lock(shard.mutex);
+      next = copy_unmapped(shard, next, batch);
+      more = next < shard.full.size();
+    }
+    if (batch.chunks.empty()) break;
+    auto places = write(*state_.chunk_files, batch);
+    if (!places) return pass(places);
+    const sync::MutexLock lock(shard.mutex);
+    // Readers that are open by now may have borrowed what leaves.
+    const std::uint64_t serial = state_.isolation.next_serial();
+    for (std::size_t i = 0; i < places->size(); ++i) {
+      const Leaving& c = batch.chunks[i];
+      if (shard.refs[c.ordinal] != c.ref) continue;
+      mapped += shard.chunks[c.ordinal].set_mapped(shard.full[c.ordinal], c.chunk, (*places)[i], serial);
+    }
+  }
+  const std::uint64_t oldest_reader = state_.isolation.oldest_serial();
+  const sync::MutexLock lock(shard.mutex);
+  for (SeriesChunks& lane : shard.chunks) lane.free_mapped(oldest_reader);
+  return mapped;
+}
+
+std::size_t Head::unmapped_bytes() const {
+  std::size_t bytes = 0;
+  const sync::MutexLock lock(state_.shard.mutex);
+  for (const SeriesChunks& lane : state_.shard.chunks) bytes += lane.full_used_bytes();
+  return bytes;
+}
+
+Result<void> Head::truncate_chunk_files() {
+  if (state_.chunk_files == nullptr) return {};
+  HeadChunkFiles& files = *state_.chunk_files;
+  const sync::MutexLock turn(state_.collect_turn);
+  HeadShard& shard = state_.shard;
+  const auto present = files.files();
+  if (present.empty()) return {};
+  const std::uint32_t first = present.front().number;
+  std::uint32_t needed = present.back().number - first + 1;
+  Ordinal begin = 0;
+  for (bool more = true; more; begin += kSlice) {
+    const sync::MutexLock lock(shard.mutex);
+    const Ordinal end = std::min(shard.full.size(), begin + kSlice);
+    more = end < shard.full.size();
+    for (Ordinal o = begin; o < end; ++o) {
+      if (shard.refs[o] == 0 || shard.full[o].mapped == kNoSlot) continue;
+      // The series' oldest, and files ascend with time.
+      const HeadChunkPlace place = shard.chunks[o].mapped().at(shard.full[o].mapped, 0).place;
+      needed = std::min(needed, (place.file - first) & (HeadChunkFiles::kMostFiles - 1));
+    }
+  }
+  // So that the next truncation can remove what is being written now.
+  files.cut();
+  return files.remove_before(first + needed);
+}
+
+}  // namespace narthex::tsdb
