@@ -28,9 +28,8 @@ bool is_replaced_by(const std::string& ulid, const BlockMeta& other) {
 
 /// Blocks of these kinds do not say up to where the head was written.
 bool is_cut_from_head(const BlockMeta& meta) {
-  return std::ranges::none_of(meta.hints, [](const std::string& hint) {
-    return hint == "from-out-of-order" || hint == "from-stale-series" || hint == "from-selected-series";
-  });
+  return !has_hint(meta, kFromOutOfOrder) && !has_hint(meta, kFromStaleSeries) &&
+         !has_hint(meta, kFromSelectedSeries);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -229,6 +230,16 @@ std::string write_compaction(const BlockMeta& meta) {
 }
 
 }  // namespace
+
+bool has_hint(const BlockMeta& meta, std::string_view hint) {
+  return std::ranges::find(meta.hints, hint) != meta.hints.end();
+}
+
+void add_hint(BlockMeta& meta, std::string_view hint) {
+  if (has_hint(meta, hint)) return;
+  meta.hints.emplace_back(hint);
+  std::ranges::sort(meta.hints);
+}
 
 Result<BlockMeta> parse_block_meta(std::string_view text) {
   if (text.size() > kMaxMetaBytes) return bad_meta("longer than 64 MiB");
