@@ -56,6 +56,9 @@ const std::string& Block::directory() const {
 std::uint64_t Block::size_bytes() const {
   return impl_->size_bytes;
 }
+std::shared_ptr<const BlockFiles> Block::files() const {
+  return impl_->files;
+}
 
 Result<std::unique_ptr<storage::Querier>> Block::querier(TimeRange range) const {
   return make_block_querier(impl_->files, range);

@@ -282,4 +282,9 @@ std::string write_block_meta(const BlockMeta& meta) {
   return members.object();
 }
 
+bool is_cut_from_head(const BlockMeta& meta) {
+  return !has_hint(meta, kFromOutOfOrder) && !has_hint(meta, kFromStaleSeries) &&
+         !has_hint(meta, kFromSelectedSeries);
+}
+
 }  // namespace narthex::tsdb

@@ -51,6 +51,10 @@ Result<BlockMeta> parse_block_meta(std::string_view json);
 /// Indented with tabs, as Prometheus writes it.
 std::string write_block_meta(const BlockMeta& meta);
 
+/// Whether it was cut from a head in order, or compacted from such blocks: only these say up to where
+/// the head was written.
+bool is_cut_from_head(const BlockMeta& meta);
+
 /// A new ULID: 48 bits of milliseconds, 80 random bits, Crockford base 32.
 std::string make_ulid(Timestamp now);
 /// 26 characters of Crockford's alphabet, the first at most '7'.
