@@ -54,6 +54,7 @@ Result<void> BlockSet::reload() {
   std::map<std::string, std::string> damaged;
   std::set<std::string> present;
   for (const io::DirEntry& e : *entries) {
+    if (e.is_directory && e.name.ends_with(kForDeletion)) delete_left_over(e.name);
     if (!e.is_directory || !is_ulid(e.name)) continue;
     present.insert(e.name);
     if (loaded.contains(e.name)) continue;
@@ -68,6 +69,16 @@ Result<void> BlockSet::reload() {
   }
   std::erase_if(loaded, [&](const auto& known) { return !present.contains(known.first); });
   return settle(std::move(loaded), damaged);
+}
+
+/// What could not be deleted when it was due, as on a failing disk. (Of the other left-overs one
+/// may be in the making: promtool writes blocks into the directory of a running server.)
+void BlockSet::delete_left_over(const std::string& name) {
+  if (!is_left_over(name)) return;
+  if (auto removed = fs_.remove_tree(path_of(name)); !removed) {
+    telemetry::warn("A deleted block still lies on the disk; it will be tried again",
+                    {{"directory", name}, {"error", removed.error().text}});
+  }
 }
 
 Result<void> BlockSet::settle(std::map<std::string, std::shared_ptr<Block>> loaded,

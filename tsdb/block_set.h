@@ -57,6 +57,7 @@ class BlockSet {
  private:
   [[nodiscard]] std::string path_of(const std::string& ulid) const { return directory_ + "/" + ulid; }
   [[nodiscard]] std::map<std::string, std::shared_ptr<Block>> by_ulid() const;
+  void delete_left_over(const std::string& name);
   Result<void> remove_directory(const std::string& ulid);
   void remember_unopened(const std::string& ulid, const Error& error);
   Result<void> set_aside(const std::string& ulid, const std::string& why);
