@@ -3,11 +3,9 @@
 #include <prometheus/registry.h>
 
 #include <algorithm>
-#include <set>
 
 #include "telemetry/metrics_text.h"
-#include "tests/tsdb/block/block_fixture.h"
-#include "tests/tsdb/db/db_fixture.h"
+#include "tests/tsdb/db/block_disk.h"
 #include "tests/tsdb/why.h"
 #include "tsdb/block/index_reader.h"
 #include "tsdb/block/tombstones.h"
@@ -16,50 +14,11 @@
 namespace narthex::tsdb {
 namespace {
 
-/// Where a block of the largest range may begin.
-constexpr Timestamp kBegin = kStart / (9 * kRange) * 9 * kRange;
-
 DbOptions compacting_options() {
   DbOptions options = quiet_options();
   options.max_block_range = 9 * kRange;
   options.retention.time = 0;
   return options;
-}
-
-/// A block on the disk; the samples go to `model`, unless there is one of that time already.
-std::string put_block(io::FileSystem& fs, Timestamp mint, Timestamp maxt, std::size_t series, Contents& model,
-                      double v = 1, DurationMs step = 5 * kStep) {
-  PlainSeries plain;
-  for (std::size_t s = 0; s < series; ++s) {
-    const Labels labels = series_labels(s);
-    Points& points = model[labels.to_string()];
-    for (Timestamp t = mint; t < maxt; t += step) {
-      plain[labels].push_back({t, v});
-      const auto at = std::ranges::lower_bound(points, t, {}, &Points::value_type::first);
-      if (at == points.end() || at->first != t) points.insert(at, {t, v});
-    }
-  }
-  const std::string ulid = make_ulid(maxt);
-  const auto written = write_block(fs, "/data", plain, make_meta(mint, maxt, ulid));
-  REQUIRE_MESSAGE(written, why(written));
-  REQUIRE(fs.sync_directory("/"));
-  return ulid;
-}
-
-std::set<std::string> block_directories(io::FileSystem& fs) {
-  std::set<std::string> names;
-  const auto entries = fs.list("/data");
-  REQUIRE(entries);
-  for (const auto& e : *entries) {
-    if (e.name.size() >= 26 && is_ulid(e.name.substr(0, 26))) names.insert(e.name);
-  }
-  return names;
-}
-
-std::set<std::string> ulids_of(const std::vector<BlockMeta>& blocks) {
-  std::set<std::string> ulids;
-  for (const BlockMeta& b : blocks) ulids.insert(b.ulid);
-  return ulids;
 }
 
 TEST_CASE("compaction: over days, blocks grow to the largest range and hold every sample once") {
