@@ -84,6 +84,9 @@ Result<void> Db::run_mapping_once() {
 Result<void> Db::close() {
   return impl_->close();
 }
+void Db::set_retention(const Retention& retention) {
+  impl_->set_retention(retention);
+}
 void Db::refresh_metrics() {
   impl_->update_metrics();
 }
@@ -144,6 +147,7 @@ Result<void> Db::Impl::close() {
     const sync::MutexLock guard(thread_mutex);
     stopping = true;
   }
+  stop.stop(sync::StopReason::shutdown);
   wake.notify_all();
   if (thread.joinable()) thread.join();
   if (mapping_thread.joinable()) mapping_thread.join();

@@ -59,6 +59,9 @@ std::uint64_t Block::size_bytes() const {
 std::shared_ptr<const BlockFiles> Block::files() const {
   return impl_->files;
 }
+std::uint64_t Block::symbol_table_bytes() const {
+  return impl_->files->index->symbol_table_bytes();
+}
 
 Result<std::unique_ptr<storage::Querier>> Block::querier(TimeRange range) const {
   return make_block_querier(impl_->files, range);

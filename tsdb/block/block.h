@@ -29,6 +29,8 @@ class Block : public std::enable_shared_from_this<Block> {
   [[nodiscard]] const BlockMeta& meta() const;
   [[nodiscard]] const std::string& directory() const;
   [[nodiscard]] std::uint64_t size_bytes() const;
+  /// Memory for the symbols of its index: for those of which the place is kept.
+  [[nodiscard]] std::uint64_t symbol_table_bytes() const;
   /// For those who read it whole: compaction and tools. Never null.
   [[nodiscard]] std::shared_ptr<const BlockFiles> files() const;
   /// Sorted by labels. Samples outside `range` and deleted ones (tombstones) are left out.

@@ -37,6 +37,15 @@ struct BlockMeta {
   std::string thanos_json;  ///< the "thanos" member as it was read; written back unchanged
 };
 
+/// Where a block's samples come from, if not from a head that was cut in order. On disk.
+inline constexpr std::string_view kFromOutOfOrder = "from-out-of-order";
+inline constexpr std::string_view kFromStaleSeries = "from-stale-series";
+inline constexpr std::string_view kFromSelectedSeries = "from-selected-series";
+
+[[nodiscard]] bool has_hint(const BlockMeta& meta, std::string_view hint);
+/// Keeps the hints sorted, each once.
+void add_hint(BlockMeta& meta, std::string_view hint);
+
 /// Errors: corruption.
 Result<BlockMeta> parse_block_meta(std::string_view json);
 /// Indented with tabs, as Prometheus writes it.

@@ -26,6 +26,7 @@ class SymbolTable {
   /// The number of a text; nothing if it is no symbol.
   [[nodiscard]] std::optional<std::uint64_t> find(std::string_view text) const;
   [[nodiscard]] std::uint64_t size() const { return count_; }
+  [[nodiscard]] std::uint64_t memory_bytes() const { return offsets_.capacity() * sizeof offsets_[0]; }
   /// Calls visit(text) for every symbol in turn. Errors: corruption.
   template <class Visit>
   [[nodiscard]] Result<void> each(Visit visit) const {

@@ -163,6 +163,32 @@ TEST_CASE("merging: small neighbours are joined to as few chunks as 120 samples 
   }
 }
 
+TEST_CASE("merging: start timestamps are kept by what is encoded anew") {
+  ChunkBuilder builder({.xor2_floats = true});
+  for (Timestamp t = 0; t < 50; ++t) builder.append(t * 10, t * 10 - 5, static_cast<double>(t));
+  builder.finish();
+  const auto built = builder.take_finished();
+  REQUIRE(built.size() == 1);
+  Parts parts;
+  parts.add({samples_at(3, 20)});
+  SourceSeries with_start;
+  with_start.chunks.push_back({built[0].range.mint, built[0].range.maxt, built[0].encoding, built[0].bytes});
+  auto list = parts.list();
+  list.push_back(&with_start);
+  ChunkMerger merger({});
+  const auto chunks = merger.merge(list);
+  REQUIRE_MESSAGE(chunks, why(chunks));
+  REQUIRE(chunks->size() == 1);
+  ChunkSamples samples;
+  REQUIRE(decode_samples((*chunks)[0].encoding, (*chunks)[0].bytes, samples));
+  REQUIRE(samples.size() == 70);
+  REQUIRE(samples.st.size() == 70);
+  for (std::size_t i = 0; i < 70; ++i) {
+    CAPTURE(samples.t[i]);
+    CHECK(samples.st[i] == (samples.t[i] % 10 == 0 ? samples.t[i] - 5 : 0));
+  }
+}
+
 TEST_CASE("merging: histograms of two sources are merged by time, without claims about resets") {
   const auto encoded = [](Timestamp from, std::uint64_t count) {
     ChunkBuilder builder({});
