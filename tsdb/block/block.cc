@@ -1,6 +1,7 @@
 #include "tsdb/block/block.h"
 
 #include "tsdb/block/block_querier.h"
+#include "tsdb/block/block_source.h"
 
 namespace narthex::tsdb {
 
@@ -61,6 +62,9 @@ std::shared_ptr<const BlockFiles> Block::files() const {
 
 Result<std::unique_ptr<storage::Querier>> Block::querier(TimeRange range) const {
   return make_block_querier(impl_->files, range);
+}
+std::unique_ptr<ChunkSource> Block::chunk_source(TimeRange range) const {
+  return make_block_source(impl_->files, range);
 }
 
 }  // namespace narthex::tsdb

@@ -17,6 +17,7 @@
 namespace narthex::tsdb {
 
 struct BlockFiles;
+class ChunkSource;
 
 class Block : public std::enable_shared_from_this<Block> {
  public:
@@ -28,10 +29,12 @@ class Block : public std::enable_shared_from_this<Block> {
   [[nodiscard]] const BlockMeta& meta() const;
   [[nodiscard]] const std::string& directory() const;
   [[nodiscard]] std::uint64_t size_bytes() const;
-  /// For those who read it whole: compaction and tools. Never null.
+  /// For tools that look at its parts. Never null.
   [[nodiscard]] std::shared_ptr<const BlockFiles> files() const;
   /// Sorted by labels. Samples outside `range` and deleted ones (tombstones) are left out.
   Result<std::unique_ptr<storage::Querier>> querier(TimeRange range) const;
+  /// What compaction reads. It may be longer-lived than the block.
+  [[nodiscard]] std::unique_ptr<ChunkSource> chunk_source(TimeRange range) const;
 
  private:
   struct Impl;
