@@ -9,6 +9,7 @@
 #include "model/check.h"
 #include "tsdb/chunk/encoding.h"
 #include "tsdb/chunk/histogram_chunk.h"
+#include "tsdb/chunk/xor2_chunk.h"
 #include "tsdb/chunk/xor_chunk.h"
 
 namespace narthex::tsdb {
@@ -32,7 +33,7 @@ class XorWriter {
     writer.store_.assign(chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(state->size_bytes()));
     return writer;
   }
-  void append(Timestamp t, double v) {
+  void append(Timestamp t, Timestamp /*st*/, double v) {
     const std::size_t needed = state_.size_bytes() + kXorMaxSampleBytes;
     if (store_.size() < needed) store_.resize(needed + needed / 2);
     xor_append(state_, store_.data(), t, v);
@@ -52,6 +53,9 @@ using FloatWriter = HistogramChunkWriter<FloatHistogramCoder>;
 
 std::uint8_t encoding_of(const XorWriter&) {
   return static_cast<std::uint8_t>(ChunkEncoding::xor_floats);
+}
+std::uint8_t encoding_of(const Xor2Writer&) {
+  return static_cast<std::uint8_t>(ChunkEncoding::xor2_floats);
 }
 std::uint8_t encoding_of(const IntWriter& w) {
   return static_cast<std::uint8_t>(w.with_start() ? ChunkEncoding::histogram_st : ChunkEncoding::histogram);
@@ -91,7 +95,7 @@ CounterResetHint header_after_full(AppendPlan::Outcome outcome) {
 }  // namespace
 
 struct ChunkBuilder::Impl {
-  using Open = std::variant<std::monostate, XorWriter, IntWriter, FloatWriter>;
+  using Open = std::variant<std::monostate, XorWriter, Xor2Writer, IntWriter, FloatWriter>;
 
   ChunkBuilderOptions options;
   Open open;
@@ -135,6 +139,7 @@ struct ChunkBuilder::Impl {
   template <class Writer>
   [[nodiscard]] bool float_chunk_is_full(Timestamp t);
   [[nodiscard]] bool histogram_chunk_is_full(Timestamp t);
+  template <class Writer>
   bool append_float(Timestamp t, Timestamp st, double v);
   template <class Writer>
   bool append_histogram(Timestamp t, Timestamp st, const typename Writer::Sample& h);
@@ -181,14 +186,15 @@ bool ChunkBuilder::Impl::histogram_chunk_is_full(Timestamp t) {
   return (t >= next_cut || size >= kTargetHistogramBytes * 2) && (samples >= kLeastHistograms || t >= border);
 }
 
-bool ChunkBuilder::Impl::append_float(Timestamp t, Timestamp /*st*/, double v) {
-  const bool begun = !has_open() || float_chunk_is_full<XorWriter>(t);
+template <class Writer>
+bool ChunkBuilder::Impl::append_float(Timestamp t, Timestamp st, double v) {
+  const bool begun = !has_open() || float_chunk_is_full<Writer>(t);
   if (begun) {
     finish();
-    open = XorWriter();
+    open.emplace<Writer>();
     set_limits(t);
   }
-  std::get<XorWriter>(open).append(t, v);
+  std::get<Writer>(open).append(t, st, v);
   return begun;
 }
 
@@ -231,7 +237,8 @@ ChunkBuilder::ChunkBuilder(ChunkBuilder&&) noexcept = default;
 ChunkBuilder& ChunkBuilder::operator=(ChunkBuilder&&) noexcept = default;
 
 bool ChunkBuilder::append(Timestamp t, Timestamp st, double v) {
-  return impl_->append_float(t, st, v);
+  return impl_->options.xor2_floats ? impl_->append_float<Xor2Writer>(t, st, v)
+                                    : impl_->append_float<XorWriter>(t, st, v);
 }
 bool ChunkBuilder::append(Timestamp t, Timestamp st, const Histogram& h) {
   return impl_->append_histogram<IntWriter>(t, st, h);
@@ -263,6 +270,9 @@ Result<void> ChunkBuilder::resume(std::uint8_t encoding, io::Bytes chunk) {
   switch (static_cast<ChunkEncoding>(encoding)) {
     case ChunkEncoding::xor_floats:
       taken = take(XorWriter::resume(chunk));
+      break;
+    case ChunkEncoding::xor2_floats:
+      taken = take(Xor2Writer::resume(chunk));
       break;
     case ChunkEncoding::histogram:
     case ChunkEncoding::histogram_st:

@@ -6,6 +6,7 @@
 #include "tsdb/chunk/encoding.h"
 #include "tsdb/chunk/histogram_chunk.h"
 #include "tsdb/chunk/histogram_resolution.h"
+#include "tsdb/chunk/xor2_chunk.h"
 #include "tsdb/chunk/xor_chunk.h"
 
 namespace narthex::tsdb {
@@ -83,6 +84,9 @@ Result<void> decode_samples(std::uint8_t encoding, io::Bytes chunk, ChunkSamples
     case ChunkEncoding::xor_floats:
       out.kind = SampleKind::floats;
       return xor_decode(chunk, {}, out.t, out.v);
+    case ChunkEncoding::xor2_floats:
+      out.kind = SampleKind::floats;
+      return xor2_decode(chunk, {}, out.t, out.st, out.v);
     case ChunkEncoding::histogram:
     case ChunkEncoding::histogram_st:
       out.kind = SampleKind::histograms;
@@ -101,6 +105,11 @@ Result<void> decode_chunk(std::uint8_t encoding, io::Bytes chunk, TimeRange rang
   switch (static_cast<ChunkEncoding>(encoding)) {
     case ChunkEncoding::xor_floats: {
       auto done = xor_decode(chunk, range, out.t, out.v);
+      fill_starts(out.st, out.t.size());
+      return done;
+    }
+    case ChunkEncoding::xor2_floats: {
+      auto done = xor2_decode(chunk, range, out.t, out.st, out.v);
       fill_starts(out.st, out.t.size());
       return done;
     }

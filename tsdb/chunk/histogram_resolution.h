@@ -15,5 +15,6 @@ inline constexpr std::int32_t kFinestSchema = 8;
 /// Merges neighbouring buckets until the schema is `target`, which must be below it and both
 /// exponential.
 void reduce_resolution(FloatHistogram& h, std::int32_t target);
+void reduce_resolution(Histogram& h, std::int32_t target);
 
 }  // namespace narthex::tsdb
