@@ -38,7 +38,7 @@ void IndexPostings::Tally::add(std::uint32_t ref) {
 
 void IndexPostings::add_series(std::uint32_t ref, std::span<const SymbolPair> labels) {
   all_.add(ref);
-  for (const SymbolPair pair : labels) pairs_[key_of(pair)].add(ref);
+  for (const SymbolPair& pair : labels) pairs_[key_of(pair)].add(ref);
 }
 
 void IndexPostings::verify(Verification& v, const std::string& path, io::Bytes index, std::uint8_t version,
