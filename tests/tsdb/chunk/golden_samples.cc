@@ -11,8 +11,7 @@ namespace narthex::tsdb {
 namespace {
 
 double number(const std::string& text) {
-  if (text.starts_with("0x")) return std::bit_cast<double>(std::stoull(text.substr(2), nullptr, 16));
-  return std::strtod(text.c_str(), nullptr);
+  return parse_golden_number(text);
 }
 
 /// "[a,b]" -> a, b
@@ -42,13 +41,6 @@ std::vector<double> doubles(const std::string& text) {
 std::vector<std::int64_t> integers(const std::string& text) {
   std::vector<std::int64_t> out;
   for (const std::string& item : items(text)) out.push_back(std::stoll(item));
-  return out;
-}
-
-std::vector<std::byte> from_hex(const std::string& text) {
-  std::vector<std::byte> out;
-  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
-    out.push_back(static_cast<std::byte>(std::stoul(text.substr(i, 2), nullptr, 16)));
   return out;
 }
 
@@ -89,7 +81,9 @@ GoldenSeries series_head(std::istream& in) {
   return series;
 }
 
-GoldenSample sample(const std::string& kind, std::istream& in) {
+}  // namespace
+
+GoldenSample parse_golden_sample(const std::string& kind, std::istream& in) {
   GoldenSample s;
   in >> s.t >> s.st;
   if (kind == "i") {
@@ -104,13 +98,28 @@ GoldenSample sample(const std::string& kind, std::istream& in) {
   return s;
 }
 
-}  // namespace
+double parse_golden_number(const std::string& text) {
+  if (text.starts_with("0x")) return std::bit_cast<double>(std::stoull(text.substr(2), nullptr, 16));
+  return std::strtod(text.c_str(), nullptr);
+}
 
-std::vector<GoldenSeries> read_golden_series(const std::string& file) {
+std::ifstream open_golden(const std::string& path) {
   const char* root = std::getenv("NARTHEX_SOURCE_ROOT");
   REQUIRE_MESSAGE(root != nullptr, "run by meson, or set NARTHEX_SOURCE_ROOT");
-  std::ifstream in(file.starts_with("/") ? file : std::string(root) + "/tests/tsdb/chunk/golden/" + file);
-  REQUIRE(in.good());
+  std::ifstream in(path.starts_with("/") ? path : std::string(root) + "/" + path);
+  REQUIRE_MESSAGE(in.good(), path);
+  return in;
+}
+
+std::vector<std::byte> from_hex(std::string_view text) {
+  std::vector<std::byte> out;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+    out.push_back(static_cast<std::byte>(std::stoul(std::string(text.substr(i, 2)), nullptr, 16)));
+  return out;
+}
+
+std::vector<GoldenSeries> read_golden_series(const std::string& path) {
+  std::ifstream in = open_golden(path);
   std::vector<GoldenSeries> all;
   for (std::string line; std::getline(in, line);) {
     if (line.empty() || line[0] == '#') continue;
@@ -128,7 +137,7 @@ std::vector<GoldenSeries> read_golden_series(const std::string& file) {
       chunk.bytes = from_hex(hex);
       all.back().chunks.push_back(std::move(chunk));
     } else {
-      all.back().samples.push_back(sample(kind, words));
+      all.back().samples.push_back(parse_golden_sample(kind, words));
     }
     REQUIRE_MESSAGE(!words.fail(), line);
   }

@@ -8,7 +8,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
+#include <istream>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -31,8 +34,15 @@ struct GoldenSeries {
   std::vector<BuiltChunk> chunks;
 };
 
-/// All series of tests/tsdb/chunk/golden/`file`; fails the test where it does not parse.
-std::vector<GoldenSeries> read_golden_series(const std::string& file);
+/// All series of a fixture; fails the test where it does not parse.
+std::vector<GoldenSeries> read_golden_series(const std::string& path);
+/// What stands behind `kind` (v, i or f) in a line.
+GoldenSample parse_golden_sample(const std::string& kind, std::istream& in);
+/// "0x7ff8..." or decimal.
+double parse_golden_number(const std::string& text);
+/// Opens a fixture: `path` is absolute or relative to the source's root.
+std::ifstream open_golden(const std::string& path);
+std::vector<std::byte> from_hex(std::string_view text);
 /// Appends one sample. @return as ChunkBuilder::append
 bool append_golden(ChunkBuilder& builder, const GoldenSample& sample);
 std::string to_hex(io::Bytes bytes);

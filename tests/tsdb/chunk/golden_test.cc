@@ -25,7 +25,7 @@ std::vector<BuiltChunk> build(const GoldenSeries& series) {
 /// golden/README.md says.
 std::vector<GoldenSeries> all_series() {
   const char* extra = std::getenv("NARTHEX_GOLDEN_EXTRA");
-  return read_golden_series(extra != nullptr ? extra : "chunks-3.14.txt");
+  return read_golden_series(extra != nullptr ? extra : "tests/tsdb/chunk/golden/chunks-3.14.txt");
 }
 
 TEST_CASE("golden chunks: the same samples make the same chunks as Prometheus 3.14") {
