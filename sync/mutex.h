@@ -13,6 +13,8 @@
 #endif
 #define NARTHEX_GUARDED_BY(m) NARTHEX_TSA(guarded_by(m))
 #define NARTHEX_REQUIRES(...) NARTHEX_TSA(requires_capability(__VA_ARGS__))
+/// Why it is safe stands in a comment.
+#define NARTHEX_UNCHECKED NARTHEX_TSA(no_thread_safety_analysis)
 #define NARTHEX_EXCLUDES(...) NARTHEX_TSA(locks_excluded(__VA_ARGS__))
 
 namespace narthex::sync {

@@ -129,8 +129,15 @@ Result<void> Db::Impl::close() {
   }
   wake.notify_all();
   if (thread.joinable()) thread.join();
+  if (mapping_thread.joinable()) mapping_thread.join();
   head.stop();
   Result<void> synced;
+  if (chunk_files) {
+    if (auto done = chunk_files->sync(); !done) {
+      telemetry::warn("Head chunks could not be synced; the log holds what they hold",
+                      {{"error", done.error().text}});
+    }
+  }
   if (wal) synced = wal->sync();
   if (lock) {
     // Away before it is given up: whoever takes it next makes the file anew.

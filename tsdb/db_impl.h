@@ -30,20 +30,24 @@ struct Db::Impl {
   Result<void> open(prometheus::Registry* registry);
   Result<void> take_lock();
   Result<void> load_blocks();
+  Result<void> open_chunk_files(prometheus::Registry* registry);
   Result<void> replay();
   Result<void> remove_redundant_files();
 
   // ---- Maintenance (db_maintenance.cc)
   void run_in_background();
+  /// Moves full chunks of the head to files, every few seconds.
+  void map_in_background();
+  [[nodiscard]] bool wait_for_stop(DurationMs interval);
   Result<void> maintain() NARTHEX_EXCLUDES(maintenance_mutex);
   Result<void> reload_blocks() NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> map_chunks();
   Result<void> compact_head() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> cut_block() NARTHEX_REQUIRES(maintenance_mutex);
   bool collect() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> truncate_wal() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> write_checkpoint(Timestamp mint, std::uint32_t up_to_segment)
       NARTHEX_REQUIRES(maintenance_mutex);
-  Result<void> remove_head_chunk_files() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> apply_retention() NARTHEX_REQUIRES(maintenance_mutex);
   void update_metrics();
 
@@ -62,6 +66,7 @@ struct Db::Impl {
   DbMetrics metrics;
   std::unique_ptr<io::FileLock> lock;
   std::unique_ptr<Wal> wal;
+  std::unique_ptr<HeadChunkFiles> chunk_files;
   Head head;
   std::atomic<std::uint64_t> damaged_records{0};
   std::atomic<bool> closed{false};
@@ -72,7 +77,6 @@ struct Db::Impl {
   std::map<WalRef, Timestamp> expired_refs NARTHEX_GUARDED_BY(maintenance_mutex);
   /// The head was truncated up to here, and the log not yet.
   Timestamp wal_due_before NARTHEX_GUARDED_BY(maintenance_mutex) = kMinTime;
-  bool head_chunk_files_removed NARTHEX_GUARDED_BY(maintenance_mutex) = false;
 
   mutable sync::Mutex view_mutex;
   BlockSet blocks;
@@ -81,6 +85,7 @@ struct Db::Impl {
   std::condition_variable_any wake;
   bool stopping NARTHEX_GUARDED_BY(thread_mutex) = false;
   std::thread thread;
+  std::thread mapping_thread;
 };
 
 }  // namespace narthex::tsdb

@@ -17,21 +17,42 @@
 #include "tsdb/wal/checkpoint.h"
 
 namespace narthex::tsdb {
+namespace {
+
+/// Full chunks of a million series that are cut all at once wait no longer in memory.
+constexpr DurationMs kMapInterval = 5000;
+
+}  // namespace
+
+bool Db::Impl::wait_for_stop(DurationMs interval) {
+  const sync::MutexLock guard(thread_mutex);
+  const auto due = std::chrono::steady_clock::now() + std::chrono::milliseconds(interval);
+  while (!stopping && wake.wait_until(thread_mutex, due) == std::cv_status::no_timeout) {
+  }
+  return stopping;
+}
 
 void Db::Impl::run_in_background() {
-  const auto interval = std::chrono::milliseconds(options.background_interval);
-  for (;;) {
-    {
-      const sync::MutexLock guard(thread_mutex);
-      const auto due = std::chrono::steady_clock::now() + interval;
-      while (!stopping && wake.wait_until(thread_mutex, due) == std::cv_status::no_timeout) {
-      }
-      if (stopping) return;
-    }
+  while (!wait_for_stop(options.background_interval)) {
     if (auto done = maintain(); !done) {
       telemetry::error("Maintenance of the database failed and will be tried again",
                        {{"error", done.error().text}});
     }
+  }
+}
+
+void Db::Impl::map_in_background() {
+  bool failed = false;
+  while (!wait_for_stop(std::min(kMapInterval, options.background_interval))) {
+    const auto mapped = head.map_chunks();
+    chunk_files->release_pages();
+    // Said once, not every few seconds.
+    if (!mapped && !failed) {
+      telemetry::error(
+          "Full chunks cannot be written to chunks_head and stay in memory; it will be tried again",
+          {{"error", mapped.error().text}});
+    }
+    failed = !mapped;
   }
 }
 
@@ -45,6 +66,7 @@ Result<void> Db::Impl::maintain() {
   // Each step stands alone: a full disk must not stop retention, which makes room.
   keep_going(wal->sync());
   keep_going(reload_blocks());
+  keep_going(map_chunks());
   keep_going(compact_head());
   keep_going(truncate_wal());
   keep_going(apply_retention());
@@ -57,6 +79,12 @@ Result<void> Db::Impl::reload_blocks() {
   auto done = blocks.reload();
   if (!done) metrics.reloads_failed->Increment();
   return done;
+}
+
+Result<void> Db::Impl::map_chunks() {
+  auto mapped = head.map_chunks();
+  if (!mapped) return pass(mapped);
+  return {};
 }
 
 Result<void> Db::Impl::compact_head() {
@@ -125,7 +153,7 @@ Result<void> Db::Impl::truncate_wal() {
   if (wal_due_before == kMinTime) return {};
   // Not again before the next block: each attempt begins a segment.
   const Timestamp mint = std::exchange(wal_due_before, kMinTime);
-  if (auto removed = remove_head_chunk_files(); !removed) return removed;
+  if (auto truncated = head.truncate_chunk_files(); !truncated) return truncated;
   const auto begin = clock.steady();
   auto segments = list_segments(fs, wal_directory());
   if (!segments) return pass(segments, "truncating the WAL");
@@ -162,23 +190,6 @@ Result<void> Db::Impl::write_checkpoint(Timestamp mint, std::uint32_t up_to_segm
   telemetry::info("WAL checkpoint written", {{"up_to_segment", std::to_string(up_to_segment)},
                                              {"records_read", std::to_string(stats->records_read)},
                                              {"records_written", std::to_string(stats->records_written)}});
-  return {};
-}
-
-Result<void> Db::Impl::remove_head_chunk_files() {
-  if (head_chunk_files_removed) return {};
-  // Left by Prometheus: copies of samples that the log or, from now on, a block holds.
-  const std::string chunks = directory + "/chunks_head";
-  if (fs.exists(chunks)) {
-    auto files = fs.list(chunks);
-    if (!files) return pass(files);
-    for (const io::DirEntry& f : *files) {
-      // Ascending: what is left after an interruption has no gap.
-      if (auto removed = fs.remove_file(chunks + "/" + f.name); !removed) return removed;
-    }
-    if (auto synced = fs.sync_directory(chunks); !synced) return synced;
-  }
-  head_chunk_files_removed = true;
   return {};
 }
 

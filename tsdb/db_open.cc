@@ -28,6 +28,7 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   if (auto synced = fs.sync_directory(directory); !synced) return synced;
   if (auto locked = take_lock(); !locked) return locked;
   if (auto loaded = load_blocks(); !loaded) return loaded;
+  if (auto opened = open_chunk_files(registry); !opened) return opened;
   if (auto replayed = replay(); !replayed) return replayed;
   if (auto removed = remove_redundant_files(); !removed) return removed;
   auto opened = Wal::open(fs, wal_directory(), options.wal, registry);
@@ -37,7 +38,10 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   head.start_logging(*wal);
   metrics.retention_limit_seconds->Set(static_cast<double>(options.retention) / 1000);
   update_metrics();
-  if (options.background_interval > 0) thread = std::thread([this] { run_in_background(); });
+  if (options.background_interval > 0) {
+    thread = std::thread([this] { run_in_background(); });
+    mapping_thread = std::thread([this] { map_in_background(); });
+  }
   return {};
 }
 
@@ -57,15 +61,31 @@ Result<void> Db::Impl::load_blocks() {
   return {};
 }
 
+Result<void> Db::Impl::open_chunk_files(prometheus::Registry* registry) {
+  auto opened = HeadChunkFiles::open(fs, directory + "/chunks_head", registry);
+  if (!opened) return pass(opened);
+  if (auto synced = fs.sync_directory(directory); !synced) return synced;
+  chunk_files = std::move(*opened);
+  head.use_chunk_files(*chunk_files);
+  return {};
+}
+
 Result<void> Db::Impl::replay() {
   const auto begin = clock.steady();
   auto repaired = repair_wal(fs, wal_directory(), quarantine_directory());
   if (!repaired) return pass(repaired, "repairing the WAL");
   damaged_records += repaired->rewritten.size();
 
-  auto report = replay_wal(fs, wal_directory(), head);
+  auto chunks = head.replay_chunk_files();
+  if (!chunks) return pass(chunks);
+  damaged_records += chunks->damaged;
+  auto report = replay_wal(fs, wal_directory(), head, std::thread::hardware_concurrency());
   if (!report) return pass(report);
   damaged_records += report->damaged;
+  if (auto tidied = head.tidy_chunk_files(); !tidied) {
+    telemetry::warn("Head chunks could not be written anew; the log holds what they hold",
+                    {{"error", tidied.error().text}});
+  }
   {
     const sync::MutexLock guard(maintenance_mutex);
     for (const WalRef ref : report->gone_refs) expired_refs.emplace(ref, head.maxt());
@@ -74,6 +94,7 @@ Result<void> Db::Impl::replay() {
   metrics.replay_seconds->Set(seconds);
   const HeadStats stats = head.stats();
   telemetry::info("WAL replay completed", {{"segments", std::to_string(report->segments)},
+                                           {"mapped_chunks", std::to_string(chunks->chunks)},
                                            {"samples", std::to_string(report->samples)},
                                            {"series", std::to_string(stats.series)},
                                            {"duration_seconds", std::to_string(seconds)}});

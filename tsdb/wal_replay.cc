@@ -109,7 +109,9 @@ class Replayer {
 
 }  // namespace
 
-Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head) {
+Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
+                                std::size_t threads) {
+  if (threads > 1) head.replay_with_threads(threads);
   Replayer replayer(fs, head);
   std::uint32_t first = 0;
   auto checkpoint = last_checkpoint(fs, wal_dir);

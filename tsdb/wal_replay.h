@@ -25,6 +25,8 @@ struct ReplayReport {
 
 /// Errors: io, corruption (segments are not sequential). Damaged records are skipped, logged
 /// and counted, by segment and offset.
-Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head);
+/// @param threads  that apply samples, beside the one that reads; 1: none beside it
+Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
+                                std::size_t threads = 1);
 
 }  // namespace narthex::tsdb

@@ -12,7 +12,7 @@
 namespace narthex::tsdb {
 
 Head::Head(const HeadOptions& options, prometheus::Registry* registry)
-    : state_(options, registry), replay_(std::make_unique<Replay>()) {}
+    : state_(options, registry), replay_(std::make_unique<Replay>(*this)) {}
 
 Head::~Head() = default;
 

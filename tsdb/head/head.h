@@ -24,6 +24,8 @@
 
 namespace narthex::tsdb {
 
+struct ReplayItem;
+
 class Head {
  public:
   /// @param registry  may be null
@@ -40,8 +42,13 @@ class Head {
   /// The head's series with their chunks, as of now. Deleted samples are in the chunks still.
   std::unique_ptr<ChunkSource> chunk_source(TimeRange range);
 
-  // ---- Replay: what the log holds, before start_logging(). One thread.
+  // ---- Replay: what files and the log hold, before start_logging(). One thread.
 
+  /// Reads which chunks lie in the files (use_chunk_files() came first): samples that they hold
+  /// are then skipped. Before the first series. Errors: io.
+  Result<HeadChunkFiles::Loaded> replay_chunk_files();
+  /// Samples are applied by so many threads from here on.
+  void replay_with_threads(std::size_t threads);
   /// A series record; a second reference for the same labels becomes another name of the series.
   void replay_series(const SeriesRecord& series);
   /// Samples that the head would refuse now (older, repeated, before min_valid) are dropped.
@@ -53,6 +60,9 @@ class Head {
   /// After the last record: forgets the other names. @return  references that name no series any more, or one
   /// that goes by another
   std::vector<WalRef> finish_replay();
+  /// Writes the chunk files anew if replay found some missing in the middle, or twice. Before
+  /// start_logging(). Errors: io, corruption.
+  Result<void> tidy_chunk_files();
 
   // ---- Blocks
 
@@ -96,10 +106,18 @@ class Head {
   void raise_mint(Timestamp oldest);
   void forget_series(std::span<const Ordinal> dead, Collected& done);
 
-  HeadState state_;
-  /// While replaying: every reference to its ordinal.
+  // ---- Replay. A lane is worked on by one thread, or by the only one there is: no mutex is needed.
   struct Replay;
+  void apply_replayed(std::span<const ReplayItem> items) NARTHEX_UNCHECKED;
+  void take_over_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
+  /// The sample is not newer than the series', and yet in none of its chunks.
+  bool is_missing(Ordinal o, const ReplayItem& item) NARTHEX_UNCHECKED;
+  void complete_closed(Ordinal o) NARTHEX_UNCHECKED;
+
+  HeadState state_;
+  /// While replaying.
   std::unique_ptr<Replay> replay_;
+  bool irregular_chunk_files_ = false;
   /// Readers below this serial may still read what is hidden; 0: nothing is. Touched by the
   /// one thread that cuts blocks.
   std::uint64_t hidden_from_serial_ = 0;

@@ -7,61 +7,93 @@
 
 namespace narthex::tsdb {
 
+Head::Replay::Replay(Head& head) {
+  lanes.emplace(0, [&head](std::span<const ReplayItem> items) { head.apply_replayed(items); });
+}
+
+void Head::replay_with_threads(std::size_t threads) {
+  {
+    // Threads use the directories of pages while series are added: they must not move.
+    static constexpr std::uint32_t kMostSeries = 1U << 28;
+    const sync::MutexLock lock(state_.shard.mutex);
+    state_.shard.refs.reserve(kMostSeries);
+    state_.shard.hot.reserve(kMostSeries);
+    state_.shard.full.reserve(kMostSeries);
+    replay_->cursors.reserve(kMostSeries);
+  }
+  replay_->lanes.emplace(threads, [this](std::span<const ReplayItem> items) { apply_replayed(items); });
+}
+
 void Head::replay_series(const SeriesRecord& series) {
   if (static_cast<std::uint32_t>(series.ref) == 0) return;  // no writer makes such a one
   state_.skip_ref(series.ref);
   const sync::MutexLock index_lock(state_.index_mutex);
   const auto acquired = state_.index.acquire(series.labels);
   if (!acquired) return;
-  replay_->refs.set(series.ref, acquired->ordinal);
-  if (!acquired->created) {
-    const sync::MutexLock shard_lock(state_.shard.mutex);
-    if (state_.shard.refs[acquired->ordinal] != series.ref) replay_->gone.push_back(series.ref);
-    return;
-  }
+  const Ordinal o = acquired->ordinal;
+  const bool known = replay_->refs.find(series.ref) == o;
+  replay_->refs.set(series.ref, o);
   const sync::MutexLock shard_lock(state_.shard.mutex);
-  state_.shard.add(acquired->ordinal, series.ref, stagger_of(series.labels));
-  state_.index.publish(acquired->ordinal);
+  if (acquired->created) {
+    state_.shard.add(o, series.ref, stagger_of(series.labels));
+    state_.index.publish(o);
+    if (!replay_->loaded.empty()) {
+      replay_->cursors.grow_to(o + 1);
+      replay_->cursors[o] = {.chunk = {kMinTime, kMinTime}, .seen = kMinTime, .next = 0, .has_value = 0};
+    }
+  } else if (state_.shard.refs[o] != series.ref && !known) {
+    replay_->gone.push_back(series.ref);
+  }
+  if (!known && !replay_->loaded.empty()) {
+    replay_->lanes->add({.ordinal = o, .t = kMinTime, .ref = series.ref});
+  }
 }
 
 std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
-  static constexpr std::size_t kChunkAhead = 8;
   std::size_t unknown = 0;
-  Timestamp oldest = kMaxTime;
-  Timestamp newest = kMinTime;
-  std::uint64_t chunks = 0;
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
-  HeadShard& shard = state_.shard;
-  const sync::MutexLock lock(shard.mutex);
-
-  std::vector<Ordinal>& ordinals = replay_->ordinals;
-  ordinals.clear();
+  RefTable::Cursor refs(replay_->refs);
   for (const SampleRecord& sample : samples) {
-    const Ordinal o = replay_->refs.find(sample.ref);
-    ordinals.push_back(o);
-    if (o != kNoNumber) __builtin_prefetch(&shard.hot[o], 1);
-  }
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (i + kChunkAhead < samples.size() && ordinals[i + kChunkAhead] != kNoNumber) {
-      shard.chunks[ordinals[i + kChunkAhead]].prefetch(shard.hot[ordinals[i + kChunkAhead]]);
-    }
-    const SampleRecord& sample = samples[i];
-    const Ordinal o = ordinals[i];
+    const Ordinal o = refs.find(sample.ref);
     if (o == kNoNumber) [[unlikely]] {
       ++unknown;
       state_.skip_ref(sample.ref);
       continue;
     }
-    HotSeries& s = shard.hot[o];
-    if (sample.t < min_valid || sample.t <= s.maxt()) continue;
-    chunks += shard.chunks[o].append(s, shard.full[o], sample.t, sample.v);
-    oldest = std::min(oldest, sample.t);
-    newest = std::max(newest, sample.t);
+    if (sample.t < min_valid || sample.t == kMinTime) continue;
+    replay_->lanes->add({.ordinal = o, .t = sample.t, .v = sample.v});
   }
-  if (oldest <= newest) state_.widen(oldest, newest);
-  state_.metrics.count_chunks_created(chunks);
   state_.metrics.count_unknown_refs(unknown);
   return unknown;
+}
+
+void Head::apply_replayed(std::span<const ReplayItem> items) {
+  static constexpr std::size_t kHotAhead = 16;
+  static constexpr std::size_t kChunkAhead = 8;
+  HeadShard& shard = state_.shard;
+  const bool any_mapped = !replay_->loaded.empty();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i + kHotAhead < items.size()) {
+      __builtin_prefetch(&shard.hot[items[i + kHotAhead].ordinal], 1);
+      if (any_mapped) __builtin_prefetch(&replay_->cursors[items[i + kHotAhead].ordinal], 1);
+    }
+    if (i + kChunkAhead < items.size()) {
+      const Ordinal ahead = items[i + kChunkAhead].ordinal;
+      shard.chunks[ahead].prefetch(shard.hot[ahead]);
+    }
+    const ReplayItem& item = items[i];
+    const Ordinal o = item.ordinal;
+    Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
+    if (item.t == kMinTime) [[unlikely]] {
+      take_over_chunks(o, item.ref);
+      continue;
+    }
+    HotSeries& s = shard.hot[o];
+    if (item.t <= s.maxt() && (!any_mapped || !is_missing(o, item))) continue;
+    tally.chunks += shard.chunks[o].append(s, shard.full[o], item.t, item.v);
+    tally.oldest = std::min(tally.oldest, item.t);
+    tally.newest = std::max(tally.newest, item.t);
+  }
 }
 
 bool Head::replay_deletion(WalRef ref, TimeRange range) {
@@ -74,6 +106,7 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
     shard.deleted[ordinal].push_back(range);
     return true;
   }
+  replay_->lanes->drain();
   const sync::MutexLock index_lock(state_.index_mutex);
   const sync::MutexLock lock(shard.mutex);
   shard.chunks[ordinal].drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
@@ -86,8 +119,7 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
 }
 
 std::vector<WalRef> Head::finish_replay() {
-  std::vector<WalRef> gone = std::move(replay_->gone);
-  replay_.reset();
+  replay_->lanes->drain();
   std::uint64_t series;
   {
     const sync::MutexLock lock(state_.index_mutex);
@@ -95,12 +127,25 @@ std::vector<WalRef> Head::finish_replay() {
     series = state_.index.all().cardinality();
   }
   state_.metrics.count_series_created(series);
-  HeadShard& shard = state_.shard;
-  const sync::MutexLock lock(shard.mutex);
-  for (Ordinal o = 0; o < shard.hot.size(); ++o) {
-    const HotSeries& s = shard.hot[o];
-    shard.stale_series += shard.refs[o] != 0 && !s.empty() && is_stale_nan(s.enc.v);
+  std::uint64_t chunks = 0;
+  for (const Replay::Tally& tally : replay_->tallies) {
+    if (tally.oldest <= tally.newest) state_.widen(tally.oldest, tally.newest);
+    chunks += tally.chunks;
+    irregular_chunk_files_ = irregular_chunk_files_ || tally.irregular > 0;
   }
+  state_.metrics.count_chunks_created(chunks);
+  HeadShard& shard = state_.shard;
+  {
+    const sync::MutexLock lock(shard.mutex);
+    for (Ordinal o = 0; o < shard.hot.size(); ++o) {
+      if (shard.refs[o] == 0) continue;
+      HotSeries& s = shard.hot[o];
+      if (s.count() == 0 && !s.empty()) complete_closed(o);
+      shard.stale_series += !s.empty() && is_stale_nan(s.enc.v);
+    }
+  }
+  std::vector<WalRef> gone = std::move(replay_->gone);
+  replay_.reset();
   return gone;
 }
 

@@ -1,42 +1,43 @@
-// The replay side of Head: references of the log to series.
+// The replay side of Head: references of the log to series, and chunks in files to both.
 //
 // References are dense and come in the order of scrapes, so they index pages directly: a hash
 // table would cost a cache miss for each of a hundred million samples.
-// Threads: one.
+// Threads: one, but for RefTable::find() const.
 #pragma once
 
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "tsdb/head/head.h"
+#include "tsdb/head/replay_lanes.h"
 
 namespace narthex::tsdb {
 
-class RefMap {
+/// One 32-bit value per reference; kNoNumber: none.
+class RefTable {
  public:
-  /// The series' ordinal or kNoNumber.
-  [[nodiscard]] Ordinal find(WalRef ref) const {
-    const Page* page = page_of(ref);
-    return page == nullptr ? kNoNumber : (*page)[ref % kPerPage];
+  [[nodiscard]] std::uint32_t find(WalRef ref) const {
+    const auto at = pages_.find(ref / kPerPage);
+    return at == pages_.end() ? kNoNumber : (*at->second)[ref % kPerPage];
   }
-  void set(WalRef ref, Ordinal ordinal) {
+  void set(WalRef ref, std::uint32_t value) {
     std::unique_ptr<Page>& page = pages_[ref / kPerPage];
     if (!page) {
       page = std::make_unique<Page>();
       page->fill(kNoNumber);
     }
-    (*page)[ref % kPerPage] = ordinal;
-    cached_ = nullptr;
+    (*page)[ref % kPerPage] = value;
   }
-  /// Forgets all references of a series. Walks everything. @return them
-  std::vector<WalRef> erase(Ordinal ordinal) {
+  /// Forgets all references with that value. Walks everything. @return them
+  std::vector<WalRef> erase(std::uint32_t value) {
     std::vector<WalRef> erased;
     for (auto& [number, page] : pages_) {
       for (std::size_t i = 0; i < kPerPage; ++i) {
-        if ((*page)[i] != ordinal) continue;
+        if ((*page)[i] != value) continue;
         (*page)[i] = kNoNumber;
         erased.push_back(number * kPerPage + i);
       }
@@ -44,32 +45,97 @@ class RefMap {
     return erased;
   }
 
+  /// find() for references that come in order.
+  class Cursor {
+   public:
+    explicit Cursor(const RefTable& table) : table_(table) {}
+    [[nodiscard]] std::uint32_t find(WalRef ref) {
+      const WalRef number = ref / kPerPage;
+      if (page_ == nullptr || number_ != number) {
+        const auto at = table_.pages_.find(number);
+        if (at == table_.pages_.end()) return kNoNumber;
+        page_ = at->second.get();
+        number_ = number;
+      }
+      return (*page_)[ref % kPerPage];
+    }
+
+   private:
+    const RefTable& table_;
+    const std::array<std::uint32_t, 1024>* page_ = nullptr;
+    WalRef number_ = 0;
+  };
+
  private:
   static constexpr std::size_t kPerPage = 1024;
-  using Page = std::array<Ordinal, kPerPage>;
-
-  [[nodiscard]] const Page* page_of(WalRef ref) const {
-    const WalRef number = ref / kPerPage;
-    if (cached_ == nullptr || cached_number_ != number) {
-      const auto at = pages_.find(number);
-      if (at == pages_.end()) return nullptr;
-      cached_ = at->second.get();
-      cached_number_ = number;
-    }
-    return cached_;
-  }
+  using Page = std::array<std::uint32_t, kPerPage>;
 
   boost::unordered_flat_map<WalRef, std::unique_ptr<Page>> pages_;
-  mutable const Page* cached_ = nullptr;
-  mutable WalRef cached_number_ = 0;
+};
+
+/// Chunks in files by the reference that they were written under.
+class LoadedChunks {
+ public:
+  void add(WalRef ref, const MappedChunk& chunk);
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  /// Calls f(chunk) in the order of add() until it returns false. Threads: any, while nothing is added.
+  template <class F>
+  void for_each(WalRef ref, F&& f) const {
+    const std::uint32_t last = last_.find(ref);
+    if (last == kNoNumber) return;
+    // The links run in a ring: behind the last one stands the first.
+    for (std::uint32_t i = node(last).next;; i = node(i).next) {
+      const Node& n = node(i);
+      if (!f(MappedChunk{{n.mint, n.mint + n.span}, n.place}) || i == last) return;
+    }
+  }
+
+ private:
+  struct Node {
+    Timestamp mint;
+    std::uint32_t span;
+    HeadChunkPlace place;
+    std::uint32_t next;
+  };
+  static constexpr std::uint32_t kPerPage = 1 << 15;
+  [[nodiscard]] const Node& node(std::uint32_t i) const { return pages_[i / kPerPage][i % kPerPage]; }
+  [[nodiscard]] Node& node(std::uint32_t i) { return pages_[i / kPerPage][i % kPerPage]; }
+
+  RefTable last_;
+  std::vector<std::unique_ptr<Node[]>> pages_;
+  std::uint32_t count_ = 0;
+};
+
+/// While the log is read: which of a series' chunks in files its samples have reached.
+struct MappedCursor {
+  TimeRange chunk;          ///< the one at hand, exactly
+  Timestamp seen;           ///< newest sample that the log has shown
+  std::uint32_t next;       ///< number of the chunk behind it
+  std::uint32_t has_value;  ///< 1: the newest sample of all chunks was seen, and HotSeries has its value
 };
 
 struct Head::Replay {
-  RefMap refs;
+  explicit Replay(Head& head);
+
+  RefTable refs;
   /// Deleted series, and other names of series.
   std::vector<WalRef> gone;
-  /// Ordinals of the samples of one record.
-  std::vector<Ordinal> ordinals;
+  LoadedChunks loaded;
+
+  PageArena arena;
+  /// Grown only if there are loaded chunks.
+  OrdinalArray<MappedCursor> cursors{arena};
+  /// By lane, on cache lines of their own.
+  struct alignas(64) Tally {
+    Timestamp oldest = kMaxTime;
+    Timestamp newest = kMinTime;
+    std::uint64_t chunks = 0;
+    /// Series whose files lack a chunk in the middle, or hold some twice.
+    std::uint64_t irregular = 0;
+  };
+  std::array<Tally, ChunkLanes::kLanes> tallies;
+  /// Last: its threads use all of the above.
+  std::optional<ReplayLanes> lanes;
 };
 
 }  // namespace narthex::tsdb

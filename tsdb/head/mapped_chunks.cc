@@ -99,6 +99,15 @@ void MappedChunks::drop_front(SlotRef& list, std::size_t n) {
   resize(list, n, all - n, all - n);
 }
 
+void MappedChunks::drop_back(SlotRef& list, std::size_t n) {
+  if (n >= count(list)) return;
+  if (n == 0) {
+    drop_front(list, count(list));
+    return;
+  }
+  resize(list, 0, n, n);
+}
+
 void MappedChunks::resize(SlotRef& list, std::size_t drop, std::size_t keep, std::size_t room) {
   const std::size_t bytes = kCountBytes + room * kChunkBytes;
   const bool stays = list != kNoSlot && Slab::slot_bytes_for(bytes) == slab_.capacity(list);

@@ -38,6 +38,8 @@ class MappedChunks {
   void add(SlotRef& list, const MappedChunk& chunk);
   /// Takes the first `n` out.
   void drop_front(SlotRef& list, std::size_t n);
+  /// Leaves the first `n`.
+  void drop_back(SlotRef& list, std::size_t n);
 
   [[nodiscard]] std::size_t size_bytes() const { return slab_.size_bytes(); }
 

@@ -334,6 +334,30 @@ bool SeriesChunks::take_over(HotSeries& s, FullChunks& full, const MappedChunk& 
   return true;
 }
 
+void SeriesChunks::drop_mapped_from(HotSeries& s, FullChunks& full, std::size_t first, Timestamp newest) {
+  count_full_ -= mapped_.count(full.mapped) - first;
+  mapped_.drop_back(full.mapped, first);
+  s.close(newest, 0);
+}
+
+Result<void> SeriesChunks::move_mapped(FullChunks& full, WalRef ref, HeadChunkFiles& files) {
+  std::vector<HeadChunkFiles::Borrowed> borrowed;
+  std::vector<HeadChunk> chunks;
+  const std::size_t count = mapped_.count(full.mapped);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto read = files.read(mapped_.at(full.mapped, i).place);
+    if (!read) return pass(read);
+    chunks.push_back(read->chunk);
+    chunks.back().series = ref;
+    borrowed.push_back(std::move(*read));
+  }
+  const auto places = files.append(chunks);
+  if (!places) return std::unexpected(places.error());
+  mapped_.drop_back(full.mapped, 0);
+  for (std::size_t i = 0; i < count; ++i) mapped_.add(full.mapped, {chunks[i].range, (*places)[i]});
+  return {};
+}
+
 void complete_open(const ChunkViews& views, std::vector<std::byte>& out) {
   XorState enc = views.open.enc;
   out.resize(kLargestChunk + 8);

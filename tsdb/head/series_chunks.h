@@ -114,6 +114,11 @@ class SeriesChunks {
   /// A chunk that files have is the series' newest: also instead of an open chunk that begins
   /// where it begins. @return  false: it does not fit behind what is there; then nothing changed
   bool take_over(HotSeries& series, FullChunks& full, const MappedChunk& chunk);
+  /// Gives up the series' mapped chunks from number `first` on; `newest` is then its newest sample.
+  /// It must have no other chunks.
+  void drop_mapped_from(HotSeries& series, FullChunks& full, std::size_t first, Timestamp newest);
+  /// Copies the series' mapped chunks to new places, under `ref`. Errors: io, corruption.
+  Result<void> move_mapped(FullChunks& full, WalRef ref, HeadChunkFiles& files);
   [[nodiscard]] const MappedChunks& mapped() const { return mapped_; }
 
   /// Bytes of the regions that hold open chunks, and full ones.

@@ -227,11 +227,31 @@ TEST_CASE("db: what interrupted runs and Prometheus leave behind is cleared away
   auto db = open_db(fs, clock);
   CHECK(names_in(fs, "/data") == std::vector<std::string>{"chunks_head", "lock", "lost+found", "wal"});
   CHECK(!fs.exists("/data/wal/series_state.json"));
-  // Copies of what the log holds: needed by Prometheus until the log is truncated.
-  CHECK(fs.exists("/data/chunks_head/000001"));
-  for (int step = 0; step < 4 * 60; ++step) REQUIRE(scrape(*db, 3, step, model));
-  REQUIRE(db->run_background_once());
+  // Begun, and nothing in it.
   CHECK(!fs.exists("/data/chunks_head/000001"));
+}
+
+TEST_CASE("db: head chunks lie in files, survive restarts, and go when a block holds them") {
+  io::FaultFileSystem fs;
+  const ManualClock clock(kStart);
+  Contents model;
+  auto db = open_db(fs, clock);
+  for (int step = 0; step < 12 * 60; ++step) {
+    REQUIRE(scrape(*db, 6, step, model));
+    if (step % 50 == 0) REQUIRE(db->run_background_once());
+    if (step % 100 == 99) {
+      CHECK(same(read_all(*db), model));
+      db.reset();
+      db = open_db(fs, clock);
+      CHECK(same(read_all(*db), model));
+    }
+  }
+  REQUIRE(db->run_background_once());
+  const auto files = names_in(fs, "/data/chunks_head");
+  REQUIRE(!files.empty());
+  // Two blocks' worth of restarts, and not all there ever were.
+  CHECK(files.size() < 8);
+  CHECK(files.front() != "000001");
 }
 
 TEST_CASE("db: the log does not grow for ever, and what is left of it replays whole") {

@@ -1,0 +1,100 @@
+#include "tsdb/head/replay_lanes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "tsdb/head/series_chunks.h"
+
+namespace narthex::tsdb {
+namespace {
+
+/// Enough that handing over costs nothing, few enough to stay in a cache.
+constexpr std::size_t kBatch = 4096;
+/// How far reading may be ahead of applying.
+constexpr std::size_t kMostWaiting = 16;
+
+}  // namespace
+
+ReplayLanes::ReplayLanes(std::size_t threads, Apply apply)
+    : apply_(std::move(apply)), threaded_(threads > 0) {
+  threads = std::clamp<std::size_t>(threads, 1, ChunkLanes::kLanes);
+  for (std::size_t i = 0; i < threads; ++i) {
+    workers_.push_back(std::make_unique<Worker>());
+    Worker& worker = *workers_.back();
+    worker.gathering.reserve(kBatch);
+    if (threaded_) worker.thread = std::thread([this, &worker] { work(worker); });
+  }
+}
+
+ReplayLanes::~ReplayLanes() {
+  flush();
+  for (const auto& worker : workers_) {
+    {
+      const sync::MutexLock lock(worker->mutex);
+      worker->stopping = true;
+    }
+    worker->changed.notify_all();
+    if (worker->thread.joinable()) worker->thread.join();
+  }
+}
+
+void ReplayLanes::add(const ReplayItem& item) {
+  Worker& worker = *workers_[ChunkLanes::lane_of(item.ordinal) % workers_.size()];
+  worker.gathering.push_back(item);
+  if (worker.gathering.size() >= kBatch) hand_over(worker);
+}
+
+void ReplayLanes::flush() {
+  for (const auto& worker : workers_) hand_over(*worker);
+}
+
+void ReplayLanes::hand_over(Worker& worker) {
+  if (worker.gathering.empty()) return;
+  if (!threaded_) {
+    apply_(worker.gathering);
+    worker.gathering.clear();
+    return;
+  }
+  {
+    const sync::MutexLock lock(worker.mutex);
+    while (worker.waiting.size() >= kMostWaiting) worker.changed.wait(worker.mutex);
+    worker.waiting.push_back(std::move(worker.gathering));
+    worker.gathering = {};
+    if (!worker.free.empty()) {
+      worker.gathering = std::move(worker.free.back());
+      worker.free.pop_back();
+    }
+  }
+  worker.changed.notify_all();
+  worker.gathering.clear();
+  worker.gathering.reserve(kBatch);
+}
+
+void ReplayLanes::drain() {
+  flush();
+  for (const auto& worker : workers_) {
+    const sync::MutexLock lock(worker->mutex);
+    while (worker->busy || !worker->waiting.empty()) worker->changed.wait(worker->mutex);
+  }
+}
+
+void ReplayLanes::work(Worker& worker) {
+  Batch batch;
+  for (;;) {
+    {
+      const sync::MutexLock lock(worker.mutex);
+      if (batch.capacity() > 0) worker.free.push_back(std::move(batch));
+      worker.busy = false;
+      if (worker.waiting.empty()) worker.changed.notify_all();
+      while (worker.waiting.empty() && !worker.stopping) worker.changed.wait(worker.mutex);
+      if (worker.waiting.empty()) return;
+      batch = std::move(worker.waiting.front());
+      worker.waiting.pop_front();
+      worker.busy = true;
+    }
+    worker.changed.notify_all();
+    apply_(batch);
+  }
+}
+
+}  // namespace narthex::tsdb

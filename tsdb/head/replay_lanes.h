@@ -1,0 +1,76 @@
+// ReplayLanes: threads that apply what the log holds, each to series of its own.
+//
+//   one thread reads the log -> work in the order of the log, by lane -> thread lane % threads
+//
+// Work on a series is done in the order in which it was added, as a lane's work always goes
+// to the same thread. Without threads add() works on the spot.
+//
+// Threads: add() and drain() by one.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "model/time.h"
+#include "sync/mutex.h"
+#include "tsdb/wal/record.h"
+
+namespace narthex::tsdb {
+
+/// A sample on its way to its series, or (t is kMinTime, which no sample has) the word that chunks
+/// in files under reference `ref` are the series', too.
+struct ReplayItem {
+  std::uint32_t ordinal;
+  Timestamp t;
+  union {
+    double v;
+    WalRef ref;
+  };
+};
+
+class ReplayLanes {
+ public:
+  using Apply = std::function<void(std::span<const ReplayItem>)>;
+
+  /// @param threads  0: none
+  ReplayLanes(std::size_t threads, Apply apply);
+  /// Waits for what was added.
+  ~ReplayLanes();
+  ReplayLanes(const ReplayLanes&) = delete;
+  ReplayLanes& operator=(const ReplayLanes&) = delete;
+
+  void add(const ReplayItem& item);
+  /// Hands over what add() has gathered.
+  void flush();
+  /// Returns when everything that was added has been applied.
+  void drain();
+
+ private:
+  using Batch = std::vector<ReplayItem>;
+  struct Worker {
+    Batch gathering;  // the adder's
+    sync::Mutex mutex;
+    std::condition_variable_any changed;
+    std::deque<Batch> waiting NARTHEX_GUARDED_BY(mutex);
+    std::vector<Batch> free NARTHEX_GUARDED_BY(mutex);
+    bool busy NARTHEX_GUARDED_BY(mutex) = false;
+    bool stopping NARTHEX_GUARDED_BY(mutex) = false;
+    std::thread thread;
+  };
+
+  void hand_over(Worker& worker);
+  void work(Worker& worker);
+
+  Apply apply_;
+  /// One without a thread, if there are none.
+  std::vector<std::unique_ptr<Worker>> workers_;
+  bool threaded_;
+};
+
+}  // namespace narthex::tsdb
