@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "telemetry/log.h"
@@ -118,7 +119,7 @@ Result<std::unique_ptr<ReplayedHead>> replay_head(io::FileSystem& fs, const std:
   auto replayed = std::make_unique<ReplayedHead>();
   replayed->head.refuse_before(begin);
   replayed->head.hide_before(begin);
-  auto report = replay_wal(fs, directory + "/wal", replayed->head);
+  auto report = replay_wal(fs, directory + "/wal", replayed->head, std::thread::hardware_concurrency());
   if (!report) return pass(report, "read WAL");
   replayed->damaged = report->damaged;
   return replayed;

@@ -40,12 +40,8 @@ void LogVerifier::verify(const std::string& path) {
               fmt::format("{} samples belong to {} series that no record names; they are lost",
                           unnamed_samples_, unnamed_.size()));
   }
-  if (unknown_types_ > 0) {
-    v_.notice(path, std::nullopt,
-              fmt::format("{} records of types that this version does not know", unknown_types_));
-  }
   unnamed_.clear();
-  unnamed_samples_ = unknown_types_ = 0;
+  unnamed_samples_ = 0;
 }
 
 LogVerifier::Directory LogVerifier::sort_names(const std::string& path,
@@ -116,6 +112,9 @@ void LogVerifier::verify_segment(const std::string& path, bool is_last) {
       continue;
     }
     if (auto good = verify_record(*record); !good) v_.damage(path, raw->offset, good.error().text);
+    if (record_type(*record) == RecordType::unknown) {
+      v_.notice(path, raw->offset, "a record of a type that this version does not know");
+    }
   }
 }
 
@@ -189,8 +188,7 @@ Result<void> LogVerifier::verify_record(io::Bytes record) {
       markers_.clear();
       return decode_mmap_markers(record, markers_);
     case RecordType::unknown:
-      ++unknown_types_;
-      return {};
+      break;
   }
   return {};
 }

@@ -39,7 +39,6 @@ class LogVerifier {
   boost::unordered_flat_set<WalRef> named_;
   boost::unordered_flat_set<WalRef> unnamed_;
   std::uint64_t unnamed_samples_ = 0;
-  std::uint64_t unknown_types_ = 0;
 
   // Kept for their memory.
   std::vector<SeriesRecord> series_;
