@@ -100,7 +100,8 @@ def lists(text: str) -> tuple[dict[str, str], dict[str, list[str]]]:
             found[title] = []
         elif ": " in line:
             name, value = line.split(": ", 1)
-            fields[name] = value
+            # Debian's promtool calls it by the shorter name.
+            fields[name.removeprefix("Total ")] = value
     return fields, {t: sorted(lines) for t, lines in found.items()}
 
 
