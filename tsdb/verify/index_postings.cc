@@ -87,9 +87,9 @@ void IndexPostings::verify(Verification& v, const std::string& path, io::Bytes i
                            tally.count));
     }
   }
-  const std::uint64_t behind =
-      toc.label_indices_table > toc.postings ? std::min(toc.label_indices_table, toc.postings_table)
-                                             : toc.postings_table;
+  const std::uint64_t behind = toc.label_indices_table > toc.postings
+                                   ? std::min(toc.label_indices_table, toc.postings_table)
+                                   : toc.postings_table;
   verify_coverage(r, toc.postings, behind);
 }
 

@@ -54,8 +54,7 @@ std::optional<std::uint32_t> IndexSymbols::position(std::uint64_t number) const 
 }
 
 std::optional<std::uint32_t> IndexSymbols::find(std::string_view text) const {
-  const auto at =
-      ascending_ ? std::ranges::lower_bound(texts_, text) : std::ranges::find(texts_, text);
+  const auto at = ascending_ ? std::ranges::lower_bound(texts_, text) : std::ranges::find(texts_, text);
   if (at == texts_.end() || *at != text) return std::nullopt;
   return static_cast<std::uint32_t>(at - texts_.begin());
 }

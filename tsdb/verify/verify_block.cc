@@ -84,10 +84,12 @@ class BlockVerifier {
     stones_ = stones->size();
     for (const Stone& stone : stones->all()) {
       if (stone.range.mint > stone.range.maxt) {
-        v_.damage(path, std::nullopt, fmt::format("a deletion from series {} ends before it begins", stone.ref));
+        v_.damage(path, std::nullopt,
+                  fmt::format("a deletion from series {} ends before it begins", stone.ref));
       }
       if (index.readable && !std::ranges::binary_search(index.refs, stone.ref)) {
-        v_.damage(path, std::nullopt, fmt::format("a deletion from series {}, which is not there", stone.ref));
+        v_.damage(path, std::nullopt,
+                  fmt::format("a deletion from series {}, which is not there", stone.ref));
       }
     }
   }

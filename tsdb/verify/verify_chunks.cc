@@ -78,7 +78,8 @@ void ChunkVerifier::verify(std::uint64_t series_offset, const ChunkMeta& meta, T
   const std::uint64_t offset = meta.ref & 0xffffffff;
   const auto bad = [&](const std::string& path, const char* why) {
     tally_.complete = false;
-    v_.damage(path, offset, fmt::format("chunk of the series at offset {} of the index: {}", series_offset, why));
+    v_.damage(path, offset,
+              fmt::format("chunk of the series at offset {} of the index: {}", series_offset, why));
   };
   if (number >= segments_.size()) {
     return bad(fmt::format("{}/{:06}", path_, number + 1), "there is no such segment");
@@ -120,8 +121,8 @@ void ChunkVerifier::take(Segment& segment, std::uint64_t begin, std::uint64_t en
     segment.next = end;
     return;
   }
-  const auto gap = std::ranges::find_if(
-      segment.gaps, [&](const Gap& g) { return g.begin <= begin && end <= g.end; });
+  const auto gap =
+      std::ranges::find_if(segment.gaps, [&](const Gap& g) { return g.begin <= begin && end <= g.end; });
   if (gap == segment.gaps.end()) {
     v_.damage(segment.path, begin, "two series refer to the same bytes");
     return;
