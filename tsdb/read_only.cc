@@ -3,14 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
-#include <set>
+#include <thread>
 #include <utility>
 
 #include "telemetry/log.h"
 #include "tsdb/block/block_meta.h"
+#include "tsdb/block/block_source.h"
+#include "tsdb/block/matching.h"
+#include "tsdb/compact/chunk_merger.h"
+#include "tsdb/compact/merged_sources.h"
 #include "tsdb/head/head.h"
-#include "tsdb/stored_series.h"
 #include "tsdb/wal_replay.h"
 
 namespace narthex::tsdb {
@@ -19,97 +21,105 @@ namespace {
 /// A server cuts a block every two hours: more changes than this while we read are no server's.
 constexpr int kMaxAttempts = 5;
 
-bool is_selected(const Labels& labels, MatcherLists selectors) {
-  return std::ranges::any_of(selectors, [&](const std::vector<Matcher>& matchers) {
-    return std::ranges::all_of(matchers, [&](const Matcher& m) { return m.matches(labels.get(m.name())); });
-  });
-}
-
 /// The log in memory.
 struct ReplayedHead {
   Head head{HeadOptions{}, nullptr};
   std::uint64_t damaged = 0;
 };
 
-class MergingReader final : public SeriesReader {
+/// The series of another source that are selected.
+class SelectedSource final : public ChunkSource {
  public:
-  MergingReader(TimeRange range, MatcherLists selectors, Blocks blocks, std::unique_ptr<ReplayedHead> head)
-      : range_(range),
-        selectors_(selectors.begin(), selectors.end()),
-        blocks_(std::move(blocks)),
-        head_(std::move(head)) {}
+  SelectedSource(std::unique_ptr<ChunkSource> source, MatcherLists selectors)
+      : source_(std::move(source)), selectors_(selectors.begin(), selectors.end()) {}
 
-  Result<void> open() {
-    for (const auto& block : blocks_) {
-      if (!range_.overlaps({block->meta().mint, block->meta().maxt - 1})) continue;
-      auto source = BlockSelection::open(*block, range_, selectors_);
-      if (!source) return pass(source);
-      inputs_.push_back({std::move(*source), {}, false, true});
+  Result<void> symbols(std::vector<std::string>& out) override { return source_->symbols(out); }
+  Result<bool> next(SourceSeries& out) override {
+    for (;;) {
+      auto more = source_->next(out);
+      if (!more || !*more || is_selected(out.labels)) return more;
     }
-    if (head_) inputs_.push_back({head_->head.chunk_source(range_), {}, true, true});
-    for (Input& input : inputs_) {
-      if (auto moved = advance(input); !moved) return moved;
-    }
-    return {};
   }
 
+ private:
+  [[nodiscard]] bool is_selected(const Labels& labels) const {
+    return std::ranges::any_of(selectors_, [&](const std::vector<Matcher>& matchers) {
+      return std::ranges::all_of(matchers, [&](const Matcher& m) { return m.matches(labels.get(m.name())); });
+    });
+  }
+
+  std::unique_ptr<ChunkSource> source_;
+  std::vector<std::vector<Matcher>> selectors_;
+};
+
+Result<SeriesRefs> select_in_block(const BlockFiles& files, MatcherLists selectors) {
+  SeriesRefs selected;
+  for (const std::vector<Matcher>& matchers : selectors) {
+    auto matching = match_series(*files.index, matchers);
+    if (!matching) return matching;
+    SeriesRefs both;
+    std::ranges::set_union(selected, *matching, std::back_inserter(both));
+    selected = std::move(both);
+  }
+  return selected;
+}
+
+class MergingReader final : public SeriesReader {
+ public:
+  /// @param head  null if it is not wanted; `sources` may read from it
+  MergingReader(TimeRange range, std::unique_ptr<ReplayedHead> head,
+                std::vector<std::unique_ptr<ChunkSource>> sources)
+      : head_(std::move(head)), sources_(std::move(sources)), merger_({.range = range}) {}
+
   Result<bool> next(StoredSeries& out) override {
-    while (const Input* first = smallest()) {
-      out.labels = first->series.labels;
-      for (Input& input : inputs_) {
-        while (input.more && input.series.labels == out.labels) {
-          // Chunks are valid until the source moves on.
-          if (auto added = merger_.add(input.series, range_); !added) return pass(added);
-          if (auto moved = advance(input); !moved) return pass(moved);
+    for (;;) {
+      auto parts = sources_.next();
+      if (!parts) return pass(parts);
+      if (parts->empty()) return false;
+      auto chunks = merger_.merge(*parts);
+      if (!chunks) return pass(chunks, parts->front()->labels.to_string());
+      if (chunks->empty()) continue;
+      out.labels = parts->front()->labels;
+      out.runs.resize(chunks->size());
+      for (std::size_t i = 0; i < chunks->size(); ++i) {
+        const ChunkToWrite& chunk = (*chunks)[i];
+        if (auto decoded = decode_samples(chunk.encoding, chunk.bytes, out.runs[i]); !decoded) {
+          return pass(decoded, out.labels.to_string());
         }
       }
-      merger_.finish(out.runs);
-      if (!out.runs.empty()) return true;
+      return true;
     }
-    return false;
   }
 
   [[nodiscard]] std::uint64_t damaged_places() const override { return head_ ? head_->damaged : 0; }
 
  private:
-  struct Input {
-    std::unique_ptr<ChunkSource> source;
-    SourceSeries series;
-    bool unselected;  ///< gives series that nobody asked for, too
-    bool more;
-  };
-
-  Result<void> advance(Input& input) {
-    do {
-      auto more = input.source->next(input.series);
-      if (!more) return pass(more);
-      input.more = *more;
-    } while (input.more && input.unselected && !is_selected(input.series.labels, selectors_));
-    return {};
-  }
-
-  [[nodiscard]] const Input* smallest() const {
-    const Input* first = nullptr;
-    for (const Input& input : inputs_) {
-      if (input.more && (first == nullptr || input.series.labels < first->series.labels)) first = &input;
-    }
-    return first;
-  }
-
-  TimeRange range_;
-  std::vector<std::vector<Matcher>> selectors_;
-  Blocks blocks_;
   std::unique_ptr<ReplayedHead> head_;  // before what reads from it
-  std::vector<Input> inputs_;
-  SampleMerger merger_;
+  MergedSources sources_;
+  ChunkMerger merger_;
 };
+
+Result<std::unique_ptr<SeriesReader>> read_merged(TimeRange range, MatcherLists selectors,
+                                                  const Blocks& blocks, std::unique_ptr<ReplayedHead> head) {
+  std::vector<std::unique_ptr<ChunkSource>> sources;
+  for (const auto& block : blocks) {
+    if (!range.overlaps({block->meta().mint, block->meta().maxt - 1})) continue;
+    auto selected = select_in_block(*block->files(), selectors);
+    if (!selected) return pass(selected, "block " + block->directory());
+    sources.push_back(make_block_source(block->files(), range, *std::move(selected)));
+  }
+  if (head) {
+    sources.push_back(std::make_unique<SelectedSource>(head->head.chunk_source(range), selectors));
+  }
+  return std::make_unique<MergingReader>(range, std::move(head), std::move(sources));
+}
 
 Result<std::unique_ptr<ReplayedHead>> replay_head(io::FileSystem& fs, const std::string& directory,
                                                   Timestamp begin) {
   auto replayed = std::make_unique<ReplayedHead>();
   replayed->head.refuse_before(begin);
   replayed->head.hide_before(begin);
-  auto report = replay_wal(fs, directory + "/wal", replayed->head);
+  auto report = replay_wal(fs, directory + "/wal", replayed->head, std::thread::hardware_concurrency());
   if (!report) return pass(report, "read WAL");
   replayed->damaged = report->damaged;
   return replayed;
@@ -218,9 +228,7 @@ Result<std::unique_ptr<SeriesReader>> ReadOnlyDb::series(TimeRange range, Matche
       const auto after = block_names();
       if (!after || *after != *before) continue;
     }
-    auto reader = std::make_unique<MergingReader>(range, selectors, std::move(*opened), std::move(head));
-    if (auto begun = reader->open(); !begun) return pass(begun);
-    return reader;
+    return read_merged(range, selectors, *opened, std::move(head));
   }
   return fail(Code::unavailable, "blocks and segments of " + directory_ +
                                      " come and go too fast to read them as one; try again");

@@ -23,7 +23,6 @@
 #include "model/matcher.h"
 #include "model/result.h"
 #include "model/time.h"
-#include "tsdb/block_selection.h"
 #include "tsdb/block_set.h"
 #include "tsdb/chunk/chunk_samples.h"
 
@@ -32,11 +31,14 @@ namespace narthex::tsdb {
 /// One series with all that is stored of it.
 struct StoredSeries {
   Labels labels;
-  /// Ascending by time, each time once; kinds as they were written, one kind a run.
+  /// Ascending by time, each time once; kinds as they were written, one kind a run, none empty.
   std::vector<ChunkSamples> runs;
 };
 
-/// Series in the order of their labels, each once. Keeps what it reads from alive.
+/// Each list selects by all its matchers; a series that one list selects is selected.
+using MatcherLists = std::span<const std::vector<Matcher>>;
+
+/// Series in the order of their labels, each once.
 class SeriesReader {
  public:
   virtual ~SeriesReader() = default;

@@ -64,8 +64,7 @@ std::size_t count_buckets(const tsdb::ChunkSamples& samples) {
 
 Result<void> ChunkStatistics::add(const tsdb::ChunkView& chunk) {
   ++chunks_;
-  const auto samples =
-      static_cast<std::int64_t>(tsdb::count_chunk_samples(chunk.encoding, chunk.data));
+  const auto samples = static_cast<std::int64_t>(tsdb::count_chunk_samples(chunk.encoding, chunk.data));
   const auto bytes = static_cast<std::int64_t>(chunk.data.size());
   if (!tsdb::is_histogram_encoding(chunk.encoding)) {
     float_samples_.push_back(samples);

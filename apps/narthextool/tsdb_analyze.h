@@ -14,10 +14,10 @@ namespace narthex::apps {
 
 struct AnalyzeOptions {
   std::string directory;
-  std::string block;     ///< empty: the newest
-  int limit = 20;        ///< lines in each list
-  bool extended = false; ///< chunks too
-  std::string selector;  ///< empty: all series
+  std::string block;      ///< empty: the newest
+  int limit = 20;         ///< lines in each list
+  bool extended = false;  ///< chunks too
+  std::string selector;   ///< empty: all series
 };
 
 /// Errors: not_found (directory, block), invalid (selector), corruption, io.

@@ -3,13 +3,16 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <string>
 
 #include "apps/narthextool/tsdb_analyze.h"
 #include "apps/narthextool/tsdb_dump.h"
 #include "apps/narthextool/tsdb_list.h"
+#include "apps/narthextool/tsdb_verify.h"
 #include "io/file_system.h"
 
 namespace narthex::apps {
@@ -55,8 +58,7 @@ void add_list(CLI::App& tsdb, int& exit_code) {
   verb->add_flag("-r,--human-readable", o->human_readable, "Print human readable values.");
   add_path(*verb, o->directory);
   verb->callback([o, &exit_code] {
-    exit_code =
-        conclude(list_blocks(io::local_file_system(), o->directory, o->human_readable, print_out));
+    exit_code = conclude(list_blocks(io::local_file_system(), o->directory, o->human_readable, print_out));
   });
 }
 
@@ -71,8 +73,7 @@ void add_analyze(CLI::App& tsdb, int& exit_code) {
       ->type_name("SELECTOR");
   add_path(*verb, o->directory);
   verb->add_option("block_id", o->block, "Block to analyze (default is the last block).")->type_name("");
-  verb->callback(
-      [o, &exit_code] { exit_code = conclude(analyze(io::local_file_system(), *o, print_out)); });
+  verb->callback([o, &exit_code] { exit_code = conclude(analyze(io::local_file_system(), *o, print_out)); });
 }
 
 void add_dump_options(CLI::App& verb, DumpOptions& o) {
@@ -112,6 +113,24 @@ void add_dump(CLI::App& tsdb, int& exit_code) {
   });
 }
 
+void add_verify(CLI::App& tsdb, int& exit_code) {
+  struct Options {
+    std::string directory;
+    bool progress = false;
+  };
+  auto o = std::make_shared<Options>();
+  CLI::App* verb = tsdb.add_subcommand(
+      "verify", "Check every checksum and invariant of a data directory. Ends with 1 if there is damage.");
+  verb->add_flag("--progress", o->progress, "Say how far it is, also where standard error is no terminal.");
+  add_path(*verb, o->directory);
+  verb->callback([o, &exit_code] {
+    Progress progress("verifying", Progress::mode_for_stderr(o->progress), system_clock(), put_on_stderr);
+    const auto sound = verify(io::local_file_system(), o->directory, progress, print_out);
+    exit_code = conclude(sound ? Result<void>() : std::unexpected(sound.error()));
+    if (sound && !*sound) exit_code = 1;
+  });
+}
+
 }  // namespace
 
 void add_tsdb_verbs(CLI::App& app, int& exit_code) {
@@ -120,6 +139,7 @@ void add_tsdb_verbs(CLI::App& app, int& exit_code) {
   add_analyze(*tsdb, exit_code);
   add_list(*tsdb, exit_code);
   add_dump(*tsdb, exit_code);
+  add_verify(*tsdb, exit_code);
 }
 
 }  // namespace narthex::apps

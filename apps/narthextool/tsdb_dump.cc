@@ -82,8 +82,8 @@ void put_openmetrics(const tsdb::StoredSeries& series, Buffer& out) {
   for (const tsdb::ChunkSamples& run : series.runs) {
     if (run.kind != tsdb::SampleKind::floats) return;
     for (std::size_t i = 0; i < run.size(); ++i) {
-      out.text() += fmt::format("{} {} {:.3f}\n", name, format_general(run.v[i]),
-                                static_cast<double>(run.t[i]) / 1000);
+      out.text() +=
+          fmt::format("{} {} {:.3f}\n", name, format_general(run.v[i]), static_cast<double>(run.t[i]) / 1000);
     }
   }
 }

@@ -25,9 +25,9 @@ void print_blocks(const tsdb::Blocks& blocks, bool with_header, bool human_reada
   for (const auto& block : blocks) {
     const tsdb::BlockMeta& meta = block->meta();
     table.add({meta.ulid, time_text(meta.mint, human_readable), time_text(meta.maxt, human_readable),
-               go_duration_between(meta.mint, meta.maxt),
-               std::to_string(meta.num_samples), std::to_string(meta.num_chunks),
-               std::to_string(meta.num_series), bytes_text(block->size_bytes(), human_readable)});
+               go_duration_between(meta.mint, meta.maxt), std::to_string(meta.num_samples),
+               std::to_string(meta.num_chunks), std::to_string(meta.num_series),
+               bytes_text(block->size_bytes(), human_readable)});
   }
   print(table.text());
 }

@@ -1,5 +1,6 @@
 #include "tsdb/block/block_source.h"
 
+#include <optional>
 #include <utility>
 
 namespace narthex::tsdb {
@@ -49,8 +50,8 @@ class LabelReader {
 
 class BlockSource final : public ChunkSource {
  public:
-  BlockSource(std::shared_ptr<const BlockFiles> files, TimeRange range)
-      : files_(std::move(files)), range_(range) {}
+  BlockSource(std::shared_ptr<const BlockFiles> files, TimeRange range, std::optional<SeriesRefs> selected)
+      : files_(std::move(files)), range_(range), selected_(std::move(selected)) {}
 
   Result<void> symbols(std::vector<std::string>& out) override {
     auto table = files_->index->symbols();
@@ -69,11 +70,13 @@ class BlockSource final : public ChunkSource {
 
  private:
   Result<void> start();
+  [[nodiscard]] std::size_t size() const { return selected_ ? selected_->size() : all_.size(); }
   Result<bool> next_here(SourceSeries& out);
   Result<void> read_chunks(std::uint32_t ref, const SeriesEntry& series, SourceSeries& out);
 
   std::shared_ptr<const BlockFiles> files_;
   TimeRange range_;
+  std::optional<SeriesRefs> selected_;
   std::unique_ptr<LabelReader> labels_;
   PostingsList all_;
   std::size_t next_ = 0;
@@ -94,8 +97,9 @@ Result<bool> BlockSource::next_here(SourceSeries& out) {
   if (!labels_) {
     if (auto started = start(); !started) return pass(started);
   }
-  while (next_ < all_.size()) {
-    const std::uint32_t ref = all_[next_++];
+  while (next_ < size()) {
+    const std::uint32_t ref = selected_ ? (*selected_)[next_] : all_[next_];
+    ++next_;
     auto series = files_->index->series(ref);
     if (!series) return pass(series);
     out.clear();
@@ -127,7 +131,12 @@ Result<void> BlockSource::read_chunks(std::uint32_t ref, const SeriesEntry& seri
 }  // namespace
 
 std::unique_ptr<ChunkSource> make_block_source(std::shared_ptr<const BlockFiles> files, TimeRange range) {
-  return std::make_unique<BlockSource>(std::move(files), range);
+  return std::make_unique<BlockSource>(std::move(files), range, std::nullopt);
+}
+
+std::unique_ptr<ChunkSource> make_block_source(std::shared_ptr<const BlockFiles> files, TimeRange range,
+                                               SeriesRefs selected) {
+  return std::make_unique<BlockSource>(std::move(files), range, std::move(selected));
 }
 
 }  // namespace narthex::tsdb
