@@ -20,6 +20,7 @@
 
 #include "model/time.h"
 #include "sync/mutex.h"
+#include "tsdb/wal/record.h"
 
 namespace narthex::tsdb {
 
