@@ -7,17 +7,16 @@
 // integer steps, 15 % gauges that walk with three decimals; 11 label pairs per series.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "bench/head_load.h"
 #include "io/file_system.h"
 #include "model/check.h"
 #include "tsdb/head/head.h"
@@ -28,62 +27,14 @@ namespace narthex::tsdb {
 namespace {
 
 constexpr std::size_t kTargets = 1000;
-constexpr std::size_t kSeriesPerTarget = 500;
 constexpr std::size_t kSeries = kTargets * kSeriesPerTarget;
-constexpr Timestamp kStart = 1'700'000'000'000;
-constexpr DurationMs kInterval = 15'000;
-
-Labels labels_of(std::size_t target, std::size_t i) {
-  const std::string name = fmt::format("service_requests_{}_total", i / 5);
-  const std::string instance = fmt::format("10.{}.{}.17:9100", target / 250, target % 250);
-  const std::string node = fmt::format("node-{}", target / 10);
-  const std::string pod = fmt::format("api-7d9f{:04x}-x{}", target * 7919, target);
-  const std::string handler = fmt::format("/api/v1/resource_{}", i % 5);
-  return Labels{{"__name__", name},
-                {"cluster", "eu-west-1a"},
-                {"code", i % 2 == 0 ? "200" : "500"},
-                {"container", "api"},
-                {"handler", handler},
-                {"instance", instance},
-                {"job", "kubernetes-pods"},
-                {"method", "GET"},
-                {"namespace", "shop"},
-                {"node", node},
-                {"pod", pod}};
-}
-
-/// The values of all series, one scrape after the other.
-class Values {
- public:
-  Values() : values_(kSeries) {
-    for (std::size_t i = 0; i < kSeries; ++i) values_[i] = static_cast<double>(i % 1000);
-  }
-  double next(std::size_t i) {
-    state_ = state_ * 6364136223846793005U + 1442695040888963407U;
-    const auto dice = static_cast<std::uint32_t>(state_ >> 33);
-    const std::size_t kind = i % 20;
-    if (kind >= 17) {
-      thousandths(i, static_cast<double>(dice % 2001) - 1000);
-    } else if (kind >= 10) {
-      values_[i] += dice % 100;
-    }
-    return values_[i];
-  }
-
- private:
-  void thousandths(std::size_t i, double by) {
-    values_[i] = static_cast<double>(static_cast<std::int64_t>(values_[i] * 1000 + by)) / 1000;
-  }
-  std::vector<double> values_;
-  std::uint64_t state_ = 1;
-};
 
 std::vector<storage::SeriesRef> make_series(Head& head) {
   std::vector<storage::SeriesRef> refs;
   refs.reserve(kSeries);
   auto appender = head.appender();
   for (std::size_t t = 0; t < kTargets; ++t) {
-    for (std::size_t i = 0; i < kSeriesPerTarget; ++i) refs.push_back(*appender->series(labels_of(t, i)));
+    for (std::size_t i = 0; i < kSeriesPerTarget; ++i) refs.push_back(*appender->series(load_labels(t, i)));
     check(appender->commit().has_value(), "making series failed");
   }
   return refs;
@@ -101,7 +52,7 @@ double thread_seconds() {
 }
 
 /// One scrape of every target.
-Seconds scrape_all(Head& head, std::span<const storage::SeriesRef> refs, Values& values, Timestamp t) {
+Seconds scrape_all(Head& head, std::span<const storage::SeriesRef> refs, LoadValues& values, Timestamp t) {
   Seconds seconds;
   std::vector<storage::RefSample> body(kSeriesPerTarget);
   for (std::size_t target = 0; target < kTargets; ++target) {
@@ -151,9 +102,9 @@ void append_batches(benchmark::State& state, Log log) {
     head.start_logging(*wal);
   }
   const auto refs = make_series(head);
-  Values values;
-  Timestamp t = kStart;
-  for (int i = 0; i < 10; ++i, t += kInterval) scrape_all(head, refs, values, t);
+  LoadValues values(kSeries);
+  Timestamp t = kLoadStart;
+  for (int i = 0; i < 10; ++i, t += kLoadInterval) scrape_all(head, refs, values, t);
 
   Seconds total;
   for ([[maybe_unused]] const auto _ : state) {
@@ -161,7 +112,7 @@ void append_batches(benchmark::State& state, Log log) {
     state.SetIterationTime(s.append + s.commit);
     total.append += s.append;
     total.commit += s.commit;
-    t += kInterval;
+    t += kLoadInterval;
   }
   const double samples = static_cast<double>(state.iterations()) * static_cast<double>(kSeries);
   state.SetItemsProcessed(static_cast<std::int64_t>(samples));
@@ -178,7 +129,8 @@ void append_batches(benchmark::State& state, Log log) {
 void encode_records(benchmark::State& state) {
   std::vector<SampleRecord> records(kSeriesPerTarget);
   std::vector<std::byte> bytes;
-  for (std::size_t i = 0; i < records.size(); ++i) records[i] = {250'000 + i, kStart, static_cast<double>(i)};
+  for (std::size_t i = 0; i < records.size(); ++i)
+    records[i] = {250'000 + i, kLoadStart, static_cast<double>(i)};
   const double begin = thread_seconds();
   for ([[maybe_unused]] const auto _ : state) {
     bytes.clear();
@@ -220,13 +172,6 @@ void print_stages() {
   for (const auto& row : rows) fmt::print("{:20} {:6.1f} ns/sample\n", row.stage, row.ns);
 }
 
-std::uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t pages = 0;
-  statm >> pages >> pages;
-  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 void print_memory() {
   const std::uint64_t before = resident_bytes();
   Head head({}, nullptr);
@@ -234,10 +179,10 @@ void print_memory() {
   std::uint64_t peak = 0;
   {
     const auto refs = make_series(head);
-    Values values;
+    LoadValues values(kSeries);
     harness = (sizeof(double) + sizeof(storage::SeriesRef)) * kSeries;
-    Timestamp t = kStart;
-    for (int scrape = 1; scrape <= 120; ++scrape, t += kInterval) {
+    Timestamp t = kLoadStart;
+    for (int scrape = 1; scrape <= 120; ++scrape, t += kLoadInterval) {
       scrape_all(head, refs, values, t);
       if (scrape % 10 != 0) continue;
       const std::uint64_t now = resident_bytes() - before - harness;

@@ -89,6 +89,7 @@ class ScrapeCycle::Page {
   Result<void> read();
 
  private:
+  bool take_expected_line();
   Result<void> take_series();
   Result<void> take_unresolved(SeriesCache::Index i);
   void take_exemplar(Timestamp t);
@@ -121,6 +122,8 @@ class ScrapeCycle::Page {
 // hot: bench/scrape
 Result<void> ScrapeCycle::Page::read() {
   for (;;) {
+    if (take_expected_line()) [[likely]]
+      continue;
     const auto kind = parser_.next();
     if (!kind) [[unlikely]]
       return std::unexpected(kind.error());
@@ -142,6 +145,43 @@ Result<void> ScrapeCycle::Page::read() {
         return fail(Code::limit, "sample limit exceeded");
     }
   }
+}
+
+/// The line that stood here at the last scrape, with no more than a value. False: nothing was
+/// taken, and the line is read by the parser. What it would refuse is refused there.
+// hot: bench/scrape
+bool ScrapeCycle::Page::take_expected_line() {
+  const SeriesCache::Index i = cache_.expected();
+  if (i == SeriesCache::kNone) return false;
+  SeriesCache::Entry& entry = cache_[i];
+  if (entry.text_size == 0 || entry.ref == storage::SeriesRef::none || cache_.seen_now(entry)) return false;
+  const std::string_view series = parser_.expect_series(entry.text_size);
+  if (series.empty() || !cache_.is_expected(series)) return false;
+
+  const char* const text = series.data() + series.size() + 1;
+  const char* end = text + entry.value_size;
+  double value = entry.value;
+  if (entry.value_size == 0 || *end != '\n' || value_bytes({text, entry.value_size}) != entry.value_text) {
+    end = read_plain_value(text, value);
+    if (end == nullptr || *end != '\n' || !parser_.skip_line(end)) return false;
+    const auto size = static_cast<std::size_t>(end - text);
+    if (size <= sizeof entry.value_text) {
+      entry.value_size = static_cast<std::uint8_t>(size);
+      entry.value_text = value_bytes({text, size});
+      entry.value = value;
+    }
+  } else if (!parser_.skip_line(end)) {
+    return false;
+  }
+  cache_.pass_expected();
+  ++outcome_.scraped;
+  ++outcome_.post_relabeling;
+  const bool is_new = cache_.is_new(entry);
+  cache_.mark_seen(entry);
+  if (!may_append(t_)) return true;
+  if (is_new && !outcome_.sample_limit_exceeded) ++outcome_.series_added;
+  append(entry, t_, value, false);
+  return true;
 }
 
 // hot: bench/scrape
@@ -466,7 +506,7 @@ void ScrapeCycle::sort_out(const storage::CommitStats& stats, ScrapeOutcome& out
         break;
       case storage::AppendFault::start_out_of_order:
       case storage::AppendFault::start_not_before:
-        break;
+        break;  // the sample itself was kept
     }
   }
   if (!room.refs.empty()) cache_.forget_refs(room.refs);

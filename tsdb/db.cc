@@ -78,8 +78,14 @@ void Db::set_max_exemplars(std::uint64_t most) {
 Result<void> Db::run_background_once() {
   return impl_->maintain();
 }
+Result<void> Db::run_mapping_once() {
+  return impl_->map_chunks();
+}
 Result<void> Db::close() {
   return impl_->close();
+}
+void Db::set_retention(const Retention& retention) {
+  impl_->set_retention(retention);
 }
 void Db::refresh_metrics() {
   impl_->update_metrics();
@@ -141,6 +147,7 @@ Result<void> Db::Impl::close() {
     const sync::MutexLock guard(thread_mutex);
     stopping = true;
   }
+  stop.stop(sync::StopReason::shutdown);
   wake.notify_all();
   if (thread.joinable()) thread.join();
   if (mapping_thread.joinable()) mapping_thread.join();

@@ -3,7 +3,8 @@
 // Opening repairs and replays the WAL, opens the blocks (a corrupt one is set aside under
 // <dir>/narthex/quarantine with a log line and a metric, never a refusal to start), and then
 // accepts appends. A background thread cuts the head into a block when it spans more than
-// one and a half block ranges.
+// one and a half block ranges, merges blocks into larger ones and deletes those that are past
+// the retention.
 //
 // Threads: any, but for open() and close().
 #pragma once
@@ -21,6 +22,8 @@
 #include "storage/exemplar.h"
 #include "storage/querier.h"
 #include "tsdb/block/block_meta.h"
+#include "tsdb/block/chunk_segment.h"
+#include "tsdb/compact/retention.h"
 #include "tsdb/wal/wal.h"
 
 namespace prometheus {
@@ -32,7 +35,14 @@ namespace narthex::tsdb {
 struct DbOptions {
   WalOptions wal;
   DurationMs min_block_range = 2 * 3600 * 1000;
-  DurationMs retention = 15LL * 24 * 3600 * 1000;
+  /// Blocks are merged into ones of 3, 9, ... times the smallest range up to this; below three
+  /// times of it they are not.
+  DurationMs max_block_range = 0;
+  bool merge_overlapping_blocks = true;
+  std::uint64_t chunk_segment_bytes = kChunkSegmentBytes;
+  /// The head is cut later by a random time, of up to so many percent of the block range.
+  int compaction_delay_percent = 0;
+  Retention retention = {.time = 15LL * 24 * 3600 * 1000};
   bool no_lockfile = false;
   DurationMs background_interval = 60'000;  ///< 0: only when run_background_once() is called
   std::uint64_t max_exemplars = 0;          ///< 0: none are kept
@@ -84,8 +94,13 @@ class Db final : public storage::Appendable, public storage::Queryable, public s
   /// Keeps as many exemplars from now on. Threads: any.
   void set_max_exemplars(std::uint64_t most);
 
-  /// One round of what the background thread does: cut the head if due, retention, reload blocks.
+  /// One round of what the background thread does: reload blocks, retention, cut the head if due,
+  /// compaction.
   Result<void> run_background_once();
+  /// What the background does every second: full chunks of the head go to files.
+  Result<void> run_mapping_once();
+  /// Heeded from the next round on.
+  void set_retention(const Retention& retention);
   /// Stops the background thread, syncs the WAL, gives up the lock.
   Result<void> close();
 

@@ -38,7 +38,7 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   wal = std::move(*opened);
   wal->count_corruptions(damaged_records);
   head.start_logging(*wal);
-  metrics.retention_limit_seconds->Set(static_cast<double>(options.retention) / 1000);
+  set_retention(options.retention);
   update_metrics();
   if (options.background_interval > 0) {
     thread = std::thread([this] { run_in_background(); });

@@ -1,42 +1,73 @@
 #include "tsdb/wal_replay.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
+#include <functional>
 #include <optional>
+#include <thread>
 #include <utility>
 
+#include "sync/bounded_queue.h"
 #include "telemetry/log.h"
 #include "tsdb/encoding.h"
 #include "tsdb/wal/record.h"
+#include "tsdb/wal/segments.h"
 #include "tsdb/wal/wal.h"
 
 namespace narthex::tsdb {
 namespace {
 
-class Replayer {
- public:
-  Replayer(io::FileSystem& fs, Head& head) : fs_(fs), head_(head) {}
+/// Records of the log, in order; samples decoded.
+struct LogBatch {
+  struct Entry {
+    bool is_samples;
+    std::size_t begin, end;  ///< in samples, or in bytes
+    WalPosition at;
+  };
+  std::vector<Entry> entries;
+  std::vector<SampleRecord> samples;
+  std::vector<std::byte> bytes;
+  const std::string* directory = nullptr;
 
-  /// Segments of `directory` from `first` on.
-  Result<void> replay_directory(const std::string& directory, std::uint32_t first) {
+  [[nodiscard]] bool is_full() const {
+    static constexpr std::size_t kEnoughSamples = 16 * 1024;
+    static constexpr std::size_t kEnoughBytes = 256 * 1024;
+    return samples.size() >= kEnoughSamples || bytes.size() >= kEnoughBytes;
+  }
+  void clear() {
+    entries.clear();
+    samples.clear();
+    bytes.clear();
+  }
+};
+
+void warn_of_record(const std::string& directory, WalPosition at, const std::string& why) {
+  telemetry::warn("A WAL record contradicts its format and is skipped",
+                  {{"segment", segment_path(directory, at.segment)},
+                   {"offset", std::to_string(at.offset)},
+                   {"why", why}});
+}
+
+/// Reads, decompresses and decodes: half of the work of a replay, done ahead by a thread of its own.
+class LogReader {
+ public:
+  /// Takes a batch and gives one to go on with.
+  using Emit = std::function<LogBatch(LogBatch)>;
+  LogReader(io::FileSystem& fs, Emit emit) : fs_(fs), emit_(std::move(emit)) {}
+
+  /// Segments of `directory`, which must outlive the batches, from `first` on.
+  Result<void> read_directory(const std::string& directory, std::uint32_t first) {
     auto segments = list_segments(fs_, directory);
     if (!segments) return pass(segments, "replaying " + directory);
     for (const std::uint32_t segment : *segments) {
       if (segment < first) continue;
-      if (auto done = replay_segment(directory, segment); !done) return done;
+      if (auto done = read_segment(directory, segment); !done) return done;
     }
     return {};
   }
-
-  ReplayReport finish() {
-    report_.gone_refs = head_.finish_replay();
-    return std::move(report_);
-  }
+  [[nodiscard]] const ReplayReport& report() const { return report_; }
 
  private:
-  Result<void> replay_segment(const std::string& directory, std::uint32_t segment) {
-    const std::string path = fmt::format("{}/{:08}", directory, segment);
+  Result<void> read_segment(const std::string& directory, std::uint32_t segment) {
+    const std::string path = segment_path(directory, segment);
     auto reader =
         WalReader::open(fs_, path, segment, [&](WalPosition at, std::uint64_t bytes, const std::string& why) {
           ++report_.damaged;
@@ -48,19 +79,76 @@ class Replayer {
         });
     if (!reader) return pass(reader, "replaying the WAL");
     ++report_.segments;
+    batch_.directory = &directory;
     while (const auto record = reader->next()) {
       ++report_.records;
-      if (auto done = replay_record(*record); !done) {
-        ++report_.damaged;
-        telemetry::warn("A WAL record contradicts its format and is skipped",
-                        {{"segment", path},
-                         {"offset", std::to_string(reader->position().offset)},
-                         {"why", done.error().text}});
-      }
+      add(directory, *record, reader->position());
+      if (batch_.is_full()) emit(directory);
     }
+    emit(directory);
     return {};
   }
 
+  void add(const std::string& directory, io::Bytes record, WalPosition at) {
+    const RecordType type = record_type(record);
+    if (type != RecordType::samples && type != RecordType::samples_v2) {
+      const std::size_t begin = batch_.bytes.size();
+      batch_.bytes.insert(batch_.bytes.end(), record.begin(), record.end());
+      batch_.entries.push_back({false, begin, batch_.bytes.size(), at});
+      return;
+    }
+    const std::size_t begin = batch_.samples.size();
+    auto decoded = decode_samples(record, batch_.samples);
+    if (!decoded) {
+      ++report_.damaged;
+      warn_of_record(directory, at, decoded.error().text);
+      return;
+    }
+    report_.samples += batch_.samples.size() - begin;
+    batch_.entries.push_back({true, begin, batch_.samples.size(), at});
+  }
+
+  void emit(const std::string& directory) {
+    if (!batch_.entries.empty()) batch_ = emit_(std::move(batch_));
+    batch_.clear();
+    batch_.directory = &directory;
+  }
+
+  io::FileSystem& fs_;
+  Emit emit_;
+  LogBatch batch_;
+  ReplayReport report_;
+};
+
+class Replayer {
+ public:
+  explicit Replayer(Head& head) : head_(head) {}
+
+  void replay(const LogBatch& batch) {
+    for (const LogBatch::Entry& e : batch.entries) {
+      if (e.is_samples) {
+        report_.unknown_refs +=
+            head_.replay_samples(std::span(batch.samples).subspan(e.begin, e.end - e.begin));
+        continue;
+      }
+      auto done = replay_record(io::Bytes(batch.bytes).subspan(e.begin, e.end - e.begin));
+      if (done) continue;
+      ++report_.damaged;
+      warn_of_record(*batch.directory, e.at, done.error().text);
+    }
+  }
+
+  /// @param read  what the reader has counted
+  ReplayReport finish(const ReplayReport& read) {
+    report_.segments = read.segments;
+    report_.records = read.records;
+    report_.samples += read.samples;
+    report_.damaged += read.damaged;
+    report_.gone_refs = head_.finish_replay();
+    return std::move(report_);
+  }
+
+ private:
   Result<void> replay_record(io::Bytes record) {
     switch (record_type(record)) {
       case RecordType::series: {
@@ -68,15 +156,6 @@ class Replayer {
         auto decoded = decode_series(record, series_);
         if (!decoded) return decoded;
         for (const SeriesRecord& s : series_) head_.replay_series(s);
-        return {};
-      }
-      case RecordType::samples:
-      case RecordType::samples_v2: {
-        samples_.clear();
-        auto decoded = decode_samples(record, samples_);
-        if (!decoded) return decoded;
-        report_.samples += samples_.size();
-        report_.unknown_refs += head_.replay_samples(samples_);
         return {};
       }
       case RecordType::histograms:
@@ -128,31 +207,68 @@ class Replayer {
     return {};
   }
 
-  io::FileSystem& fs_;
   Head& head_;
   ReplayReport report_;
   std::vector<SeriesRecord> series_;
-  std::vector<SampleRecord> samples_;
   std::vector<ExemplarRecord> exemplars_;
   std::vector<MetadataRecord> metadata_;
 };
+
+/// Where a replay begins: the newest checkpoint, and the segments behind it.
+struct Sources {
+  std::string checkpoint;  ///< empty: none
+  std::string log;
+  std::uint32_t first = 0;
+};
+
+Result<void> read_all(LogReader& reader, const Sources& sources) {
+  if (!sources.checkpoint.empty()) {
+    if (auto done = reader.read_directory(sources.checkpoint, 0); !done) return done;
+  }
+  return reader.read_directory(sources.log, sources.first);
+}
+
+/// Reading goes on in a thread of its own while this one replays.
+Result<ReplayReport> replay_ahead(io::FileSystem& fs, const Sources& sources, Replayer& replayer) {
+  static constexpr std::size_t kMostBatches = 16;
+  sync::BoundedQueue<LogBatch> queue(kMostBatches);
+  LogReader reader(fs, [&](LogBatch batch) { return queue.push(std::move(batch)); });
+  Result<void> read;
+  std::thread thread([&] {
+    read = read_all(reader, sources);
+    queue.close();
+  });
+  while (auto batch = queue.pop()) {
+    replayer.replay(*batch);
+    queue.give_back(std::move(*batch));
+  }
+  thread.join();
+  if (!read) return pass(read);
+  return replayer.finish(reader.report());
+}
 
 }  // namespace
 
 Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
                                 std::size_t threads) {
-  if (threads > 1) head.replay_with_threads(threads);
-  Replayer replayer(fs, head);
-  std::uint32_t first = 0;
+  Sources sources{.checkpoint = {}, .log = wal_dir};
   auto checkpoint = last_checkpoint(fs, wal_dir);
   if (!checkpoint) return pass(checkpoint, "replaying the WAL");
   if (*checkpoint) {
-    const auto& [path, number] = **checkpoint;
-    if (auto done = replayer.replay_directory(path, 0); !done) return pass(done);
-    first = number + 1;
+    sources.checkpoint = (*checkpoint)->first;
+    sources.first = (*checkpoint)->second + 1;
   }
-  if (auto done = replayer.replay_directory(wal_dir, first); !done) return pass(done);
-  return replayer.finish();
+  Replayer replayer(head);
+  if (threads > 1) {
+    head.replay_with_threads(threads);
+    return replay_ahead(fs, sources, replayer);
+  }
+  LogReader reader(fs, [&](LogBatch batch) {
+    replayer.replay(batch);
+    return batch;
+  });
+  if (auto read = read_all(reader, sources); !read) return pass(read);
+  return replayer.finish(reader.report());
 }
 
 }  // namespace narthex::tsdb

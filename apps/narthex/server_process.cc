@@ -198,7 +198,7 @@ Result<void> ServerProcess::Impl::open_database() {
   tsdb::DbOptions options;
   options.wal = flags.wal;
   options.min_block_range = flags.min_block_duration;
-  options.retention = retention();
+  options.retention.time = retention();
   options.no_lockfile = flags.no_lockfile;
   options.background_interval = flags.block_reload_interval;
   options.max_exemplars = current_config()->tsdb.max_exemplars;

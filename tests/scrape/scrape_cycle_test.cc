@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <bit>
+
+#include "model/value.h"
 #include "tests/scrape/recording_store.h"
 
 using namespace narthex;
@@ -76,6 +79,73 @@ TEST_CASE_FIXTURE(Fixture, "values are read anew when their text changes") {
   for (const char* text : {"1", "12", "1", "-0", "NaN", "+Inf", "1e3", "12345678", "123456789"})
     page(std::string("a ") + text + "\n");
   CHECK(values(R"(a{i="1"})") == "1 12 1 -0 NaN +Inf 1000 12345678 123456789");
+}
+
+TEST_CASE("a line that is expected reads as one that is not") {
+  const char* lines[] = {
+      "a{x=\"y\"} 1",
+      "a{x=\"y\"} -1",
+      "a{x=\"y\"} -0",
+      "a{x=\"y\"} 0012.50",
+      "a{x=\"y\"} 12345678",
+      "a{x=\"y\"} 1234567.125",
+      "a{x=\"y\"} 0.000000000000001",
+      "a{x=\"y\"} 0.30000000000000004",
+      "a{x=\"y\"} 999999999999999",
+      "a{x=\"y\"} 9007199254740993",
+      "a{x=\"y\"} 1e3",
+      "a{x=\"y\"} 1.",
+      "a{x=\"y\"} .5",
+      "a{x=\"y\"} +5",
+      "a{x=\"y\"} NaN",
+      "a{x=\"y\"} -Inf",
+      "a{x=\"y\"} 0x1p4",
+      "a{x=\"y\"} 1_0",
+      "a{x=\"y\"}  7",
+      "a{x=\"y\"} 7 ",
+      "a{x=\"y\"} 7\t",
+      "a{x=\"y\"}\t7",
+      "a{x=\"y\"} 7 1015000",
+      "a{x=\"y\"} 7 x",
+      "a{x=\"y\"} ",
+      "a{x=\"y\"}",
+      "a{x=\"y\"} -",
+      "a{x=\"y\"} 7}",
+      "a{x=\"z\"} 7",
+      "a{x=\"y\",} 7",
+      "a{x=\"y\"} 7\n\n",
+      "a{x=\"y\"} 7\nb 1",
+      "a 7",
+      "a {x=\"y\"} 7",
+  };
+  for (const char* const format : {"text/plain", "application/openmetrics-text; version=1.0.0"}) {
+    for (const char* const line : lines) {
+      for (const char* const end : {"\n", "", "\n# EOF\n"}) {
+        CAPTURE(format);
+        CAPTURE(line);
+        CAPTURE(end);
+        Fixture seen_before;
+        REQUIRE(!seen_before.page("a{x=\"y\"} 1\n# EOF\n", format).error);
+        Fixture never_seen;
+        never_seen.failure();
+        const auto known = seen_before.page(std::string(line) + end, format);
+        const auto fresh = never_seen.page(std::string(line) + end, format);
+        CHECK(known.error == fresh.error);
+        CHECK(known.scraped == fresh.scraped);
+        CHECK(known.post_relabeling == fresh.post_relabeling);
+        if (known.error) continue;
+        const std::string series = R"(a{i="1", x="y"})";
+        const auto want = never_seen.store.samples(series);
+        auto got = seen_before.store.samples(series);
+        // A sample with a time of its own ends the series that had none.
+        if (!got.empty() && is_stale_nan(got.back().v)) got.pop_back();
+        REQUIRE(!got.empty());
+        if (want.empty()) continue;
+        CHECK(got.back().t == want.back().t);
+        CHECK(std::bit_cast<std::uint64_t>(got.back().v) == std::bit_cast<std::uint64_t>(want.back().v));
+      }
+    }
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "vanished series become stale") {

@@ -24,6 +24,7 @@
 
 namespace narthex::tsdb {
 
+struct MappedCursor;
 struct ReplayItem;
 
 class Head {
@@ -109,13 +110,16 @@ class Head {
   void raise_mint(Timestamp oldest);
   void forget_series(std::span<const Ordinal> dead, Collected& done);
 
-  // ---- Replay. A lane is worked on by one thread, or by the only one there is: no mutex is needed.
+  // ---- Replay. A lane is worked on by one thread, or drained and so by the one that reads the
+  // log: no mutex is needed.
   struct Replay;
   void apply_replayed(std::span<const ReplayItem> items) NARTHEX_UNCHECKED;
   void apply_replayed_histogram(const ReplayItem& item) NARTHEX_UNCHECKED;
   void take_over_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
-  /// The sample is not newer than the series', and yet in none of its chunks.
-  bool is_missing(Ordinal o, const ReplayItem& item) NARTHEX_UNCHECKED;
+  /// Whether a chunk in a file covers the sample, or the sample was refused in its time.
+  bool is_mapped(const ReplayItem& item) NARTHEX_UNCHECKED;
+  void advance(const ReplayItem& item, MappedCursor& cursor) NARTHEX_UNCHECKED;
+  void give_up_chunks(Ordinal o, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void complete_closed(Ordinal o) NARTHEX_UNCHECKED;
 
   HeadState state_;

@@ -11,6 +11,7 @@ namespace narthex::tsdb {
 std::size_t Head::replay_histograms(std::vector<HistogramRecord> histograms) {
   std::size_t unknown = 0;
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
+  const bool any_mapped = !replay_->loaded.empty();
   for (HistogramRecord& h : histograms) {
     const Ordinal o = replay_->refs.find(h.ref);
     if (o == kNoNumber) {
@@ -21,9 +22,11 @@ std::size_t Head::replay_histograms(std::vector<HistogramRecord> histograms) {
     if (h.t < min_valid || h.t == kMinTime) continue;
     // Through the lanes, so that it stays between the floats before and behind it.
     auto owned = std::make_unique<const HistogramRecord>(std::move(h));
-    const Timestamp t = owned->t;
-    replay_->lanes->add(
-        {.ordinal = o, .kind = ReplayItem::Kind::histogram, .t = t, .histogram = owned.release()});
+    const ReplayItem item{
+        .ordinal = o, .kind = ReplayItem::Kind::histogram, .t = owned->t, .histogram = owned.get()};
+    if (any_mapped && is_mapped(item)) continue;
+    replay_->lanes->add(item);
+    static_cast<void>(owned.release());  // the lane's now
   }
   state_.metrics.count_unknown_refs(unknown, "histograms");
   return unknown;
@@ -34,7 +37,7 @@ void Head::apply_replayed_histogram(const ReplayItem& item) {
   const Ordinal o = item.ordinal;
   HeadShard& shard = state_.shard;
   HotSeries& s = shard.hot[o];
-  if (item.t <= s.maxt() && (replay_->loaded.empty() || !is_missing(o, item))) return;
+  if (item.t <= s.maxt()) return;
   Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
   tally.chunks += shard.chunks[o].append(s, shard.full[o], item.t, record->st, record->value);
   tally.oldest = std::min(tally.oldest, item.t);

@@ -6,6 +6,7 @@
 // and lies in front of the next chunk, a chunk is missing. Those behind the gap are given up and
 // come from the log, too, so that a lost file loses nothing.
 #include <algorithm>
+#include <utility>
 
 #include "model/value.h"
 #include "telemetry/log.h"
@@ -64,17 +65,22 @@ Result<HeadChunkFiles::Loaded> Head::replay_chunk_files() {
 }
 
 void Head::take_over_chunks(Ordinal o, WalRef ref) {
-  Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
   HeadShard& shard = state_.shard;
   SeriesChunks& chunks = shard.chunks[o];
   HotSeries& series = shard.hot[o];
   FullChunks& full = shard.full[o];
+  MappedCursor& cursor = replay_->cursors[o];
+  Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
+  bool is_first = true;
   replay_->loaded.for_each(ref, [&](const MappedChunk& chunk) {
+    // Threads may be at work in the same memory.
+    if (std::exchange(is_first, false)) replay_->lanes->drain();
     if (!chunks.take_over(series, full, chunk)) {
-      ++tally.irregular;
+      irregular_chunk_files_ = true;
       return false;
     }
-    replay_->cursors[o].has_value = 0;
+    ++cursor.count;
+    cursor.has_value = false;
     tally.oldest = std::min(tally.oldest, std::max(chunk.range.mint, state_.min_valid.load()));
     tally.newest = std::max(tally.newest, chunk.range.maxt);
     ++tally.chunks;
@@ -82,40 +88,58 @@ void Head::take_over_chunks(Ordinal o, WalRef ref) {
   });
 }
 
-bool Head::is_missing(Ordinal o, const ReplayItem& item) {
-  HeadShard& shard = state_.shard;
-  HotSeries& s = shard.hot[o];
-  // Behind the chunks an open one has begun: what is not newer was refused in its time.
-  if (s.count() > 0 || shard.full[o].mapped == kNoSlot) return false;
-  SeriesChunks& chunks = shard.chunks[o];
-  MappedCursor& c = replay_->cursors[o];
-  const std::size_t count = chunks.mapped().count(shard.full[o].mapped);
-  while ((c.next == 0 || item.t > c.chunk.maxt) && c.next < count) {
-    c.chunk = exact_range(*state_.chunk_files, chunks.mapped().at(shard.full[o].mapped, c.next));
+// hot: bench/restart_bench
+bool Head::is_mapped(const ReplayItem& item) {
+  MappedCursor& c = replay_->cursors[item.ordinal];
+  if (item.t > c.chunk.maxt) {
+    if (c.next >= c.count) return false;
+    advance(item, c);
+    if (item.t > c.chunk.maxt) return false;
+  }
+  if (item.t >= c.chunk.mint) {
+    if (item.t <= c.seen) return true;
+    c.seen = item.t;
+    if (item.t == c.chunk.maxt && c.next == c.count) {
+      // Nothing newer has gone to the lane, so nobody else is at the series.
+      state_.shard.hot[item.ordinal].enc.v =
+          item.kind == ReplayItem::Kind::sample ? item.v : value_of(item.histogram->value);
+      c.has_value = true;
+    }
+    return true;
+  }
+  // Older than what was seen: refused in its time.
+  if (item.t <= c.seen) return true;
+  give_up_chunks(item.ordinal, c);
+  return false;
+}
+
+void Head::advance(const ReplayItem& item, MappedCursor& c) {
+  const SeriesChunks& chunks = state_.shard.chunks[item.ordinal];
+  const SlotRef list = state_.shard.full[item.ordinal].mapped;
+  while (item.t > c.chunk.maxt && c.next < c.count) {
+    c.chunk = exact_range(*state_.chunk_files, chunks.mapped().at(list, c.next));
     ++c.next;
   }
-  const bool is_new = item.t > c.seen;
-  c.seen = std::max(c.seen, item.t);
-  if (item.t == s.maxt()) {
-    s.enc.v = item.kind == ReplayItem::Kind::sample ? item.v : value_of(item.histogram->value);
-    c.has_value = 1;
-  }
-  if (item.t >= c.chunk.mint || !is_new) return false;
-  ++replay_->tallies[ChunkLanes::lane_of(o)].irregular;
-  const std::uint32_t kept = c.next - 1;
-  Timestamp newest = kMinTime;
-  if (kept > 0) {
-    newest = exact_range(*state_.chunk_files, chunks.mapped().at(shard.full[o].mapped, kept - 1)).maxt;
-  }
-  chunks.drop_mapped_from(s, shard.full[o], kept, newest);
-  c.has_value = 0;
-  return true;
+}
+
+void Head::give_up_chunks(Ordinal o, MappedCursor& c) {
+  replay_->lanes->drain();
+  SeriesChunks& chunks = state_.shard.chunks[o];
+  FullChunks& full = state_.shard.full[o];
+  const std::uint16_t kept = c.next - 1;
+  TimeRange last{kMinTime, kMinTime};
+  if (kept > 0) last = exact_range(*state_.chunk_files, chunks.mapped().at(full.mapped, kept - 1U));
+  chunks.drop_mapped_from(state_.shard.hot[o], full, kept, last.maxt);
+  c.chunk = last;
+  c.next = c.count = kept;
+  c.has_value = false;
+  irregular_chunk_files_ = true;
 }
 
 void Head::complete_closed(Ordinal o) {
   HeadShard& shard = state_.shard;
   HotSeries& s = shard.hot[o];
-  if (o < replay_->cursors.size() && replay_->cursors[o].has_value != 0) return;
+  if (o < replay_->cursors.size() && replay_->cursors[o].has_value) return;
   // The log does not have the newest sample; a next one is compared with it.
   const MappedChunks& mapped = shard.chunks[o].mapped();
   const SlotRef list = shard.full[o].mapped;

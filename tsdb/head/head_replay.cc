@@ -37,22 +37,21 @@ void Head::replay_series(const SeriesRecord& series) {
   if (acquired->created) {
     state_.shard.add(o, series.ref, stagger_of(series.labels));
     state_.index.publish(o);
-    if (!replay_->loaded.empty()) {
-      replay_->cursors.grow_to(o + 1);
-      replay_->cursors[o] = {.chunk = {kMinTime, kMinTime}, .seen = kMinTime, .next = 0, .has_value = 0};
-    }
   } else if (state_.shard.refs[o] != series.ref && !known) {
     replay_->gone.push_back(series.ref);
   }
-  if (!known && !replay_->loaded.empty()) {
-    replay_->lanes->add(
-        {.ordinal = o, .kind = ReplayItem::Kind::file_chunks, .t = kMinTime, .ref = series.ref});
+  if (replay_->loaded.empty()) return;
+  if (acquired->created) {
+    replay_->cursors.grow_to(o + 1);
+    replay_->cursors[o] = {};
   }
+  if (!known) take_over_chunks(o, series.ref);
 }
 
 std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
   std::size_t unknown = 0;
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
+  const bool any_mapped = !replay_->loaded.empty();
   RefTable::Cursor refs(replay_->refs);
   for (const SampleRecord& sample : samples) {
     const Ordinal o = refs.find(sample.ref);
@@ -62,7 +61,8 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
       continue;
     }
     if (sample.t < min_valid || sample.t == kMinTime) continue;
-    replay_->lanes->add({.ordinal = o, .kind = ReplayItem::Kind::sample, .t = sample.t, .v = sample.v});
+    const ReplayItem item{.ordinal = o, .kind = ReplayItem::Kind::sample, .t = sample.t, .v = sample.v};
+    if (!any_mapped || !is_mapped(item)) replay_->lanes->add(item);
   }
   state_.metrics.count_unknown_refs(unknown, "samples");
   return unknown;
@@ -72,28 +72,21 @@ void Head::apply_replayed(std::span<const ReplayItem> items) {
   static constexpr std::size_t kHotAhead = 16;
   static constexpr std::size_t kChunkAhead = 8;
   HeadShard& shard = state_.shard;
-  const bool any_mapped = !replay_->loaded.empty();
   for (std::size_t i = 0; i < items.size(); ++i) {
-    if (i + kHotAhead < items.size()) {
-      __builtin_prefetch(&shard.hot[items[i + kHotAhead].ordinal], 1);
-      if (any_mapped) __builtin_prefetch(&replay_->cursors[items[i + kHotAhead].ordinal], 1);
-    }
+    if (i + kHotAhead < items.size()) __builtin_prefetch(&shard.hot[items[i + kHotAhead].ordinal], 1);
     if (i + kChunkAhead < items.size()) {
       const Ordinal ahead = items[i + kChunkAhead].ordinal;
       shard.chunks[ahead].prefetch(shard.hot[ahead]);
     }
     const ReplayItem& item = items[i];
     const Ordinal o = item.ordinal;
-    Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
-    if (item.kind != ReplayItem::Kind::sample) [[unlikely]] {
-      if (item.kind == ReplayItem::Kind::file_chunks)
-        take_over_chunks(o, item.ref);
-      else
-        apply_replayed_histogram(item);
+    if (item.kind == ReplayItem::Kind::histogram) [[unlikely]] {
+      apply_replayed_histogram(item);
       continue;
     }
     HotSeries& s = shard.hot[o];
-    if (item.t <= s.maxt() && (!any_mapped || !is_missing(o, item))) continue;
+    if (item.t <= s.maxt()) continue;
+    Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
     tally.chunks += shard.chunks[o].append(s, shard.full[o], item.t, item.v);
     tally.oldest = std::min(tally.oldest, item.t);
     tally.newest = std::max(tally.newest, item.t);
@@ -136,7 +129,6 @@ std::vector<WalRef> Head::finish_replay() {
   for (const Replay::Tally& tally : replay_->tallies) {
     if (tally.oldest <= tally.newest) state_.widen(tally.oldest, tally.newest);
     chunks += tally.chunks;
-    irregular_chunk_files_ = irregular_chunk_files_ || tally.irregular > 0;
   }
   state_.metrics.count_chunks_created(chunks);
   HeadShard& shard = state_.shard;

@@ -106,13 +106,16 @@ class LoadedChunks {
   std::uint32_t count_ = 0;
 };
 
-/// While the log is read: which of a series' chunks in files its samples have reached.
+/// While the log is read: how far it is in a series' chunks in files. Apart from the series' hot
+/// state and half as long, as most of a log is only compared with this.
 struct MappedCursor {
-  TimeRange chunk;          ///< the one at hand, exactly
-  Timestamp seen;           ///< newest sample that the log has shown
-  std::uint32_t next;       ///< number of the chunk behind it
-  std::uint32_t has_value;  ///< 1: the newest sample of all chunks was seen, and HotSeries has its value
+  TimeRange chunk = {kMinTime, kMinTime};  ///< the one at hand, exactly
+  Timestamp seen = kMinTime;               ///< newest sample so far
+  std::uint16_t next = 0;                  ///< number of the chunk behind it
+  std::uint16_t count = 0;                 ///< of all of them
+  bool has_value = false;                  ///< HotSeries has the value of the newest sample of the last chunk
 };
+static_assert(sizeof(MappedCursor) == 32);
 
 struct Head::Replay {
   explicit Replay(Head& head);
@@ -130,8 +133,6 @@ struct Head::Replay {
     Timestamp oldest = kMaxTime;
     Timestamp newest = kMinTime;
     std::uint64_t chunks = 0;
-    /// Series whose files lack a chunk in the middle, or hold some twice.
-    std::uint64_t irregular = 0;
   };
   std::array<Tally, ChunkLanes::kLanes> tallies;
   /// Last: its threads use all of the above.

@@ -14,12 +14,12 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
 #include "model/time.h"
 #include "sync/mutex.h"
-#include "tsdb/wal/record.h"
 
 namespace narthex::tsdb {
 
@@ -28,14 +28,12 @@ struct ReplayItem {
   enum class Kind : std::uint32_t {
     sample,       ///< {t, v}
     histogram,    ///< at t; whoever takes it deletes `value`
-    file_chunks,  ///< the chunks in files under reference `ref` are the series', too
   };
   std::uint32_t ordinal;
   Kind kind;
   Timestamp t;
   union {
     double v;
-    WalRef ref;
     const HistogramRecord* histogram;
   };
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -17,14 +16,6 @@ constexpr std::uint32_t kPredictAt = kTargetSamples / 4;
 constexpr std::uint32_t kMostSamples = kTargetSamples * 2;
 constexpr std::size_t kMostBytesBeforeAppend = 1005;
 constexpr std::size_t kLargestChunk = kMostBytesBeforeAppend + 2 * kXorMaxSampleBytes + kMostSamples / 4;
-
-/// Prometheus' computeChunkEndTime.
-Timestamp predicted_end(Timestamp mint, Timestamp maxt, Timestamp limit) {
-  const double chunks = static_cast<double>(limit - mint) / (static_cast<double>(maxt - mint + 1) * 4);
-  if (chunks <= 1) return limit;
-  return static_cast<Timestamp>(static_cast<double>(mint) +
-                                static_cast<double>(limit - mint) / std::floor(chunks));
-}
 
 std::uint32_t clamp_span(DurationMs span) {
   return static_cast<std::uint32_t>(std::min<DurationMs>(span, std::numeric_limits<std::uint32_t>::max()));
@@ -109,9 +100,12 @@ void SeriesChunks::begin(HotSeries& s, Timestamp t, double v) {
 
 void SeriesChunks::predict_end(HotSeries& s) const {
   const Timestamp maxt = s.maxt();
-  DurationMs span = predicted_end(s.mint, maxt, s.mint + s.next_cut) - s.mint;
-  if (s.first_in_range) span = span / 4 + span / 4 * 3 * s.stagger / 255;
-  s.next_cut = clamp_span(std::max(span, maxt - s.mint + 1));
+  // Half a step early: samples come a little early, too.
+  const double step = static_cast<double>(maxt - s.mint) / (kPredictAt - 1);
+  double samples = kTargetSamples;
+  if (s.first_in_range) samples = kPredictAt + (kTargetSamples - kPredictAt) * s.stagger / 255.0;
+  const double span = std::max(step * (samples - 0.5), static_cast<double>(maxt - s.mint + 1));
+  if (span < s.next_cut) s.next_cut = static_cast<std::uint32_t>(span);
 }
 
 void SeriesChunks::write(HotSeries& s, Timestamp t, double v) {

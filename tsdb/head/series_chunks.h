@@ -1,10 +1,10 @@
 // SeriesChunks: the chunks of the head's series: the open one that grows, and the full ones.
 //
-// Cut rules are Prometheus': 120 samples aimed at; after a quarter of them the end is
-// predicted so that the chunks of a block range come out alike; hard ends at the border of the
-// range, at 240 samples and at 1,005 bytes. One rule is ours: the first chunk of a range ends
-// somewhere between a quarter of its predicted length and all of it, by target. Otherwise all
-// chunks of a server fill up and are cut in the same second (DATA-DIRECTORY.md, section 6).
+// Cut rules are Prometheus' but for one: 120 samples aimed at; after a quarter of them the end is
+// predicted; hard ends at the border of the range, at 240 samples and at 1,005 bytes. The first
+// chunk of a range ends somewhere between 30 and 120 samples, by target, and those behind it have
+// 120 and are not stretched to end at the border together. Otherwise all chunks of a server fill
+// up and are cut in the same second (docs/decisions/011).
 //
 //   open chunk -> full, in memory (a chain, newest first) -> full, in a file (MappedChunks)
 //

@@ -113,25 +113,35 @@ TEST_CASE("the head holds what a sorted map holds, whatever is appended") {
   }
 }
 
-TEST_CASE("chunks end where Prometheus' rules say, and never cross a block range") {
+TEST_CASE("chunks have 120 samples but for the first of a range, and never cross its border") {
   PageArena arena;
   const DurationMs range = 2 * 3600 * 1000;
-  for (const int stagger : {0, 100, 255}) {
-    CAPTURE(stagger);
-    SeriesChunks chunks(arena, range);
-    HotSeries series = HotSeries::make(static_cast<std::uint8_t>(stagger));
-    FullChunks full;
-    const Timestamp start = 1'700'000'000'000 / range * range;
-    for (int i = 0; i < 480 * 2 + 1; ++i) chunks.append(series, full, start + i * 15'000, i * 1.25);
-    ChunkViews views;
-    chunks.view(series, full, {}, views);
-    // Two ranges of four chunks each: staggering must not make more.
-    CHECK(views.full.size() == 8);
-    for (const auto& chunk : views.full) {
-      CHECK(chunk.range.mint / range == chunk.range.maxt / range);
-      const auto samples = (chunk.range.maxt - chunk.range.mint) / 15'000 + 1;
-      CHECK(samples >= 30);
-      CHECK(samples <= 151);
+  const struct {
+    int stagger;
+    std::vector<Timestamp> want;  // samples of each chunk of a range
+  } rows[] = {{0, {30, 120, 120, 120, 90}}, {85, {60, 120, 120, 120, 60}}, {255, {120, 120, 120, 120}}};
+  for (const auto& row : rows) {
+    for (const int jitter : {0, 1, 700}) {
+      CAPTURE(row.stagger);
+      CAPTURE(jitter);
+      SeriesChunks chunks(arena, range);
+      HotSeries series = HotSeries::make(static_cast<std::uint8_t>(row.stagger));
+      FullChunks full;
+      const Timestamp start = 1'700'000'000'000 / range * range;
+      for (int i = 0; i < 480 * 2 + 1; ++i) {
+        const Timestamp late = i % 3 == 1 ? jitter : 0;
+        chunks.append(series, full, start + i * 15'000 + late, i * 1.25);
+      }
+      ChunkViews views;
+      chunks.view(series, full, {}, views);
+      std::vector<Timestamp> samples;
+      for (const auto& chunk : views.full) {
+        CHECK(chunk.range.mint / range == chunk.range.maxt / range);
+        samples.push_back((chunk.range.maxt - chunk.range.mint + 7'500) / 15'000 + 1);
+      }
+      std::vector<Timestamp> want = row.want;
+      want.insert(want.end(), row.want.begin(), row.want.end());
+      CHECK(samples == want);
     }
   }
 }
