@@ -74,16 +74,16 @@ Result<void> Db::Impl::open_chunk_files(prometheus::Registry* registry) {
 
 Result<void> Db::Impl::replay() {
   const auto begin = clock.steady();
-  auto repaired = repair_wal(fs, wal_directory(), quarantine_directory());
-  if (!repaired) return pass(repaired, "repairing the WAL");
-  damaged_records += repaired->rewritten.size();
-
+  if (auto settled = settle_segments(fs, wal_directory()); !settled) return settled;
   auto chunks = head.replay_chunk_files();
   if (!chunks) return pass(chunks);
   damaged_records += chunks->damaged;
   auto report = replay_wal(fs, wal_directory(), head, std::thread::hardware_concurrency());
   if (!report) return pass(report);
   damaged_records += report->damaged;
+  // Prometheus would delete everything behind the first bad record.
+  auto repaired = repair_segments(fs, wal_directory(), report->damaged_segments, quarantine_directory());
+  if (!repaired) return pass(repaired);
   if (auto tidied = head.tidy_chunk_files(); !tidied) {
     telemetry::warn("Head chunks could not be written anew; the log holds what they hold",
                     {{"error", tidied.error().text}});

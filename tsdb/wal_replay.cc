@@ -54,12 +54,19 @@ class LogReader {
   LogReader(io::FileSystem& fs, Emit emit) : fs_(fs), emit_(std::move(emit)) {}
 
   /// Segments of `directory`, which must outlive the batches, from `first` on.
-  Result<void> read_directory(const std::string& directory, std::uint32_t first) {
+  Result<void> read_directory(const std::string& directory, std::uint32_t first, bool is_checkpoint) {
     auto segments = list_segments(fs_, directory);
     if (!segments) return pass(segments, "replaying " + directory);
     for (const std::uint32_t segment : *segments) {
       if (segment < first) continue;
+      const std::uint64_t damaged = report_.damaged;
       if (auto done = read_segment(directory, segment); !done) return done;
+      if (report_.damaged == damaged) continue;
+      if (is_checkpoint) {
+        report_.damaged_checkpoint = true;
+      } else {
+        report_.damaged_segments.push_back(segment);
+      }
     }
     return {};
   }
@@ -144,6 +151,8 @@ class Replayer {
     report_.records = read.records;
     report_.samples += read.samples;
     report_.damaged += read.damaged;
+    report_.damaged_segments = read.damaged_segments;
+    report_.damaged_checkpoint = read.damaged_checkpoint;
     report_.gone_refs = head_.finish_replay();
     return std::move(report_);
   }
@@ -223,9 +232,9 @@ struct Sources {
 
 Result<void> read_all(LogReader& reader, const Sources& sources) {
   if (!sources.checkpoint.empty()) {
-    if (auto done = reader.read_directory(sources.checkpoint, 0); !done) return done;
+    if (auto done = reader.read_directory(sources.checkpoint, 0, true); !done) return done;
   }
-  return reader.read_directory(sources.log, sources.first);
+  return reader.read_directory(sources.log, sources.first, false);
 }
 
 /// Reading goes on in a thread of its own while this one replays.

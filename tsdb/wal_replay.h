@@ -21,7 +21,9 @@ struct ReplayReport {
   std::uint64_t skipped_records = 0;      ///< of types that the head does not keep
   std::uint64_t histograms_left_out = 0;  ///< of a schema that nobody here knows, or not sound in themselves
   std::uint64_t damaged = 0;              ///< gaps in segments and records that contradict their format
-  std::vector<WalRef> gone_refs;          ///< deleted series, and other names of series
+  std::vector<std::uint32_t> damaged_segments;  ///< of the log, with gaps: to be repaired
+  bool damaged_checkpoint = false;
+  std::vector<WalRef> gone_refs;  ///< deleted series, and other names of series
 };
 
 /// Errors: io, corruption (segments are not sequential). Damaged records are skipped, logged

@@ -117,5 +117,11 @@ struct WalRepair {
 /// sync, rename, sync of the directory), its old bytes are kept in `quarantine_dir`. A torn
 /// end of the last segment is cut off the same way. Says each step in the log.
 Result<WalRepair> repair_wal(io::FileSystem& fs, const std::string& dir, const std::string& quarantine_dir);
+/// The same in two steps, for who reads the log anyway and so knows which segments are damaged:
+/// first their names and numbers are set right (an empty segment stands in for a missing one), ...
+Result<void> settle_segments(io::FileSystem& fs, const std::string& dir);
+/// ... then those that are damaged are written anew.
+Result<WalRepair> repair_segments(io::FileSystem& fs, const std::string& dir,
+                                  std::span<const std::uint32_t> segments, const std::string& quarantine_dir);
 
 }  // namespace narthex::tsdb

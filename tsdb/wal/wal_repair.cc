@@ -94,18 +94,34 @@ Result<void> normalise_name(io::FileSystem& fs, const std::string& dir, SegmentF
 
 }  // namespace
 
-Result<WalRepair> repair_wal(io::FileSystem& fs, const std::string& dir, const std::string& quarantine_dir) {
-  WalRepair repair;
+Result<void> settle_segments(io::FileSystem& fs, const std::string& dir) {
   auto files = list_segment_files(fs, dir);
   if (!files) return pass(files, "repairing the WAL");
   if (auto filled = fill_gaps(fs, dir, *files); !filled) return pass(filled, "repairing the WAL");
   for (SegmentFile& file : *files) {
     if (auto named = normalise_name(fs, dir, file); !named)
       return pass(named, "renaming WAL segment " + file.name);
-    if (auto repaired = repair_segment(fs, dir, file.name, quarantine_dir, repair); !repaired)
-      return pass(repaired, "repairing WAL segment " + file.name);
+  }
+  return {};
+}
+
+Result<WalRepair> repair_segments(io::FileSystem& fs, const std::string& dir,
+                                  std::span<const std::uint32_t> segments,
+                                  const std::string& quarantine_dir) {
+  WalRepair repair;
+  for (const std::uint32_t segment : segments) {
+    const std::string name = segment_name(segment);
+    if (auto repaired = repair_segment(fs, dir, name, quarantine_dir, repair); !repaired)
+      return pass(repaired, "repairing WAL segment " + name);
   }
   return repair;
+}
+
+Result<WalRepair> repair_wal(io::FileSystem& fs, const std::string& dir, const std::string& quarantine_dir) {
+  if (auto settled = settle_segments(fs, dir); !settled) return pass(settled);
+  auto segments = list_segments(fs, dir);
+  if (!segments) return pass(segments);
+  return repair_segments(fs, dir, *segments, quarantine_dir);
 }
 
 }  // namespace narthex::tsdb

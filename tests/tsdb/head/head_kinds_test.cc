@@ -10,6 +10,7 @@
 #include "io/fault_file_system.h"
 #include "telemetry/metrics_text.h"
 #include "tests/tsdb/head/kinds_fixture.h"
+#include "tests/tsdb/peer.h"
 #include "tests/tsdb/why.h"
 #include "tsdb/chunk/chunk_samples.h"
 #include "tsdb/chunk/encoding.h"
@@ -447,6 +448,70 @@ TEST_CASE("metrics tell histograms from floats, and how many series have them") 
     CAPTURE(line);
     CHECK(text.find(line) != std::string::npos);
   }
+}
+
+/// Start of each line as promtool 3 dumps it: labels, and what of a value tells it from others.
+std::string dump_start(const std::string& labels, const AnyValue& value) {
+  if (const auto* v = std::get_if<double>(&value)) return labels + " " + format_general(*v);
+  const FloatHistogram h = std::holds_alternative<Histogram>(value) ? to_float(std::get<Histogram>(value))
+                                                                    : std::get<FloatHistogram>(value);
+  if (is_stale_nan(h.sum)) return labels + " {count:0, sum:NaN";
+  return labels + " {count:" + format_general(h.count) + ", sum:" + format_general(h.sum);
+}
+
+TEST_CASE("peers: promtool reads histograms of ours from the log and from head chunks") {
+  const std::string promtool = find_promtool();
+  if (promtool.empty()) return;
+  const TemporaryFolder folder;
+  if (run_peer(folder.path(), promtool + " --version").starts_with("promtool, version 2.")) {
+    MESSAGE("skipped: promtool 2 dumps no histograms");
+    return;
+  }
+  io::FileSystem& fs = io::local_file_system();
+  Model model;
+  {
+    auto files = HeadChunkFiles::open(fs, folder.path() + "/chunks_head", nullptr);
+    REQUIRE(files);
+    REQUIRE(fs.make_directories(folder.path() + "/wal"));
+    auto log = Wal::open(fs, folder.path() + "/wal", {}, nullptr);
+    REQUIRE(log);
+    Head head({}, nullptr);
+    head.use_chunk_files(**files);
+    head.start_logging(**log);
+    std::mt19937_64 random(11);
+    std::vector<KindWalk> walks(8);
+    for (int step = 0; step < 200; ++step) {
+      auto appender = head.appender();
+      for (std::size_t s = 0; s < walks.size(); ++s) {
+        const AnyValue value = walks[s].next(random);
+        append_any(*appender, *appender->series(series_labels(s)), kStart + step * kStep, value);
+        model.append(series_labels(s).to_string(), kStart + step * kStep, value, kMinTime);
+      }
+      REQUIRE(appender->commit());
+      if (step == 120) REQUIRE(head.map_chunks());
+    }
+  }
+  std::vector<std::string> want;
+  for (const auto& [labels, one] : model.series) {
+    for (const auto& [t, value] : one.samples)
+      want.push_back(dump_start(labels, value) + " " + std::to_string(t));
+  }
+  std::ranges::sort(want);
+  std::vector<std::string> got;
+  for (const std::string& line : dump(promtool, folder.path())) {
+    const std::size_t value = line.find("} ") + 2;
+    const std::size_t comma = line.find(", ", line.find("sum:", value) + 1);
+    const bool is_histogram = line.at(value) == '{';
+    const std::size_t end = is_histogram ? std::min(comma, line.find("} ", value)) : line.find(' ', value);
+    got.push_back(line.substr(0, end) + line.substr(line.rfind(' ')));
+  }
+  std::ranges::sort(got);
+  CHECK(got == want);
+  std::ifstream log(folder.path() + "/peer.log");
+  const std::string said((std::istreambuf_iterator<char>(log)), {});
+  CAPTURE(said);
+  CHECK(said.find("level=ERROR") == std::string::npos);
+  CHECK(said.find("level=WARN") == std::string::npos);
 }
 
 TEST_CASE("deleted ranges hide histograms") {
