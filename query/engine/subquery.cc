@@ -52,6 +52,7 @@ class SubquerySource final : public RangeSource {
       return false;
     }
     column_.present.for_each([&](std::size_t step) {
+      if (const auto* h = column_.histogram(step)) out.histograms.push_back({out.t.size(), *h});
       out.t.push_back(steps_.at(step));
       out.v.push_back(column_.values[step]);
     });
