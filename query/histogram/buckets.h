@@ -14,6 +14,8 @@ struct Bucket {
   double lower = 0;
   double upper = 0;
   double count = 0;
+  bool holds_lower = false;  ///< its bounds are among its observations
+  bool holds_upper = false;
 
   /// Share of the bucket below `v`, which lies in it; observations are taken to be spread
   /// evenly (linear), or evenly over buckets of a finer exponential schema.

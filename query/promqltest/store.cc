@@ -43,11 +43,12 @@ Result<LeftOut> load_into(storage::Appendable& store, std::span<const LoadedSeri
       return fail(Code::invalid,
                   fmt::format("series {}: {}", one.labels.to_metric_string(), in_words(ref.error())));
     for (const LoadedSample& sample : one.samples) {
+      if (sample.st != 0) ++left_out.start_timestamps;
       if (sample.histogram) {
-        ++left_out.histogram_samples;
+        const auto taken = appender->append_histogram(*ref, sample.t, *sample.histogram, sample.st);
+        if (!taken) return fail(taken.error().code, taken.error().text);
         continue;
       }
-      if (sample.st != 0) ++left_out.start_timestamps;
       appender->append(*ref, sample.t, sample.v);
     }
   }
