@@ -139,10 +139,12 @@ struct Global {
   bool legacy_names = false;  ///< metric_name_validation_scheme: legacy
 };
 
-/// storage.tsdb. Absent: the flags decide. A `retention` block without a field sets it to 0 (none).
+/// storage. Absent: the flags decide. A `retention` block without a field sets it to 0 (none).
 struct TsdbConfig {
   std::optional<DurationMs> retention_time;
   std::optional<std::uint64_t> retention_size;
+  /// exemplars.max_exemplars; 0, as everything below 1, keeps none.
+  std::uint64_t max_exemplars = 0;
 };
 
 struct Config {
@@ -160,6 +162,7 @@ struct Config {
 /// Feature names of --enable-feature that change how configuration is read.
 struct LoadOptions {
   bool extra_scrape_metrics = false;
+  bool exemplar_storage = false;
   /// What the retention flags say: shown by Config::yaml where the file is silent.
   DurationMs retention_time = 15LL * 24 * 3'600'000;
   std::uint64_t retention_size = 0;

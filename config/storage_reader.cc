@@ -1,4 +1,4 @@
-// The storage section: retention, and the settings of parts that are to come.
+// The storage section: retention, exemplars, and the settings of parts that are to come.
 #include <fmt/format.h>
 
 #include <array>
@@ -9,6 +9,8 @@
 namespace narthex::config {
 
 namespace {
+
+constexpr std::int64_t kDefaultExemplars = 100'000;
 
 YamlOut write_retention(DurationMs time, std::uint64_t size) {
   YamlOut yaml = YamlOut::mapping();
@@ -86,27 +88,36 @@ void read_tsdb(const ReadContext& context, const YamlNode& node, Read<TsdbConfig
   read_retention(context, section, out);
 }
 
+/// storage.exemplars: counts only with the feature exemplar-storage.
+void read_exemplars(const ReadContext& context, const Section& storage, Read<TsdbConfig>& out) {
+  static constexpr std::array<std::string_view, 1> kKnown = {"max_exemplars"};
+  std::int64_t most = kDefaultExemplars;
+  if (storage.given("exemplars")) {
+    const Section section(context.findings, *storage.find("exemplars"), "storage.exemplars", {kKnown, {}});
+    most = 0;
+    section.signed_number("max_exemplars", most);
+  } else if (!context.options.exemplar_storage) {
+    return;
+  }
+  const std::uint64_t kept = most > 0 ? static_cast<std::uint64_t>(most) : 0;
+  if (context.options.exemplar_storage) out.value.max_exemplars = kept;
+  YamlOut yaml = YamlOut::mapping();
+  yaml.add_if(most != 0, "max_exemplars",
+              most > 0 ? YamlOut::number(kept) : YamlOut::number(static_cast<double>(most)));
+  out.yaml.add("exemplars", std::move(yaml));
+}
+
 }  // namespace
 
 Read<TsdbConfig> read_storage(const ReadContext& context, const YamlNode& node) {
   static constexpr std::array<std::string_view, 2> kKnown = {"tsdb", "exemplars"};
-  static constexpr std::array<std::string_view, 1> kExemplars = {"max_exemplars"};
   static const YamlNode kNothing;
   const Section section(context.findings, node, "storage", {kKnown, {}});
   Read<TsdbConfig> tsdb;
   read_tsdb(context, section.given("tsdb") ? *section.find("tsdb") : kNothing, tsdb);
   Read<TsdbConfig> out{.value = tsdb.value};
   out.yaml.add("tsdb", std::move(tsdb.yaml));
-  if (section.given("exemplars")) {
-    // Counts only with the feature exemplar-storage: without it, no effect in Prometheus either.
-    const Section exemplars(context.findings, *section.find("exemplars"), "storage.exemplars",
-                            {kExemplars, {}});
-    std::int64_t most = 0;
-    exemplars.signed_number("max_exemplars", most);
-    YamlOut yaml = YamlOut::mapping();
-    yaml.add_if(most > 0, "max_exemplars", YamlOut::number(static_cast<std::uint64_t>(most)));
-    out.yaml.add("exemplars", std::move(yaml));
-  }
+  read_exemplars(context, section, out);
   return out;
 }
 

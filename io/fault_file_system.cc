@@ -81,6 +81,7 @@ struct FaultFileSystem::State {
   std::shared_ptr<DirectoryNode> root = std::make_shared<DirectoryNode>();
   Judge judge;
   std::int64_t free_bytes = -1;
+  std::uint64_t disk_bytes = std::uint64_t{1} << 40;
   bool short_write = false;
   std::uint64_t crashes = 0;
 
@@ -249,6 +250,11 @@ void FaultFileSystem::set_free_bytes(std::int64_t bytes) {
   state_->free_bytes = bytes;
 }
 
+void FaultFileSystem::set_disk_bytes(std::uint64_t bytes) {
+  const std::lock_guard lock(state_->mutex);
+  state_->disk_bytes = bytes;
+}
+
 void FaultFileSystem::set_short_write(bool on) {
   const std::lock_guard lock(state_->mutex);
   state_->short_write = on;
@@ -352,6 +358,17 @@ Result<void> FaultFileSystem::rename(const std::string& from, const std::string&
   return {};
 }
 
+Result<void> FaultFileSystem::hard_link(const std::string& from, const std::string& to) {
+  if (auto error = state_->verdict(Operation::hard_link, from)) return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  const Entry linked = state_->find(from);
+  if (linked.directory) return refused("linking as " + to, from, "Operation not permitted");
+  const auto [parent, name] = state_->find_parent(to);
+  if (!linked.file || !parent) return missing("linking as " + to, from);
+  if (!parent->entries.emplace(name, linked).second) return refused("linking as " + to, from, "File exists");
+  return {};
+}
+
 Result<void> FaultFileSystem::remove_file(const std::string& path) {
   if (auto error = state_->verdict(Operation::remove, path)) return std::unexpected(std::move(*error));
   const std::lock_guard lock(state_->mutex);
@@ -379,6 +396,16 @@ Result<void> FaultFileSystem::sync_directory(const std::string& path) {
   if (!node) return missing("syncing directory", path);
   node->durable = node->entries;
   return {};
+}
+
+Result<DiskSpace> FaultFileSystem::space(const std::string& path) {
+  if (auto error = state_->verdict(Operation::space, path)) return std::unexpected(std::move(*error));
+  const std::lock_guard lock(state_->mutex);
+  if (const Entry entry = state_->find(path); !entry.file && !entry.directory)
+    return missing("asking for the space on", path);
+  const std::uint64_t left =
+      state_->free_bytes < 0 ? state_->disk_bytes : static_cast<std::uint64_t>(state_->free_bytes);
+  return DiskSpace{state_->disk_bytes, std::min(left, state_->disk_bytes)};
 }
 
 Result<std::unique_ptr<FileLock>> FaultFileSystem::lock(const std::string& path) {

@@ -23,12 +23,14 @@ enum class Operation : std::uint8_t {
   truncate,
   sync,
   rename,
+  hard_link,
   remove,
   make_directory,
   sync_directory,
   read,
   map,
-  list
+  list,
+  space
 };
 
 class FaultFileSystem final : public FileSystem {
@@ -41,6 +43,8 @@ class FaultFileSystem final : public FileSystem {
   void set_judge(Judge judge);
   /// Bytes that may still be written before ENOSPC; negative = no limit.
   void set_free_bytes(std::int64_t bytes);
+  /// What space() says the disk holds in all; without a limit as much is free. 1 TiB at first.
+  void set_disk_bytes(std::uint64_t bytes);
   /// An append that meets ENOSPC or a judge's error first writes this share of its bytes.
   void set_short_write(bool on);
   /// Power cut: unsynced bytes and unsynced directory entries are gone.
@@ -54,9 +58,11 @@ class FaultFileSystem final : public FileSystem {
   Result<std::uint64_t> file_size(const std::string& path) override;
   Result<void> make_directories(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
+  Result<void> hard_link(const std::string& from, const std::string& to) override;
   Result<void> remove_file(const std::string& path) override;
   Result<void> remove_tree(const std::string& path) override;
   Result<void> sync_directory(const std::string& path) override;
+  Result<DiskSpace> space(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 
  private:

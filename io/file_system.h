@@ -61,6 +61,12 @@ struct DirEntry {
   std::uint64_t size_bytes = 0;
 };
 
+/// Of a whole file system.
+struct DiskSpace {
+  std::uint64_t total_bytes = 0;
+  std::uint64_t available_bytes = 0;  ///< to a process without special rights
+};
+
 enum class OpenMode : std::uint8_t {
   create_new,       ///< fails if it exists
   create_truncate,  ///< empty, made if missing
@@ -81,11 +87,15 @@ class FileSystem {
   /// With all parents; no error if it is there.
   virtual Result<void> make_directories(const std::string& path) = 0;
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+  /// A second name for a file's bytes; both must be on one file system. Errors: io (`to` exists).
+  virtual Result<void> hard_link(const std::string& from, const std::string& to) = 0;
   virtual Result<void> remove_file(const std::string& path) = 0;
   /// A missing path is no error.
   virtual Result<void> remove_tree(const std::string& path) = 0;
   /// fsync of a directory: makes renames, creations and removals in it durable.
   virtual Result<void> sync_directory(const std::string& path) = 0;
+  /// Of the file system that `path` lies on.
+  virtual Result<DiskSpace> space(const std::string& path) = 0;
   /// flock(LOCK_EX | LOCK_NB) on a file made if missing. Errors: unavailable (held by another process).
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 };

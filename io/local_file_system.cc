@@ -3,6 +3,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -225,6 +226,11 @@ class LocalFileSystem final : public FileSystem {
     return {};
   }
 
+  Result<void> hard_link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) != 0) return os_failure("linking as " + to, from);
+    return {};
+  }
+
   Result<void> remove_file(const std::string& path) override {
     if (::unlink(path.c_str()) != 0) return os_failure("removing", path);
     return {};
@@ -242,6 +248,12 @@ class LocalFileSystem final : public FileSystem {
     if (!directory) return pass(directory);
     if (::fsync(directory->get()) != 0) return os_failure("syncing directory", path);
     return {};
+  }
+
+  Result<DiskSpace> space(const std::string& path) override {
+    struct statvfs info{};
+    if (::statvfs(path.c_str(), &info) != 0) return os_failure("asking for the space on", path);
+    return DiskSpace{info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize};
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {

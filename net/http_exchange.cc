@@ -1,10 +1,10 @@
 #include "net/http_exchange.h"
 
 #include <algorithm>
+#include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -23,7 +23,34 @@ constexpr std::size_t kBufferBytes = 64 * 1024;
 constexpr std::uint32_t kMaxHeaderBytes = 60 * 1024;  // must fit the buffer: Beast parses it in one piece
 constexpr int kMaxInterim = 5;
 
-using Parser = http::response_parser<http::string_body>;
+/// A body that is appended to a string as it comes. (Beast's string_body writes zeros first.)
+struct AppendedBody {
+  using value_type = std::string;
+  static std::uint64_t size(const value_type& body) { return body.size(); }
+
+  class reader {
+   public:
+    template <bool is_request, class Fields>
+    reader(http::header<is_request, Fields>& /*header*/, value_type& body) : body_(body) {}
+    void init(const boost::optional<std::uint64_t>& /*length*/, error_code& ec) { ec = {}; }
+    template <class Buffers>
+    std::size_t put(const Buffers& buffers, error_code& ec) {
+      ec = {};
+      std::size_t taken = 0;
+      for (const boost::asio::const_buffer piece : boost::beast::buffers_range_ref(buffers)) {
+        body_.append(static_cast<const char*>(piece.data()), piece.size());
+        taken += piece.size();
+      }
+      return taken;
+    }
+    void finish(error_code& ec) { ec = {}; }
+
+   private:
+    value_type& body_;
+  };
+};
+
+using Parser = http::response_parser<AppendedBody>;
 
 // Bytes received and not yet parsed.
 class ReadBuffer {
@@ -90,6 +117,9 @@ class Receiver {
         buffer_.consume(parsed);
         if (!ec && parsed > 0) continue;
       }
+      if (parser_->is_header_done() && buffer_.unread().empty()) {
+        if (const auto left = parser_->content_length_remaining()) co_return co_await read_rest(*left);
+      }
       const std::span<char> room = buffer_.room();
       if (room.empty()) co_return std::unexpected(error_of(http::error::header_limit));
       auto got = co_await stream_.read_some(room);
@@ -97,6 +127,21 @@ class Receiver {
       if (*got == 0) co_return end_of_stream();
       answered_ = true;
       buffer_.received(*got);
+    }
+    co_return Result<void>{};
+  }
+
+  /// What is left of a body whose length is known goes straight to its place.
+  Awaitable<Result<void>> read_rest(std::uint64_t left) {
+    std::string& body = parser_->get().body();
+    std::size_t have = body.size();
+    const std::size_t whole = have + left;
+    body.resize_and_overwrite(whole, [](char* /*bytes*/, std::size_t size) { return size; });
+    while (have < whole) {
+      auto got = co_await stream_.read_some({body.data() + have, whole - have});
+      if (!got) co_return pass(got);
+      if (*got == 0) co_return fail(Code::io, "unexpected EOF");
+      have += *got;
     }
     co_return Result<void>{};
   }

@@ -51,8 +51,16 @@ std::string_view fault_text(storage::AppendFault fault) {
       return "unknown series";
     case storage::AppendFault::invalid_labels:
       return "invalid label set";
+    case storage::AppendFault::start_out_of_order:
+      return "start timestamp out of order, ignoring";
+    case storage::AppendFault::start_not_before:
+      return "ST is newer or the same as sample's timestamp, ignoring";
     case storage::AppendFault::limit:
       return "the limit on series is reached";
+    case storage::AppendFault::start_out_of_order:
+      return "start timestamp out of order";
+    case storage::AppendFault::start_not_before:
+      return "start timestamp is not before its sample";
   }
   return "refused";
 }

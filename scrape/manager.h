@@ -69,6 +69,7 @@ struct ScrapeOptions {
   bool adjust_timestamps = true;       ///< --scrape.adjust-timestamps
   DurationMs timestamp_tolerance = 2;  ///< --scrape.timestamp-tolerance
   bool type_and_unit_labels = false;   ///< --enable-feature=type-and-unit-labels
+  bool metadata_wal_records = false;   ///< --enable-feature=metadata-wal-records
 };
 
 class ScrapeManager {

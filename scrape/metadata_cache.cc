@@ -27,6 +27,22 @@ std::size_t size_of(MetricType type, const std::string& help, const std::string&
 
 }  // namespace
 
+bool MetadataCache::says(const Family& family, const Entry& entry, Format format) {
+  switch (entry.kind) {
+    case EntryKind::type:
+      return family.type == entry.type;
+    case EntryKind::help:
+      return family.help == unescape_help(entry.text, format);
+    case EntryKind::unit:
+      return family.unit == entry.text;
+    case EntryKind::series:
+    case EntryKind::comment:
+    case EntryKind::end:
+      break;
+  }
+  return true;
+}
+
 void MetadataCache::update(const Entry& entry, Format format) {
   const std::uint64_t hash = hash_of(entry);
   if (expected_ < lines_.size() && lines_[expected_].hash == hash) {
@@ -38,15 +54,29 @@ void MetadataCache::update(const Entry& entry, Format format) {
   const auto [it, fresh] = families_.try_emplace(std::move(name));
   Family& family = it->second;
   bytes_ -= fresh ? 0 : size_of(family.type, family.help, family.unit);
+  const bool changed = fresh || !says(family, entry, format);
   if (entry.kind == EntryKind::type) family.type = entry.type;
   if (entry.kind == EntryKind::help) family.help = unescape_help(entry.text, format);
   if (entry.kind == EntryKind::unit) family.unit = entry.text;
   bytes_ += size_of(family.type, family.help, family.unit);
   family.seen = scrape_;
+  if (changed) family.changed = scrape_;
   // From here on this page's order counts.
   lines_.resize(expected_, Line{});
   lines_.push_back({hash, it});
   ++expected_;
+}
+
+std::optional<MetadataCache::Told> MetadataCache::told() const {
+  if (expected_ == 0) return std::nullopt;
+  const auto& [name, family] = *lines_[expected_ - 1].family;
+  return Told{name, family.type, family.changed == scrape_};
+}
+
+storage::Metadata MetadataCache::metadata() const {
+  if (expected_ == 0) return {};
+  const Family& family = lines_[expected_ - 1].family->second;
+  return {std::string(metric_type_name(family.type)), family.unit, family.help};
 }
 
 void MetadataCache::end_scrape(bool accepted) {

@@ -3,12 +3,13 @@
 // Lines are mostly those of the last scrape, in the same order: the expected one costs a hash
 // and a comparison. A family is kept for ten scrapes after its lines are gone.
 //
-// Threads: update() and end_scrape() from one at a time, all else from any.
+// Threads: update(), told(), metadata() and end_scrape() from one at a time, all else from any.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "scrape/exposition/entry.h"
 #include "scrape/exposition/lexer.h"
 #include "scrape/manager.h"
+#include "storage/metadata.h"
 #include "sync/mutex.h"
 
 namespace narthex::scrape {
@@ -24,6 +26,18 @@ class MetadataCache {
  public:
   /// Takes a type, help or unit entry.
   void update(const Entry& entry, Format format);
+
+  /// A family of the present page.
+  struct Told {
+    std::string_view family;
+    MetricType type = MetricType::unknown;
+    bool changed = false;  ///< is new, or was something else before this scrape
+  };
+  /// The family that the last update() was about; nothing before the first of a scrape. Valid
+  /// until the next update() or end_scrape().
+  [[nodiscard]] std::optional<Told> told() const;
+  /// All that is known of the family that told() names.
+  [[nodiscard]] storage::Metadata metadata() const;
   /// @param accepted  the page was accepted: families not seen for long may go
   void end_scrape(bool accepted);
 
@@ -39,7 +53,11 @@ class MetadataCache {
     std::string help;
     std::string unit;
     std::uint64_t seen = 0;
+    std::uint64_t changed = 0;  ///< scrape in which it became what it is
   };
+  /// Whether the family is known to be as the line says.
+  static bool says(const Family& family, const Entry& entry, Format format);
+
   using Families = std::map<std::string, Family, std::less<>>;
   struct Line {
     std::uint64_t hash = 0;

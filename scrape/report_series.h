@@ -24,10 +24,16 @@ struct ScrapeReport {
   double body_bytes = 0;
 };
 
+/// What a target's report is made of beside its numbers.
+struct ReportSettings {
+  bool extra = false;     ///< scrape_timeout_seconds and the like, too
+  bool metadata = false;  ///< tell the store what the series measure
+};
+
 class ReportSeries {
  public:
   /// Adds the report to the batch; a series the store refuses is left out.
-  void append(const ScrapeReport& report, bool extra, Timestamp t, const Labels& target,
+  void append(const ScrapeReport& report, ReportSettings settings, Timestamp t, const Labels& target,
               storage::Appender& appender, std::vector<storage::RefSample>& batch);
   /// Marks those that were ever reported as stale.
   void append_stale(Timestamp t, std::vector<storage::RefSample>& batch) const;

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "model/value.h"
+#include "scrape/metric_family.h"
 #include "scrape/negotiation.h"
 #include "scrape/sample_labels.h"
+#include "telemetry/log.h"
 
 namespace narthex::scrape {
 
@@ -39,8 +41,22 @@ struct ScrapeCycle::Scratch {
   std::vector<NewSeries> new_series;
   std::vector<storage::SeriesRef> new_refs;
   std::vector<storage::SeriesRef> refs;  ///< for lists of a moment
+  struct SampleExemplar {
+    std::size_t sample;
+    storage::Exemplar exemplar;
+  };
+  std::vector<SampleExemplar> exemplars;
+  struct SampleMetadata {
+    std::size_t sample;
+    std::size_t family;
+  };
+  std::vector<SampleMetadata> metadata;
+  std::vector<storage::Metadata> families;
 
   void clear() {
+    exemplars.clear();
+    metadata.clear();
+    families.clear();
     samples.clear();
     new_series.clear();
     new_refs.clear();
@@ -66,14 +82,20 @@ class ScrapeCycle::Page {
         outcome_(outcome),
         parser_(*input.body, format),
         t_(input.t),
+        all_metadata_(cycle.metadata_lost_),
         max_time_(max_time),
         sample_limit_(job_.limits.samples == 0 ? ~std::uint64_t{0} : job_.limits.samples) {}
 
   Result<void> read();
 
  private:
+  bool take_expected_line();
   Result<void> take_series();
   Result<void> take_unresolved(SeriesCache::Index i);
+  void take_exemplar(Timestamp t);
+  void begin_family();
+  void take_metadata(std::string_view metric_name);
+  Result<void> take_metadata_of_known();
   bool read_value(SeriesCache::Entry& entry, double& value);
   bool may_append(Timestamp t);
   void append(SeriesCache::Entry& entry, Timestamp t, double value, bool own_time);
@@ -88,6 +110,10 @@ class ScrapeCycle::Page {
   ScrapeOutcome& outcome_;
   Parser parser_;
   const Timestamp t_;
+  const bool all_metadata_;
+  std::optional<MetadataCache::Told> family_;  ///< of the present lines, if metadata is asked for
+  static constexpr std::size_t kNotTaken = ~std::size_t{0};
+  std::size_t family_number_ = kNotTaken;  ///< among the scratch's families
   const Timestamp max_time_;
   const std::uint64_t sample_limit_;
   std::uint64_t offered_ = 0;  ///< samples that count against the limit
@@ -96,6 +122,8 @@ class ScrapeCycle::Page {
 // hot: bench/scrape
 Result<void> ScrapeCycle::Page::read() {
   for (;;) {
+    if (take_expected_line()) [[likely]]
+      continue;
     const auto kind = parser_.next();
     if (!kind) [[unlikely]]
       return std::unexpected(kind.error());
@@ -108,6 +136,7 @@ Result<void> ScrapeCycle::Page::read() {
       case EntryKind::help:
       case EntryKind::unit:
         metadata_.update(parser_.entry(), parser_.format());
+        if (settings_.metadata) begin_family();
         break;
       case EntryKind::comment:
         break;
@@ -116,6 +145,43 @@ Result<void> ScrapeCycle::Page::read() {
         return fail(Code::limit, "sample limit exceeded");
     }
   }
+}
+
+/// The line that stood here at the last scrape, with no more than a value. False: nothing was
+/// taken, and the line is read by the parser. What it would refuse is refused there.
+// hot: bench/scrape
+bool ScrapeCycle::Page::take_expected_line() {
+  const SeriesCache::Index i = cache_.expected();
+  if (i == SeriesCache::kNone) return false;
+  SeriesCache::Entry& entry = cache_[i];
+  if (entry.text_size == 0 || entry.ref == storage::SeriesRef::none || cache_.seen_now(entry)) return false;
+  const std::string_view series = parser_.expect_series(entry.text_size);
+  if (series.empty() || !cache_.is_expected(series)) return false;
+
+  const char* const text = series.data() + series.size() + 1;
+  const char* end = text + entry.value_size;
+  double value = entry.value;
+  if (entry.value_size == 0 || *end != '\n' || value_bytes({text, entry.value_size}) != entry.value_text) {
+    end = read_plain_value(text, value);
+    if (end == nullptr || *end != '\n' || !parser_.skip_line(end)) return false;
+    const auto size = static_cast<std::size_t>(end - text);
+    if (size <= sizeof entry.value_text) {
+      entry.value_size = static_cast<std::uint8_t>(size);
+      entry.value_text = value_bytes({text, size});
+      entry.value = value;
+    }
+  } else if (!parser_.skip_line(end)) {
+    return false;
+  }
+  cache_.pass_expected();
+  ++outcome_.scraped;
+  ++outcome_.post_relabeling;
+  const bool is_new = cache_.is_new(entry);
+  cache_.mark_seen(entry);
+  if (!may_append(t_)) return true;
+  if (is_new && !outcome_.sample_limit_exceeded) ++outcome_.series_added;
+  append(entry, t_, value, false);
+  return true;
 }
 
 // hot: bench/scrape
@@ -146,6 +212,10 @@ Result<void> ScrapeCycle::Page::take_series() {
   if (!may_append(t)) return {};
   if (is_new && !outcome_.sample_limit_exceeded) ++outcome_.series_added;
   append(entry, t, value, own_time);
+  if (!line.exemplar_text.empty()) [[unlikely]]
+    take_exemplar(t);
+  if (family_ && (family_->changed || all_metadata_)) [[unlikely]]
+    return take_metadata_of_known();
   return {};
 }
 
@@ -185,6 +255,55 @@ Result<void> ScrapeCycle::Page::take_unresolved(SeriesCache::Index i) {
   cache_.mark_seen(entry);
   scratch_.new_series.push_back({i, scratch_.samples.size(), std::move(**labels)});
   append(entry, t, *value, own_time);
+  if (!line.exemplar_text.empty()) take_exemplar(t);
+  if (family_) take_metadata(scratch_.new_series.back().labels.get(kMetricName));
+  return {};
+}
+
+/// @param t  of the sample, which is the last one taken
+void ScrapeCycle::Page::take_exemplar(Timestamp t) {
+  auto exemplar = parse_exemplar(parser_.entry().exemplar_text);
+  if (!exemplar) {
+    // Its syntax was checked with the line: only its labels can be at odds with themselves.
+    telemetry::debug("An exemplar is left out",
+                     {{"series", std::string(parser_.entry().series_text)}, {"why", exemplar.error().text}});
+    return;
+  }
+  scratch_.exemplars.push_back({scratch_.samples.size() - 1,
+                                {.labels = std::move(exemplar->labels),
+                                 .v = exemplar->value,
+                                 .t = exemplar->timestamp.value_or(t),
+                                 .has_own_time = exemplar->timestamp.has_value()}});
+}
+
+void ScrapeCycle::Page::begin_family() {
+  family_ = metadata_.told();
+  family_number_ = kNotTaken;
+}
+
+/// For the sample that was taken last.
+void ScrapeCycle::Page::take_metadata(std::string_view metric_name) {
+  if (!is_part_of_family(metric_name, family_->family, family_->type)) {
+    // Lines are out of order: what the next one belongs to is not known either.
+    family_.reset();
+    return;
+  }
+  if (family_number_ == kNotTaken) {
+    family_number_ = scratch_.families.size();
+    scratch_.families.push_back(metadata_.metadata());
+  }
+  scratch_.metadata.push_back({scratch_.samples.size() - 1, family_number_});
+}
+
+/// The same for a series whose labels are not kept: they are worked out again.
+Result<void> ScrapeCycle::Page::take_metadata_of_known() {
+  const SeriesContext context{parser_.format(), parser_.type(), parser_.unit(),
+                              settings_.type_and_unit_labels};
+  auto exposed = parse_series(parser_.entry().series_text, context);
+  if (!exposed) return pass(exposed);
+  auto labels = sample_labels(*exposed, settings_.target, job_);
+  if (!labels) return pass(labels);
+  if (*labels) take_metadata((*labels)->get(kMetricName));
   return {};
 }
 
@@ -244,7 +363,7 @@ ScrapeOutcome ScrapeCycle::run(const ScrapeInput& input, storage::Appendable& st
   const bool accepted = take_page(input, clock.now(), outcome);
 
   const auto appender = store.appender();
-  if (accepted) resolve_new_series(*appender, outcome);
+  if (accepted) append_page(*appender, outcome);
   append_stale(input.t, accepted);
   metadata_->end_scrape(accepted);
 
@@ -261,8 +380,8 @@ ScrapeOutcome ScrapeCycle::run(const ScrapeInput& input, storage::Appendable& st
     report.body_bytes = input.failure->code == Code::limit ? -1 : 0;
   else if (input.body != nullptr)
     report.body_bytes = static_cast<double>(input.body->size());
-  report_.append(report, settings_.job->extra_scrape_metrics, input.t, settings_.target, *appender,
-                 room.samples);
+  const ReportSettings report_settings{settings_.job->extra_scrape_metrics, settings_.metadata};
+  report_.append(report, report_settings, input.t, settings_.target, *appender, room.samples);
 
   commit(*appender, outcome);
   outcome.cache_flushed = cache_.forced_flushes() != flushes;
@@ -282,9 +401,19 @@ bool ScrapeCycle::take_page(const ScrapeInput& input, Timestamp now, ScrapeOutco
   return !outcome.error;
 }
 
+/// All of an accepted page but its samples, which go with the report.
+void ScrapeCycle::append_page(storage::Appender& appender, ScrapeOutcome& outcome) {
+  Scratch& room = scratch();
+  resolve_new_series(appender, outcome);
+  append_exemplars(appender, outcome);
+  append_metadata(appender);
+  metadata_lost_ = false;
+  if (outcome.refused_series > 0)
+    std::erase_if(room.samples, [](const auto& s) { return s.ref == storage::SeriesRef::none; });
+}
+
 void ScrapeCycle::resolve_new_series(storage::Appender& appender, ScrapeOutcome& outcome) {
   Scratch& room = scratch();
-  const std::size_t refused_before = outcome.refused_series;
   for (const Scratch::NewSeries& series : room.new_series) {
     const auto ref = appender.series(series.labels);
     if (!ref) {
@@ -295,8 +424,27 @@ void ScrapeCycle::resolve_new_series(storage::Appender& appender, ScrapeOutcome&
     room.samples[series.sample].ref = *ref;
     room.new_refs.push_back(*ref);
   }
-  if (outcome.refused_series != refused_before)
-    std::erase_if(room.samples, [](const auto& s) { return s.ref == storage::SeriesRef::none; });
+}
+
+void ScrapeCycle::append_exemplars(storage::Appender& appender, ScrapeOutcome& outcome) {
+  Scratch& room = scratch();
+  for (const Scratch::SampleExemplar& one : room.exemplars) {
+    const storage::SeriesRef ref = room.samples[one.sample].ref;
+    if (ref == storage::SeriesRef::none) continue;
+    const auto done = appender.append_exemplar(ref, one.exemplar);
+    if (done) continue;
+    if (done.error() == storage::ExemplarFault::disabled) return;
+    // A page shows an exemplar until there is a newer one: duplicates are the rule.
+    if (done.error() == storage::ExemplarFault::out_of_order) ++outcome.exemplars_out_of_order;
+  }
+}
+
+void ScrapeCycle::append_metadata(storage::Appender& appender) {
+  Scratch& room = scratch();
+  for (const Scratch::SampleMetadata& one : room.metadata) {
+    const storage::SeriesRef ref = room.samples[one.sample].ref;
+    if (ref != storage::SeriesRef::none) appender.set_metadata(ref, room.families[one.family]);
+  }
 }
 
 void ScrapeCycle::append_stale(Timestamp t, bool accepted) {
@@ -320,6 +468,7 @@ void ScrapeCycle::commit(storage::Appender& appender, ScrapeOutcome& outcome) {
   if (!stats) {
     // The series that were new went with the batch.
     cache_.forget_refs(room.new_refs);
+    metadata_lost_ = metadata_lost_ || !room.metadata.empty();
     outcome.commit_failure = std::move(stats).error();
     return;
   }
@@ -355,6 +504,9 @@ void ScrapeCycle::sort_out(const storage::CommitStats& stats, ScrapeOutcome& out
       case storage::AppendFault::limit:
         ++outcome.refused_series;
         break;
+      case storage::AppendFault::start_out_of_order:
+      case storage::AppendFault::start_not_before:
+        break;  // the sample itself was kept
     }
   }
   if (!room.refs.empty()) cache_.forget_refs(room.refs);

@@ -34,6 +34,7 @@ struct CycleSettings {
   Labels target;  ///< its public labels
   DurationMs timeout = 10'000;
   bool type_and_unit_labels = false;
+  bool metadata = false;  ///< tell the store what series measure
 };
 
 /// What came of one request.
@@ -54,6 +55,7 @@ struct ScrapeOutcome {
   std::size_t duplicates = 0;  ///< refused samples, by reason
   std::size_t out_of_order = 0;
   std::size_t out_of_bounds = 0;
+  std::size_t exemplars_out_of_order = 0;
   std::size_t refused_series = 0;  ///< for which the store had no room
   bool sample_limit_exceeded = false;
   bool label_limit_exceeded = false;
@@ -85,7 +87,10 @@ class ScrapeCycle {
 
   static Scratch& scratch();
   bool take_page(const ScrapeInput& input, Timestamp now, ScrapeOutcome& outcome);
+  void append_page(storage::Appender& appender, ScrapeOutcome& outcome);
   void resolve_new_series(storage::Appender& appender, ScrapeOutcome& outcome);
+  static void append_exemplars(storage::Appender& appender, ScrapeOutcome& outcome);
+  static void append_metadata(storage::Appender& appender);
   void append_stale(Timestamp t, bool accepted);
   void commit(storage::Appender& appender, ScrapeOutcome& outcome);
   void sort_out(const storage::CommitStats& stats, ScrapeOutcome& outcome);
@@ -94,6 +99,8 @@ class ScrapeCycle {
   SeriesCache cache_;
   std::shared_ptr<MetadataCache> metadata_;
   ReportSeries report_;
+  /// Metadata went with a batch that failed: all of it is told again.
+  bool metadata_lost_ = false;
 };
 
 }  // namespace narthex::scrape

@@ -199,6 +199,7 @@ void ScrapeLoop::count(const ScrapeInput& input, const ScrapeOutcome& outcome) {
   add(metrics.out_of_order, outcome.out_of_order);
   add(metrics.duplicate_timestamp, outcome.duplicates);
   add(metrics.out_of_bounds, outcome.out_of_bounds);
+  add(metrics.exemplar_out_of_order, outcome.exemplars_out_of_order);
   add(metrics.exceeded_sample_limit, outcome.sample_limit_exceeded ? 1 : 0);
   add(metrics.exceeded_label_limits, outcome.label_limit_exceeded ? 1 : 0);
   add(metrics.exceeded_body_size_limit,
@@ -207,6 +208,7 @@ void ScrapeLoop::count(const ScrapeInput& input, const ScrapeOutcome& outcome) {
   warn("Error on ingesting out-of-order samples", outcome.out_of_order);
   warn("Error on ingesting samples with different value but same timestamp", outcome.duplicates);
   warn("Error on ingesting samples that are too old or are too far into the future", outcome.out_of_bounds);
+  warn("Error on ingesting out-of-order exemplars", outcome.exemplars_out_of_order);
   warn("The store refused new series", outcome.refused_series);
   if (outcome.commit_failure)
     telemetry::error("Scrape commit failed", {{"scrape_pool", settings_.job->job_name},
@@ -239,7 +241,8 @@ net::Request ScrapeLoop::request() const {
 }
 
 CycleSettings ScrapeLoop::cycle_settings() const {
-  return {settings_.job, target_->public_labels(), target_->timeout(), context_.options.type_and_unit_labels};
+  return {settings_.job, target_->public_labels(), target_->timeout(), context_.options.type_and_unit_labels,
+          context_.options.metadata_wal_records};
 }
 
 // A body as long as the limit is refused, too.

@@ -138,6 +138,9 @@ ScrapeMetrics::ScrapeMetrics(std::unique_ptr<prometheus::Registry> own, promethe
       out_of_bounds(
           counter(registry ? *registry : *own, "prometheus_target_scrapes_sample_out_of_bounds_total",
                   "Total number of samples rejected due to timestamp falling outside of the time bounds.")),
+      exemplar_out_of_order(
+          counter(registry ? *registry : *own, "prometheus_target_scrapes_exemplar_out_of_order_total",
+                  "Total number of exemplars rejected due to not being in the expected order.")),
       cache_flush_forced(
           counter(registry ? *registry : *own, "prometheus_target_scrapes_cache_flush_forced_total",
                   "How many times a scrape cache was flushed due to getting big while scrapes are failing.")),

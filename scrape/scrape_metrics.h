@@ -50,6 +50,7 @@ class ScrapeMetrics {
   prometheus::Counter& duplicate_timestamp;
   prometheus::Counter& out_of_order;
   prometheus::Counter& out_of_bounds;
+  prometheus::Counter& exemplar_out_of_order;
   prometheus::Counter& cache_flush_forced;
 
  private:

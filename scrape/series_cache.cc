@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <random>
 
 #include "model/check.h"
@@ -49,6 +50,9 @@ void SeriesCache::begin() {
 // hot: bench/scrape
 SeriesCache::Index SeriesCache::find(std::string_view series_text) {
   last_hash_ = hash_of(series_text);
+  last_size_ = series_text.size() <= std::numeric_limits<std::uint16_t>::max()
+                   ? static_cast<std::uint16_t>(series_text.size())
+                   : std::uint16_t{0};
   if (expected_ >= entries_.size() || !is(expected_, last_hash_)) return find_out_of_order();
   const Index met = expected_++;
   if (surprises_ > 0) page_order_.push_back(met);
@@ -80,6 +84,7 @@ SeriesCache::Index SeriesCache::insert() {
   Entry& e = entries_.emplace_back();
   e.hash_low = last_hash_.low;
   e.hash_high = last_hash_.high;
+  e.text_size = last_size_;
   if (entries_.size() * 2 > table_.size())
     make_table();
   else

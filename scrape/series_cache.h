@@ -43,6 +43,7 @@ class SeriesCache {
     double value = 0;
     storage::SeriesRef ref = storage::SeriesRef::none;  ///< none: labels have to be resolved (again)
     std::uint32_t seen = 0;                             ///< scrape in which it was seen last
+    std::uint16_t text_size = 0;                        ///< of the series text; 0: too long to tell
     std::uint8_t value_size = 0;                        ///< 1 to 8: value_text and value go together
     std::uint8_t flags = 0;
 
@@ -55,6 +56,16 @@ class SeriesCache {
 
   /// The entry of this series text, or kNone. The text's hash is kept for insert().
   Index find(std::string_view series_text);
+  /// The entry that the next line should have, or kNone.
+  [[nodiscard]] Index expected() const { return expected_ < entries_.size() ? expected_ : kNone; }
+  /// Whether the expected entry is this text's. Then pass_expected() stands for find().
+  [[nodiscard]] bool is_expected(std::string_view series_text) const {
+    return is(expected_, hash_of(series_text));
+  }
+  void pass_expected() {
+    if (surprises_ > 0) page_order_.push_back(expected_);
+    ++expected_;
+  }
   /// An entry for the text that find() did not find.
   Index insert();
 
@@ -121,6 +132,7 @@ class SeriesCache {
   Index expected_ = 0;              ///< where the next line should be
   Index newcomers_ = 0;             ///< entries from here on were inserted in this scrape
   Hash last_hash_;                  ///< of the text that find() saw last
+  std::uint16_t last_size_ = 0;     ///< of that text; 0 if it does not fit
   std::uint32_t scrape_ = 1;        ///< number of this scrape
   std::uint32_t accepted_ = 1;      ///< of the last scrape whose page was accepted
   std::uint32_t exposed_in_ = 0;    ///< of the last scrape, if what it exposed may become stale; else 0

@@ -19,6 +19,9 @@ struct Exemplar {
   Labels labels;
   double v = 0;
   Timestamp t = 0;
+  /// Whoever exposed it gave the time. Otherwise `t` is that of its sample and says nothing about
+  /// whether two exemplars are one: the same page shows it again at every scrape.
+  bool has_own_time = false;
   bool operator==(const Exemplar&) const = default;
 };
 

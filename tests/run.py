@@ -49,7 +49,7 @@ class Outcome:
 
 def program_tests(build: Path) -> list[Test]:
     found = json.loads(subprocess.check_output(["meson", "introspect", "--tests", str(build)]))
-    return [Test(t["name"], t["cmd"]) for t in sorted(found, key=lambda t: t["name"])]
+    return [Test(t["name"], t["cmd"], env=t.get("env") or {}) for t in sorted(found, key=lambda t: t["name"])]
 
 
 def integration_tests(build: Path, long: bool) -> list[Test]:

@@ -1,5 +1,8 @@
 #include "tsdb/block_set.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <set>
@@ -22,17 +25,6 @@ bool is_left_over(std::string_view name) {
   });
 }
 
-bool is_replaced_by(const std::string& ulid, const BlockMeta& other) {
-  return std::ranges::any_of(other.parents, [&](const BlockDescription& p) { return p.ulid == ulid; });
-}
-
-/// Blocks of these kinds do not say up to where the head was written.
-bool is_cut_from_head(const BlockMeta& meta) {
-  return std::ranges::none_of(meta.hints, [](const std::string& hint) {
-    return hint == "from-out-of-order" || hint == "from-stale-series" || hint == "from-selected-series";
-  });
-}
-
 }  // namespace
 
 BlockSet::BlockSet(io::FileSystem& fs, std::string directory) : fs_(fs), directory_(std::move(directory)) {}
@@ -48,16 +40,21 @@ Result<void> BlockSet::clean_up() {
   return {};
 }
 
+std::map<std::string, std::shared_ptr<Block>> BlockSet::by_ulid() const {
+  std::map<std::string, std::shared_ptr<Block>> loaded;
+  for (const auto& block : snapshot()) loaded.emplace(block->meta().ulid, block);
+  return loaded;
+}
+
 Result<void> BlockSet::reload() {
   auto entries = fs_.list(directory_);
   if (!entries) return pass(entries, "looking for blocks");
-  std::map<std::string, std::shared_ptr<Block>> loaded;
-  for (const auto& block : snapshot()) loaded.emplace(block->meta().ulid, block);
-
+  auto loaded = by_ulid();
   unopened_maxt_ = kMinTime;
   std::map<std::string, std::string> damaged;
   std::set<std::string> present;
   for (const io::DirEntry& e : *entries) {
+    if (e.is_directory && e.name.ends_with(kForDeletion)) delete_left_over(e.name);
     if (!e.is_directory || !is_ulid(e.name)) continue;
     present.insert(e.name);
     if (loaded.contains(e.name)) continue;
@@ -71,22 +68,32 @@ Result<void> BlockSet::reload() {
     }
   }
   std::erase_if(loaded, [&](const auto& known) { return !present.contains(known.first); });
-  return publish_without_replaced(std::move(loaded), damaged);
+  return settle(std::move(loaded), damaged);
 }
 
-Result<void> BlockSet::publish_without_replaced(std::map<std::string, std::shared_ptr<Block>> loaded,
-                                                const std::map<std::string, std::string>& damaged) {
-  const auto replaced = [&](const std::string& ulid) {
-    return std::ranges::any_of(loaded,
-                               [&](const auto& other) { return is_replaced_by(ulid, other.second->meta()); });
-  };
+/// What could not be deleted when it was due, as on a failing disk. (Of the other left-overs one
+/// may be in the making: promtool writes blocks into the directory of a running server.)
+void BlockSet::delete_left_over(const std::string& name) {
+  if (!is_left_over(name)) return;
+  if (auto removed = fs_.remove_tree(path_of(name)); !removed) {
+    telemetry::warn("A deleted block still lies on the disk; it will be tried again",
+                    {{"directory", name}, {"error", removed.error().text}});
+  }
+}
+
+Result<void> BlockSet::settle(std::map<std::string, std::shared_ptr<Block>> loaded,
+                              const std::map<std::string, std::string>& damaged) {
+  std::set<std::string> replaced;
+  for (const auto& [ulid, block] : loaded) {
+    for (const BlockDescription& parent : block->meta().parents) replaced.insert(parent.ulid);
+  }
   std::vector<std::string> dead;
   std::vector<std::pair<std::string, std::string>> lost;
   for (const auto& [ulid, block] : loaded) {
-    if (block->meta().deletable || replaced(ulid)) dead.push_back(ulid);
+    if (block->meta().deletable || replaced.contains(ulid)) dead.push_back(ulid);
   }
   for (const auto& bad : damaged) {
-    if (replaced(bad.first)) {
+    if (replaced.contains(bad.first)) {
       dead.push_back(bad.first);
     } else {
       lost.push_back(bad);
@@ -97,11 +104,11 @@ Result<void> BlockSet::publish_without_replaced(std::map<std::string, std::share
   for (const auto& [ulid, why] : lost) {
     if (auto moved = set_aside(ulid, why); !moved) return moved;
   }
-  for (const std::string& ulid : dead) {
-    telemetry::info("Deleting a block that a compacted one replaces", {{"block", ulid}});
-    if (auto removed = remove(ulid); !removed) return removed;
+  if (!dead.empty()) {
+    telemetry::info("Deleting blocks that a compacted one replaces, or that are empty",
+                    {{"blocks", fmt::format("{}", fmt::join(dead, " "))}});
   }
-  return {};
+  return remove(dead);
 }
 
 void BlockSet::remember_unopened(const std::string& ulid, const Error& error) {
@@ -130,11 +137,44 @@ Result<std::shared_ptr<Block>> BlockSet::open_block(const std::string& ulid) {
 }
 
 void BlockSet::add(std::shared_ptr<Block> block) {
-  std::map<std::string, std::shared_ptr<Block>> loaded;
-  for (const auto& known : snapshot()) loaded.emplace(known->meta().ulid, known);
+  auto loaded = by_ulid();
+  for (const BlockDescription& parent : block->meta().parents) loaded.erase(parent.ulid);
   const std::string ulid = block->meta().ulid;
   loaded.insert_or_assign(ulid, std::move(block));
   publish(loaded);
+}
+
+Result<void> BlockSet::reopen(const std::string& ulid) {
+  auto block = open_block(ulid);
+  if (!block) return pass(block);
+  auto loaded = by_ulid();
+  loaded.insert_or_assign(ulid, std::move(*block));
+  publish(loaded);
+  return {};
+}
+
+Result<void> BlockSet::write_meta(const std::string& ulid, const std::function<void(BlockMeta&)>& change) {
+  const auto loaded = by_ulid();
+  const auto known = loaded.find(ulid);
+  if (known == loaded.end()) return fail(Code::not_found, "there is no block " + ulid);
+  BlockMeta meta = known->second->meta();
+  change(meta);
+  const std::string json = write_block_meta(meta);
+  if (auto written = io::replace_file(fs_, path_of(ulid) + "/meta.json", io::as_bytes(json)); !written)
+    return pass(written, "block " + ulid);
+  return reopen(ulid);
+}
+
+Result<void> BlockSet::remove(const std::vector<std::string>& ulids) {
+  auto loaded = by_ulid();
+  for (const std::string& ulid : ulids) loaded.erase(ulid);
+  publish(loaded);
+  Result<void> first_error;
+  for (const std::string& ulid : ulids) {
+    auto removed = remove_directory(ulid);
+    if (!removed && first_error) first_error = pass(removed, "deleting block " + ulid);
+  }
+  return first_error;
 }
 
 void BlockSet::publish(const std::map<std::string, std::shared_ptr<Block>>& loaded) {
@@ -149,32 +189,7 @@ void BlockSet::publish(const std::map<std::string, std::shared_ptr<Block>>& load
   blocks_ = std::move(sorted);
 }
 
-Result<std::size_t> BlockSet::apply_retention(DurationMs retention) {
-  const Blocks all = snapshot();
-  if (retention <= 0 || all.empty()) return std::size_t{0};
-  const auto maxt = [](const std::shared_ptr<Block>& b) { return b->meta().maxt; };
-  const Timestamp newest = maxt(*std::ranges::max_element(all, {}, maxt));
-  std::size_t removed = 0;
-  std::map<std::string, std::shared_ptr<Block>> kept;
-  std::vector<std::string> dead;
-  for (const auto& block : all) {
-    if (newest - maxt(block) >= retention) {
-      dead.push_back(block->meta().ulid);
-    } else {
-      kept.emplace(block->meta().ulid, block);
-    }
-  }
-  if (dead.empty()) return removed;
-  publish(kept);
-  for (const std::string& ulid : dead) {
-    telemetry::info("Deleting a block that is older than the retention time", {{"block", ulid}});
-    if (auto done = remove(ulid); !done) return pass(done, "applying retention");
-    ++removed;
-  }
-  return removed;
-}
-
-Result<void> BlockSet::remove(const std::string& ulid) {
+Result<void> BlockSet::remove_directory(const std::string& ulid) {
   // The new name first: an interrupted removal must not leave half a block behind.
   const std::string doomed = path_of(ulid) + std::string(kForDeletion);
   if (auto moved = fs_.rename(path_of(ulid), doomed); !moved) return moved;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,13 +33,18 @@ class BlockSet {
   Result<void> clean_up();
   /// Brings the set to what the directory holds. Errors: io (the directory cannot be listed).
   Result<void> reload();
-  /// Adds one block that was just written. Errors: corruption, io.
+  /// Opens a block that was just written, without adding it. Errors: corruption, io.
   Result<std::shared_ptr<Block>> open_block(const std::string& ulid);
+  /// Adds a block and takes away those that it names as its parents, both at once for queries.
+  /// The directories of the parents go with the next reload().
   void add(std::shared_ptr<Block> block);
-  /// Deletes blocks whose newest sample is `retention` or more older than the newest block's.
-  /// @return  how many
-  Result<std::size_t> apply_retention(DurationMs retention);
-  Result<void> remove(const std::string& ulid);
+  /// Opens the block's directory again, after its files have changed. Errors: corruption, io.
+  Result<void> reopen(const std::string& ulid);
+  /// Writes the block's meta.json anew, as a whole. Errors: io; not_found (no such block).
+  Result<void> write_meta(const std::string& ulid, const std::function<void(BlockMeta&)>& change);
+  /// Takes blocks away from queries and then from the disk. Goes on after an error, the first of
+  /// which it gives; what is left is deleted by a later call.
+  Result<void> remove(const std::vector<std::string>& ulids);
 
   /// Ascending by time.
   [[nodiscard]] Blocks snapshot() const;
@@ -50,10 +56,14 @@ class BlockSet {
 
  private:
   [[nodiscard]] std::string path_of(const std::string& ulid) const { return directory_ + "/" + ulid; }
+  [[nodiscard]] std::map<std::string, std::shared_ptr<Block>> by_ulid() const;
+  void delete_left_over(const std::string& name);
+  Result<void> remove_directory(const std::string& ulid);
   void remember_unopened(const std::string& ulid, const Error& error);
   Result<void> set_aside(const std::string& ulid, const std::string& why);
-  Result<void> publish_without_replaced(std::map<std::string, std::shared_ptr<Block>> loaded,
-                                        const std::map<std::string, std::string>& damaged);
+  /// Publishes `loaded` without what a compacted block replaces, and deletes that.
+  Result<void> settle(std::map<std::string, std::shared_ptr<Block>> loaded,
+                      const std::map<std::string, std::string>& damaged);
   void publish(const std::map<std::string, std::shared_ptr<Block>>& loaded);
 
   io::FileSystem& fs_;

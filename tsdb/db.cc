@@ -61,6 +61,20 @@ std::unique_ptr<storage::Appender> Db::appender() {
 Result<std::unique_ptr<storage::Querier>> Db::querier(TimeRange range) {
   return impl_->querier(range);
 }
+Result<std::vector<storage::SeriesExemplars>> Db::exemplars(TimeRange range,
+                                                            std::span<const std::vector<Matcher>> selectors) {
+  if (impl_->closed.load()) return fail(Code::unavailable, "the database is closed");
+  return impl_->head.state().exemplars.select(range, selectors);
+}
+void Db::set_max_exemplars(std::uint64_t most) {
+  ExemplarRing& ring = impl_->head.state().exemplars;
+  const std::size_t before = ring.size();
+  const std::size_t kept = ring.resize(most);
+  if (ring.size() == before) return;
+  telemetry::info("Exemplar storage resized", {{"from", std::to_string(before)},
+                                               {"to", std::to_string(ring.size())},
+                                               {"migrated", std::to_string(kept)}});
+}
 Result<void> Db::run_background_once() {
   return impl_->maintain();
 }
@@ -69,6 +83,9 @@ Result<void> Db::run_mapping_once() {
 }
 Result<void> Db::close() {
   return impl_->close();
+}
+void Db::set_retention(const Retention& retention) {
+  impl_->set_retention(retention);
 }
 void Db::refresh_metrics() {
   impl_->update_metrics();
@@ -130,6 +147,7 @@ Result<void> Db::Impl::close() {
     const sync::MutexLock guard(thread_mutex);
     stopping = true;
   }
+  stop.stop(sync::StopReason::shutdown);
   wake.notify_all();
   if (thread.joinable()) thread.join();
   if (mapping_thread.joinable()) mapping_thread.join();

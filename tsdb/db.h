@@ -3,7 +3,8 @@
 // Opening repairs and replays the WAL, opens the blocks (a corrupt one is set aside under
 // <dir>/narthex/quarantine with a log line and a metric, never a refusal to start), and then
 // accepts appends. A background thread cuts the head into a block when it spans more than
-// one and a half block ranges.
+// one and a half block ranges, merges blocks into larger ones and deletes those that are past
+// the retention.
 //
 // Threads: any, but for open() and close().
 #pragma once
@@ -18,8 +19,11 @@
 #include "model/clock.h"
 #include "model/result.h"
 #include "storage/appender.h"
+#include "storage/exemplar.h"
 #include "storage/querier.h"
 #include "tsdb/block/block_meta.h"
+#include "tsdb/block/chunk_segment.h"
+#include "tsdb/compact/retention.h"
 #include "tsdb/wal/wal.h"
 
 namespace prometheus {
@@ -31,9 +35,17 @@ namespace narthex::tsdb {
 struct DbOptions {
   WalOptions wal;
   DurationMs min_block_range = 2 * 3600 * 1000;
-  DurationMs retention = 15LL * 24 * 3600 * 1000;
+  /// Blocks are merged into ones of 3, 9, ... times the smallest range up to this; below three
+  /// times of it they are not.
+  DurationMs max_block_range = 0;
+  bool merge_overlapping_blocks = true;
+  std::uint64_t chunk_segment_bytes = kChunkSegmentBytes;
+  /// The head is cut later by a random time, of up to so many percent of the block range.
+  int compaction_delay_percent = 0;
+  Retention retention = {.time = 15LL * 24 * 3600 * 1000};
   bool no_lockfile = false;
   DurationMs background_interval = 60'000;  ///< 0: only when run_background_once() is called
+  std::uint64_t max_exemplars = 0;          ///< 0: none are kept
   /// For replayed test scripts: accept samples of any age.
   bool no_time_bounds = false;
 };
@@ -52,7 +64,9 @@ struct HeadStats {
   std::uint64_t series = 0;
   std::uint64_t label_pairs = 0;
   std::uint64_t chunks = 0;
-  Timestamp mint = kMaxTime;  ///< kMaxTime and kMinTime while empty
+  std::uint64_t histogram_series = 0;   ///< whose newest sample is a native histogram
+  std::uint64_t histogram_buckets = 0;  ///< of these samples
+  Timestamp mint = kMaxTime;            ///< kMaxTime and kMinTime while empty
   Timestamp maxt = kMinTime;
   HeadMemory memory;
 };
@@ -65,7 +79,7 @@ struct CardinalityStats {
   std::vector<NamedCount> series_by_label_pair;  ///< name is `label=value`
 };
 
-class Db final : public storage::Appendable, public storage::Queryable {
+class Db final : public storage::Appendable, public storage::Queryable, public storage::ExemplarQueryable {
  public:
   /// @param registry  prometheus_tsdb_* metrics; may be null
   static Result<std::unique_ptr<Db>> open(io::FileSystem& fs, std::string directory, DbOptions options,
@@ -74,11 +88,19 @@ class Db final : public storage::Appendable, public storage::Queryable {
 
   std::unique_ptr<storage::Appender> appender() override;
   Result<std::unique_ptr<storage::Querier>> querier(TimeRange range) override;
+  Result<std::vector<storage::SeriesExemplars>> exemplars(
+      TimeRange range, std::span<const std::vector<Matcher>> selectors) override;
 
-  /// One round of what the background thread does: cut the head if due, retention, reload blocks.
+  /// Keeps as many exemplars from now on. Threads: any.
+  void set_max_exemplars(std::uint64_t most);
+
+  /// One round of what the background thread does: reload blocks, retention, cut the head if due,
+  /// compaction.
   Result<void> run_background_once();
   /// What the background does every second: full chunks of the head go to files.
   Result<void> run_mapping_once();
+  /// Heeded from the next round on.
+  void set_retention(const Retention& retention);
   /// Stops the background thread, syncs the WAL, gives up the lock.
   Result<void> close();
 

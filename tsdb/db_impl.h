@@ -1,20 +1,24 @@
 // What is behind Db: its parts, and who may touch them.
 //
-// Lock order: maintenance_mutex, view_mutex, then the head's own. maintenance_mutex is held
-// over I/O: it is the turn of whoever changes the directory. view_mutex ties the list of
-// blocks to what the head still shows, so that no query sees a sample twice or not at all.
+// Lock order: maintenance_mutex, view_mutex, then the head's own; retention_mutex is innermost.
+// maintenance_mutex is held over I/O: it is the turn of whoever changes the directory. view_mutex ties the
+// list of blocks to what the head still shows, so that no query sees a sample twice or not at all.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "sync/mutex.h"
+#include "sync/stop_token.h"
 #include "tsdb/block_set.h"
+#include "tsdb/compact/chunk_source.h"
 #include "tsdb/db.h"
 #include "tsdb/db_metrics.h"
 #include "tsdb/head/head.h"
@@ -42,14 +46,30 @@ struct Db::Impl {
   Result<void> maintain() NARTHEX_EXCLUDES(maintenance_mutex);
   Result<void> reload_blocks() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> map_chunks();
-  Result<void> compact_head() NARTHEX_REQUIRES(maintenance_mutex);
-  Result<void> cut_block() NARTHEX_REQUIRES(maintenance_mutex);
   bool collect() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> truncate_wal() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> write_checkpoint(Timestamp mint, std::uint32_t up_to_segment)
       NARTHEX_REQUIRES(maintenance_mutex);
-  Result<void> apply_retention() NARTHEX_REQUIRES(maintenance_mutex);
   void update_metrics();
+
+  // ---- Compaction (db_compaction.cc)
+  Result<void> compact_head() NARTHEX_REQUIRES(maintenance_mutex);
+  [[nodiscard]] bool is_head_due() NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> cut_block() NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> compact_blocks() NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> merge_blocks(const std::vector<std::string>& ulids) NARTHEX_REQUIRES(maintenance_mutex);
+  /// Writes a block from `sources` and opens it; null if it would be empty.
+  Result<std::shared_ptr<Block>> write_block(const BlockMeta& meta,
+                                             std::vector<std::unique_ptr<ChunkSource>> sources,
+                                             bool from_head) NARTHEX_REQUIRES(maintenance_mutex);
+
+  // ---- Retention (db_retention.cc)
+  Result<void> apply_retention() NARTHEX_REQUIRES(maintenance_mutex);
+  void set_retention(const Retention& retention);
+  /// Of everything in the data directory that is no block.
+  [[nodiscard]] std::uint64_t other_bytes();
+  /// What blocks and everything else may take together; 0: no limit.
+  [[nodiscard]] std::uint64_t size_limit(const Retention& retention);
 
   // ---- Use (db.cc)
   Result<std::unique_ptr<storage::Querier>> querier(TimeRange range);
@@ -78,12 +98,22 @@ struct Db::Impl {
   /// The head was truncated up to here, and the log not yet.
   Timestamp wal_due_before NARTHEX_GUARDED_BY(maintenance_mutex) = kMinTime;
 
+  /// When the head was first seen to be due; nothing while it is not.
+  std::optional<std::chrono::nanoseconds> head_due_since NARTHEX_GUARDED_BY(maintenance_mutex);
+  /// How long it then waits.
+  DurationMs compaction_delay NARTHEX_GUARDED_BY(maintenance_mutex) = 0;
+
+  sync::Mutex retention_mutex;
+  Retention retention NARTHEX_GUARDED_BY(retention_mutex);
+
   mutable sync::Mutex view_mutex;
   BlockSet blocks;
 
   sync::Mutex thread_mutex;
   std::condition_variable_any wake;
   bool stopping NARTHEX_GUARDED_BY(thread_mutex) = false;
+  /// Ends what the threads are at.
+  sync::StopSource stop;
   std::thread thread;
   std::thread mapping_thread;
 };

@@ -1,8 +1,5 @@
-// What the background thread does: sync, reload, head to block, truncation, retention.
-//
-//   head spans > 1.5 ranges -> refuse_before(T) -> block written, synced, renamed
-//     -> {list of blocks, floor of the head} switch together -> collect() frees series and
-//     chunks when no older reader is left -> log truncated behind a checkpoint
+// What the background thread does: sync, reload, retention, head to block, truncation,
+// compaction.
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/summary.h>
@@ -13,7 +10,6 @@
 
 #include "telemetry/log.h"
 #include "tsdb/db_impl.h"
-#include "tsdb/head_block.h"
 #include "tsdb/wal/checkpoint.h"
 
 namespace narthex::tsdb {
@@ -35,7 +31,7 @@ bool Db::Impl::wait_for_stop(DurationMs interval) {
 
 void Db::Impl::run_in_background() {
   while (!wait_for_stop(options.background_interval)) {
-    if (auto done = maintain(); !done) {
+    if (auto done = maintain(); !done && !stop.token().stopped()) {
       telemetry::error("Maintenance of the database failed and will be tried again",
                        {{"error", done.error().text}});
     }
@@ -64,11 +60,15 @@ Result<void> Db::Impl::maintain() {
     if (!done && first_error) first_error = std::move(done);
   };
   // Each step stands alone: a full disk must not stop retention, which makes room.
+  metrics.compactions_triggered->Increment();
   keep_going(wal->sync());
   keep_going(reload_blocks());
+  keep_going(apply_retention());
   keep_going(map_chunks());
   keep_going(compact_head());
+  // Before blocks are merged: that needs space.
   keep_going(truncate_wal());
+  keep_going(compact_blocks());
   keep_going(apply_retention());
   update_metrics();
   return first_error;
@@ -85,57 +85,6 @@ Result<void> Db::Impl::map_chunks() {
   auto mapped = head.map_chunks();
   if (!mapped) return pass(mapped);
   chunk_files->release_pages();
-  return {};
-}
-
-Result<void> Db::Impl::compact_head() {
-  // What an earlier round had to leave to a query that was still open.
-  if (!collect()) return {};
-  while (head.is_compactable()) {
-    metrics.compactions_triggered->Increment();
-    const auto begin = clock.steady();
-    if (auto cut = cut_block(); !cut) {
-      metrics.compactions_failed->Increment();
-      return pass(cut, "writing the head as a block");
-    }
-    metrics.compactions->Increment();
-    metrics.compaction_seconds->Observe(std::chrono::duration<double>(clock.steady() - begin).count());
-    if (!collect()) return {};
-  }
-  return {};
-}
-
-Result<void> Db::Impl::cut_block() {
-  const DurationMs range = options.min_block_range;
-  const Timestamp oldest = head.mint();
-  Timestamp mint = oldest / range * range;
-  if (mint > oldest) mint -= range;
-  const Timestamp maxt = mint + range;
-  head.refuse_before(maxt);
-
-  const std::string ulid = make_ulid(clock.now());
-  std::shared_ptr<Block> block;
-  {
-    const auto source = head.querier({oldest, maxt - 1});
-    auto meta = write_block(fs, directory, *source, mint, maxt, ulid);
-    if (!meta) return pass(meta);
-    if (*meta) {
-      auto opened = blocks.open_block(ulid);
-      if (!opened) {
-        // The samples are still in the head; the next round writes them again.
-        if (auto removed = blocks.remove(ulid); !removed) return removed;
-        return pass(opened, "reading back the block just written");
-      }
-      block = std::move(*opened);
-      telemetry::info("Head block written", {{"block", ulid},
-                                             {"series", std::to_string((*meta)->num_series)},
-                                             {"samples", std::to_string((*meta)->num_samples)}});
-    }
-  }
-  const sync::MutexLock view(view_mutex);
-  if (block) blocks.add(std::move(block));
-  head.hide_before(maxt);
-  wal_due_before = maxt;
   return {};
 }
 
@@ -194,13 +143,6 @@ Result<void> Db::Impl::write_checkpoint(Timestamp mint, std::uint32_t up_to_segm
   return {};
 }
 
-Result<void> Db::Impl::apply_retention() {
-  auto removed = blocks.apply_retention(options.retention);
-  if (!removed) return pass(removed);
-  if (*removed > 0) metrics.time_retentions->Increment();
-  return {};
-}
-
 void Db::Impl::update_metrics() {
   head.update_metrics();
   const Timestamp lowest = lowest_timestamp();
@@ -208,6 +150,9 @@ void Db::Impl::update_metrics() {
   metrics.lowest_timestamp_seconds->Set(static_cast<double>(lowest / 1000));
   metrics.blocks_loaded->Set(static_cast<double>(blocks.snapshot().size()));
   metrics.blocks_bytes->Set(static_cast<double>(blocks.size_bytes()));
+  std::uint64_t symbol_bytes = 0;
+  for (const auto& block : blocks.snapshot()) symbol_bytes += block->symbol_table_bytes();
+  metrics.symbol_table_bytes->Set(static_cast<double>(symbol_bytes));
   metrics.blocks_quarantined->Set(static_cast<double>(blocks.count_quarantined()));
 }
 

@@ -17,7 +17,9 @@ Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db
       options(db_options),
       clock(db_clock),
       metrics(registry),
-      head({.block_range = db_options.min_block_range, .no_time_bounds = db_options.no_time_bounds},
+      head({.block_range = db_options.min_block_range,
+            .no_time_bounds = db_options.no_time_bounds,
+            .max_exemplars = db_options.max_exemplars},
            registry),
       blocks(file_system, directory) {}
 
@@ -36,7 +38,7 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   wal = std::move(*opened);
   wal->count_corruptions(damaged_records);
   head.start_logging(*wal);
-  metrics.retention_limit_seconds->Set(static_cast<double>(options.retention) / 1000);
+  set_retention(options.retention);
   update_metrics();
   if (options.background_interval > 0) {
     thread = std::thread([this] { run_in_background(); });
@@ -103,10 +105,12 @@ Result<void> Db::Impl::replay() {
                     {{"samples", std::to_string(report->unknown_refs)}});
   }
   if (report->skipped_records > 0) {
-    telemetry::warn(
-        "The WAL holds records of kinds that the head does not keep (histograms, exemplars, "
-        "metadata); they stay in the log",
-        {{"records", std::to_string(report->skipped_records)}});
+    telemetry::warn("The WAL holds records of kinds that the head does not keep; they stay in the log",
+                    {{"records", std::to_string(report->skipped_records)}});
+  }
+  if (report->histograms_left_out > 0) {
+    telemetry::warn("The WAL holds histograms that cannot be understood; they stay in the log",
+                    {{"histograms", std::to_string(report->histograms_left_out)}});
   }
   return {};
 }

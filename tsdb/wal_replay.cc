@@ -149,7 +149,7 @@ class Replayer {
   ReplayReport finish(const ReplayReport& read) {
     report_.segments = read.segments;
     report_.records = read.records;
-    report_.samples = read.samples;
+    report_.samples += read.samples;
     report_.damaged += read.damaged;
     report_.damaged_segments = read.damaged_segments;
     report_.damaged_checkpoint = read.damaged_checkpoint;
@@ -165,6 +165,34 @@ class Replayer {
         auto decoded = decode_series(record, series_);
         if (!decoded) return decoded;
         for (const SeriesRecord& s : series_) head_.replay_series(s);
+        return {};
+      }
+      case RecordType::histograms:
+      case RecordType::float_histograms:
+      case RecordType::custom_histograms:
+      case RecordType::custom_float_histograms:
+      case RecordType::histograms_v2:
+      case RecordType::float_histograms_v2: {
+        std::vector<HistogramRecord> histograms;
+        auto left_out = decode_histograms(record, histograms);
+        if (!left_out) return pass(left_out);
+        report_.histograms_left_out += *left_out;
+        report_.samples += histograms.size();
+        report_.unknown_refs += head_.replay_histograms(std::move(histograms));
+        return {};
+      }
+      case RecordType::exemplars: {
+        exemplars_.clear();
+        auto decoded = decode_exemplars(record, exemplars_);
+        if (!decoded) return decoded;
+        report_.unknown_refs += head_.replay_exemplars(exemplars_);
+        return {};
+      }
+      case RecordType::metadata: {
+        metadata_.clear();
+        auto decoded = decode_metadata(record, metadata_);
+        if (!decoded) return decoded;
+        report_.unknown_refs += head_.replay_metadata(metadata_);
         return {};
       }
       case RecordType::tombstones:
@@ -191,6 +219,8 @@ class Replayer {
   Head& head_;
   ReplayReport report_;
   std::vector<SeriesRecord> series_;
+  std::vector<ExemplarRecord> exemplars_;
+  std::vector<MetadataRecord> metadata_;
 };
 
 /// Where a replay begins: the newest checkpoint, and the segments behind it.

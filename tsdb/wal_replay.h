@@ -17,9 +17,10 @@ struct ReplayReport {
   std::uint64_t segments = 0;
   std::uint64_t records = 0;
   std::uint64_t samples = 0;
-  std::uint64_t unknown_refs = 0;               ///< samples and deletions of series that no record had named
-  std::uint64_t skipped_records = 0;            ///< of types that the head does not keep
-  std::uint64_t damaged = 0;                    ///< gaps in segments and records that contradict their format
+  std::uint64_t unknown_refs = 0;         ///< samples and deletions of series that no record had named
+  std::uint64_t skipped_records = 0;      ///< of types that the head does not keep
+  std::uint64_t histograms_left_out = 0;  ///< of a schema that nobody here knows, or not sound in themselves
+  std::uint64_t damaged = 0;              ///< gaps in segments and records that contradict their format
   std::vector<std::uint32_t> damaged_segments;  ///< of the log, with gaps: to be repaired
   bool damaged_checkpoint = false;
   std::vector<WalRef> gone_refs;  ///< deleted series, and other names of series

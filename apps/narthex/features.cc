@@ -9,10 +9,8 @@ namespace narthex::apps {
 namespace {
 
 /// Known to Prometheus 3.14; not done here yet, and ignoring them loses nothing silently.
-constexpr std::array<std::string_view, 16> kNoEffectYet = {
-    "exemplar-storage",
+constexpr std::array<std::string_view, 14> kNoEffectYet = {
     "memory-snapshot-on-shutdown",
-    "metadata-wal-records",
     "created-timestamp-zero-ingestion",
     "st-storage",
     "st-synthesis",
@@ -57,6 +55,10 @@ Features read_features(const Flags& flags) {
       features.use_start_timestamps = true;
     } else if (name == "extra-scrape-metrics") {
       features.config.extra_scrape_metrics = true;
+    } else if (name == "exemplar-storage") {
+      features.config.exemplar_storage = true;
+    } else if (name == "metadata-wal-records") {
+      features.metadata_wal_records = true;
     } else if (holds(kNoEffectYet, name)) {
       features.warnings.push_back("--enable-feature=" + name + " has no effect yet");
     } else if (holds(kAlwaysOn, name)) {

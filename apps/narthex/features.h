@@ -15,6 +15,7 @@ struct Features {
   bool delayed_name_removal = false;
   bool per_step_stats = false;
   bool use_start_timestamps = false;
+  bool metadata_wal_records = false;
   config::LoadOptions config;
   std::vector<std::string> warnings;  ///< names that are unknown or do nothing yet
 };

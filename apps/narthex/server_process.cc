@@ -198,9 +198,10 @@ Result<void> ServerProcess::Impl::open_database() {
   tsdb::DbOptions options;
   options.wal = flags.wal;
   options.min_block_range = flags.min_block_duration;
-  options.retention = retention();
+  options.retention.time = retention();
   options.no_lockfile = flags.no_lockfile;
   options.background_interval = flags.block_reload_interval;
+  options.max_exemplars = current_config()->tsdb.max_exemplars;
   auto opened = tsdb::Db::open(fs, flags.storage_path, options, clock, registry.get());
   if (!opened) return pass(opened, "opening storage");
   db = std::move(*opened);
@@ -231,6 +232,7 @@ void ServerProcess::Impl::make_services() {
   scraping.discovery_reload_interval = flags.discovery_reload_interval;
   scraping.adjust_timestamps = flags.scrape_adjust_timestamps;
   scraping.timestamp_tolerance = flags.scrape_timestamp_tolerance;
+  scraping.metadata_wal_records = features.metadata_wal_records;
   scrape = std::make_unique<scrape::ScrapeManager>(io.get_executor(), *ingest_pool, *db, fs, clock, scraping,
                                                    registry.get());
 
@@ -263,6 +265,7 @@ Result<void> ServerProcess::Impl::apply(const std::shared_ptr<const config::Conf
   // Rules first: they are checked whole before anything changes.
   if (auto applied = rules->apply(fresh); !applied) return pass(applied, "rules");
   engine->set_default_subquery_step(fresh->global.evaluation_interval);
+  db->set_max_exemplars(fresh->tsdb.max_exemplars);
   if (auto applied = scrape->apply(fresh); !applied) return pass(applied, "scrape_configs");
   return {};
 }

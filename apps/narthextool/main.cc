@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/narthextool/test_promql.h"
+#include "apps/narthextool/tsdb_cli.h"
 #include "io/file_system.h"
 #include "telemetry/log.h"
 
@@ -32,6 +33,8 @@ int run(int argc, char** argv) {
   promql->add_option("script", scripts, "The scripts to run.")->required()->type_name("FILE");
   promql->callback(
       [&] { exit_code = apps::test_promql(io::local_file_system(), scripts, print).failed == 0 ? 0 : 1; });
+
+  apps::add_tsdb_verbs(app, exit_code);
 
   try {
     app.parse(argc, argv);

@@ -69,7 +69,38 @@ Node clone_node(const Node& node) {
       node);
 }
 
+void add_selectors(const ExprPtr& e, std::vector<std::vector<Matcher>>& out) {
+  if (!e) return;
+  std::visit(Overloaded{
+                 [](const NumberLiteral&) {},
+                 [](const StringLiteral&) {},
+                 [&](const VectorSelector& n) { out.push_back(n.matchers); },
+                 [&](const MatrixSelector& n) { add_selectors(n.selector, out); },
+                 [&](const Subquery& n) { add_selectors(n.expr, out); },
+                 [&](const Aggregate& n) {
+                   add_selectors(n.param, out);
+                   add_selectors(n.expr, out);
+                 },
+                 [&](const Call& n) {
+                   for (const ExprPtr& arg : n.args) add_selectors(arg, out);
+                 },
+                 [&](const Binary& n) {
+                   add_selectors(n.lhs, out);
+                   add_selectors(n.rhs, out);
+                 },
+                 [&](const Unary& n) { add_selectors(n.expr, out); },
+                 [&](const Paren& n) { add_selectors(n.expr, out); },
+             },
+             e->node);
+}
+
 }  // namespace
+
+std::vector<std::vector<Matcher>> selectors_of(const ExprPtr& e) {
+  std::vector<std::vector<Matcher>> selectors;
+  add_selectors(e, selectors);
+  return selectors;
+}
 
 std::string_view documented_type(ValueType t) {
   switch (t) {

@@ -202,6 +202,8 @@ struct Expr {
 [[nodiscard]] ValueType type_of(const Expr& e);
 /// Deep copy.
 [[nodiscard]] ExprPtr clone(const Expr& e);
+/// The matchers of every selector in the tree, in the order in which they are written.
+[[nodiscard]] std::vector<std::vector<Matcher>> selectors_of(const ExprPtr& e);
 /// Looks through Paren.
 [[nodiscard]] const Expr& unwrap(const Expr& e);
 

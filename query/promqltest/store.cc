@@ -21,8 +21,16 @@ std::string_view in_words(storage::AppendFault fault) {
       return "unknown series";
     case storage::AppendFault::invalid_labels:
       return "invalid labels";
+    case storage::AppendFault::start_out_of_order:
+      return "start timestamp out of order, ignoring";
+    case storage::AppendFault::start_not_before:
+      return "ST is newer or the same as sample's timestamp, ignoring";
     case storage::AppendFault::limit:
       return "limit of series reached";
+    case storage::AppendFault::start_out_of_order:
+      return "start timestamp out of order";
+    case storage::AppendFault::start_not_before:
+      return "start timestamp is not before its sample";
   }
   return "refused";
 }

@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 
 #include "model/labels.h"
@@ -51,6 +53,33 @@ Result<Timestamp> parse_seconds(std::string_view text, std::string_view what) {
   // every store, but no reason to refuse the page.
   if (!(std::abs(ms) < 9223372036854775808.0)) return std::numeric_limits<Timestamp>::min();
   return static_cast<Timestamp>(ms);
+}
+
+// hot: bench/scrape
+const char* read_plain_value(const char* text, double& value) {
+  static constexpr double kPowers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                       1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  static constexpr int kMostDigits = 15;  // below 2^53, whatever they are
+  const bool negative = *text == '-';
+  const char* at = text + (negative ? 1 : 0);
+  const char* const first = at;
+  std::uint64_t digits = 0;
+  const auto is_digit = [](char c) { return static_cast<unsigned char>(c - '0') < 10; };
+  for (; is_digit(*at); ++at) digits = digits * 10 + static_cast<std::uint64_t>(*at - '0');
+  auto count = at - first;
+  std::ptrdiff_t decimals = 0;
+  if (count == 0 || count > kMostDigits) return nullptr;
+  if (*at == '.') {
+    const char* const fraction = ++at;
+    for (; is_digit(*at) && at - fraction < kMostDigits; ++at)
+      digits = digits * 10 + static_cast<std::uint64_t>(*at - '0');
+    decimals = at - fraction;
+    count += decimals;
+    if (decimals == 0 || count > kMostDigits || is_digit(*at)) return nullptr;
+  }
+  const double magnitude = static_cast<double>(digits) / kPowers[decimals];
+  value = negative ? -magnitude : magnitude;
+  return at;
 }
 
 }  // namespace narthex::scrape

@@ -20,4 +20,9 @@ Result<double> parse_value_or_error(std::string_view text);
 /// infinities: "invalid timestamp".
 Result<Timestamp> parse_seconds(std::string_view text, std::string_view what);
 
+/// Reads the plainest numbers: digits, perhaps with a sign and a fraction, so few that a double
+/// holds them exactly or one division rounds them rightly. Something that is no digit must follow.
+/// @return  behind the last digit; null for any other number, which parse_value() reads
+const char* read_plain_value(const char* text, double& value);
+
 }  // namespace narthex::scrape

@@ -47,6 +47,23 @@ class Parser {
   Result<EntryKind> next();
   [[nodiscard]] const Entry& entry() const { return entry_; }
 
+  /// For pages that look as they did last time: what follows if the next line is a sample whose
+  /// series text is `size` bytes long and followed by one blank; empty if it is surely something
+  /// else. Whoever knows the text by its hash, and reads the value up to the end of the line,
+  /// then calls skip_line() instead of next().
+  [[nodiscard]] std::string_view expect_series(std::size_t size) const {
+    if (text_.size() - at_ <= size + 1) return {};
+    const std::string_view series = text_.substr(at_, size);
+    return text_[at_ + size] == ' ' ? series : std::string_view{};
+  }
+  /// @param newline  that ends the line. @return  false: it is not the page's, and nothing was skipped
+  bool skip_line(const char* newline) {
+    const auto next = static_cast<std::size_t>(newline - text_.data()) + 1;
+    if (next > text_.size()) return false;
+    at_ = next;
+    return true;
+  }
+
   /// What the last # TYPE and # UNIT said, whichever metric they named: what parse_series() wants
   /// for the present series.
   [[nodiscard]] MetricType type() const { return type_; }

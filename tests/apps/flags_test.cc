@@ -118,11 +118,14 @@ TEST_CASE("flags: each is in docs/flags.md") {
 
 TEST_CASE("features: known names switch things on, others warn") {
   Flags flags;
-  flags.features = {"promql-experimental-functions", "native-histograms", "no-such-thing"};
+  flags.features = {"promql-experimental-functions", "native-histograms", "no-such-thing", "exemplar-storage",
+                    "metadata-wal-records"};
   flags.retention_time = 3'600'000;
   const Features features = read_features(flags);
   CHECK(features.config.retention_time == 3'600'000);
   CHECK(features.parser.experimental_functions);
+  CHECK(features.config.exemplar_storage);
+  CHECK(features.metadata_wal_records);
   CHECK(features.warnings.size() == 2);
 }
 

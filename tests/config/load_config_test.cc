@@ -169,6 +169,29 @@ TEST_CASE("a retention block replaces what the flags say, no block leaves it to 
   CHECK(config.tsdb.retention_size == std::uint64_t{1} << 30);
 }
 
+TEST_CASE("exemplars are kept with their feature only, and then 100000 if nothing else is said") {
+  const struct {
+    std::string_view yaml;
+    bool feature;
+    std::uint64_t most;
+    std::string_view shown;
+  } rows[] = {{"", false, 0, ""},
+              {"storage: {exemplars: {max_exemplars: 5}}", false, 0, "  exemplars:\n    max_exemplars: 5\n"},
+              {"", true, 100'000, "  exemplars:\n    max_exemplars: 100000\n"},
+              {"storage: {exemplars: {max_exemplars: 5}}", true, 5, "  exemplars:\n    max_exemplars: 5\n"},
+              {"storage: {exemplars: {max_exemplars: -1}}", true, 0, "  exemplars:\n    max_exemplars: -1\n"},
+              {"storage: {exemplars: {}}", true, 0, "  exemplars: {}\n"}};
+  for (const auto& row : rows) {
+    CAPTURE(row.yaml);
+    LoadOptions options;
+    options.exemplar_storage = row.feature;
+    const auto config = parse_config(row.yaml, "/etc/p/prometheus.yml", options);
+    REQUIRE(config);
+    CHECK(config->tsdb.max_exemplars == row.most);
+    CHECK(config->yaml.find(row.shown) != std::string::npos);
+  }
+}
+
 TEST_CASE("what is not supported yet is refused by name, but harmless emptiness is not") {
   const struct {
     std::string yaml;

@@ -27,13 +27,18 @@ class Ask:
         return f"{self.method} {self.path} {self.params}"
 
 
-def check_same_answer(ask: Ask, ours: ApiClient, theirs: ApiClient, whole_errors: bool = False) -> None:
-    """Status and parsed JSON are equal; of an error its type only, unless `whole_errors`."""
-    got, want = (comparable(ask, *ask.of(client), whole_errors) for client in (ours, theirs))
+def check_same_answer(ask: Ask, ours: ApiClient, theirs: ApiClient, whole_errors: bool = False,
+                      digits: int | None = None) -> None:
+    """Status and parsed JSON are equal; of an error its type only, unless `whole_errors`.
+
+    With `digits`, sample values are equal when so many of their digits are: releases of Prometheus
+    add up and round in different orders.
+    """
+    got, want = (comparable(ask, *ask.of(client), whole_errors, digits) for client in (ours, theirs))
     check_equal(got, want, f"{ask} of {ours.name} against {theirs.name}")
 
 
-def comparable(ask: Ask, status: int, answer: Any, whole_errors: bool) -> Any:
+def comparable(ask: Ask, status: int, answer: Any, whole_errors: bool, digits: int | None = None) -> Any:
     if answer["status"] == "error" and not whole_errors:
         return status, answer["errorType"]
     data = answer.get("data")
@@ -42,7 +47,17 @@ def comparable(ask: Ask, status: int, answer: Any, whole_errors: bool) -> Any:
         data["result"].sort(key=lambda one: sorted(one["metric"].items()))
     if ask.path == "series" and isinstance(data, list):
         data.sort(key=lambda labels: sorted(labels.items()))
+    if digits is not None and isinstance(data, dict):
+        _round_values(data.get("result"), digits)
     return status, _without(answer, CHANGING | ask.ignore)
+
+
+def _round_values(result: Any, digits: int) -> None:
+    for series in result if isinstance(result, list) else []:
+        if not isinstance(series, dict):
+            continue
+        for sample in series.get("values", [series["value"]] if "value" in series else []):
+            sample[1] = f"{float(sample[1]):.{digits}g}"
 
 
 def _without(value: Any, names: set[str]) -> Any:

@@ -147,6 +147,35 @@ TEST_CASE("a directory is not renamed over one that has entries") {
   });
 }
 
+TEST_CASE("a hard link is a second name: what replaces the first leaves it alone") {
+  on_both([](FileSystem& fs, const std::string& dir) {
+    REQUIRE(replace_file(fs, dir + "/a", as_bytes("old")).has_value());
+    REQUIRE(fs.hard_link(dir + "/a", dir + "/b").has_value());
+    CHECK(fs.read_file(dir + "/b").value() == "old");
+    CHECK(fs.hard_link(dir + "/a", dir + "/b").error().code == Code::io);
+    CHECK(fs.hard_link(dir + "/none", dir + "/c").error().code == Code::not_found);
+    REQUIRE(replace_file(fs, dir + "/a", as_bytes("new")).has_value());
+    CHECK(fs.read_file(dir + "/b").value() == "old");
+    REQUIRE(fs.remove_file(dir + "/a").has_value());
+    CHECK(fs.read_file(dir + "/b").value() == "old");
+  });
+}
+
+TEST_CASE("the space of a file system is told") {
+  on_both([](FileSystem& fs, const std::string& dir) {
+    const auto space = fs.space(dir);
+    REQUIRE(space.has_value());
+    CHECK(space->total_bytes > 0);
+    CHECK(space->available_bytes <= space->total_bytes);
+    CHECK(fs.space(dir + "/none").error().code == Code::not_found);
+  });
+  FaultFileSystem fs;
+  fs.set_disk_bytes(1000);
+  fs.set_free_bytes(10);
+  CHECK(fs.space("/").value().total_bytes == 1000);
+  CHECK(fs.space("/").value().available_bytes == 10);
+}
+
 TEST_CASE("a lock is held by one and given up by its destructor") {
   on_both([](FileSystem& fs, const std::string& dir) {
     auto held = fs.lock(dir + "/lock");

@@ -1,5 +1,7 @@
 #include "tests/scrape/recording_store.h"
 
+#include <fmt/format.h>
+
 #include <bit>
 #include <utility>
 
@@ -10,20 +12,36 @@ namespace narthex::test {
 using storage::AppendFault;
 using storage::SeriesRef;
 
+struct RecordingStore::BatchOf {
+  std::vector<storage::RefSample> samples;
+  std::vector<std::pair<SeriesRef, storage::Exemplar>> exemplars;
+  std::vector<std::pair<SeriesRef, storage::Metadata>> metadata;
+};
+
 class RecordingStore::Batch final : public storage::Appender {
  public:
   explicit Batch(RecordingStore& store) : store_(store) {}
   using storage::Appender::append;
   Result<SeriesRef, AppendFault> series(const Labels& labels) override { return store_.find(labels); }
   void append(std::span<const storage::RefSample> samples) override {
-    samples_.insert(samples_.end(), samples.begin(), samples.end());
+    batch_.samples.insert(batch_.samples.end(), samples.begin(), samples.end());
   }
-  Result<storage::CommitStats> commit() override { return store_.commit(std::exchange(samples_, {})); }
-  void rollback() override { samples_.clear(); }
+  Result<void, storage::ExemplarFault> append_exemplar(SeriesRef ref,
+                                                       const storage::Exemplar& exemplar) override {
+    sync::MutexLock lock(store_.mutex_);
+    if (store_.exemplar_fault_) return std::unexpected(*store_.exemplar_fault_);
+    batch_.exemplars.emplace_back(ref, exemplar);
+    return {};
+  }
+  void set_metadata(SeriesRef ref, const storage::Metadata& metadata) override {
+    batch_.metadata.emplace_back(ref, metadata);
+  }
+  Result<storage::CommitStats> commit() override { return store_.commit(std::exchange(batch_, {})); }
+  void rollback() override { batch_ = {}; }
 
  private:
   RecordingStore& store_;
-  std::vector<storage::RefSample> samples_;
+  BatchOf batch_;
 };
 
 std::unique_ptr<storage::Appender> RecordingStore::appender() {
@@ -41,36 +59,66 @@ Result<SeriesRef, AppendFault> RecordingStore::find(const Labels& labels) {
   return static_cast<SeriesRef>(it->second);
 }
 
-Result<storage::CommitStats> RecordingStore::commit(const std::vector<storage::RefSample>& batch) {
-  storage::CommitStats stats;
+Result<storage::CommitStats> RecordingStore::commit(const BatchOf& batch) {
   std::function<void()> then;
+  Result<storage::CommitStats> stats;
   {
     sync::MutexLock lock(mutex_);
     if (std::exchange(fail_next_, false)) return fail(Code::io, "no space left on device");
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      const auto name = names_.find(static_cast<std::uint64_t>(batch[i].ref));
-      if (name == names_.end()) {
-        stats.refused.push_back({i, AppendFault::unknown_series});
-        continue;
-      }
-      auto& samples = samples_[name->second];
-      if (!samples.empty() && samples.back().t > batch[i].t) {
-        stats.refused.push_back({i, AppendFault::out_of_order});
-        continue;
-      }
-      if (!samples.empty() && samples.back().t == batch[i].t) {
-        if (std::bit_cast<std::uint64_t>(samples.back().v) != std::bit_cast<std::uint64_t>(batch[i].v))
-          stats.refused.push_back({i, AppendFault::duplicate_timestamp});
-        continue;
-      }
-      samples.push_back({batch[i].t, batch[i].v});
-      ++stats.appended;
+    stats = commit_samples(batch.samples);
+    for (const auto& [ref, e] : batch.exemplars) {
+      exemplars_[names_.at(static_cast<std::uint64_t>(ref))].push_back(
+          fmt::format("{} {} @{}{}", e.labels.to_string(), e.v, e.t, e.has_own_time ? "!" : ""));
+    }
+    for (const auto& [ref, m] : batch.metadata) {
+      metadata_[names_.at(static_cast<std::uint64_t>(ref))].push_back(m.type + "|" + m.unit + "|" + m.help);
     }
     ++commits_;
     then = then_;
   }
   if (then) then();
   return stats;
+}
+
+Result<storage::CommitStats> RecordingStore::commit_samples(const std::vector<storage::RefSample>& batch) {
+  storage::CommitStats stats;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto name = names_.find(static_cast<std::uint64_t>(batch[i].ref));
+    if (name == names_.end()) {
+      stats.refused.push_back({i, AppendFault::unknown_series});
+      continue;
+    }
+    auto& samples = samples_[name->second];
+    if (!samples.empty() && samples.back().t > batch[i].t) {
+      stats.refused.push_back({i, AppendFault::out_of_order});
+      continue;
+    }
+    if (!samples.empty() && samples.back().t == batch[i].t) {
+      if (std::bit_cast<std::uint64_t>(samples.back().v) != std::bit_cast<std::uint64_t>(batch[i].v))
+        stats.refused.push_back({i, AppendFault::duplicate_timestamp});
+      continue;
+    }
+    samples.push_back({batch[i].t, batch[i].v});
+    ++stats.appended;
+  }
+  return stats;
+}
+
+std::vector<std::string> RecordingStore::exemplars(const std::string& series) const {
+  sync::MutexLock lock(mutex_);
+  const auto it = exemplars_.find(series);
+  return it == exemplars_.end() ? std::vector<std::string>{} : it->second;
+}
+
+std::vector<std::string> RecordingStore::metadata(const std::string& series) const {
+  sync::MutexLock lock(mutex_);
+  const auto it = metadata_.find(series);
+  return it == metadata_.end() ? std::vector<std::string>{} : it->second;
+}
+
+void RecordingStore::refuse_exemplars(std::optional<storage::ExemplarFault> fault) {
+  sync::MutexLock lock(mutex_);
+  exemplar_fault_ = fault;
 }
 
 std::vector<StoredSample> RecordingStore::samples(const std::string& series) const {

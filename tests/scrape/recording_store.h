@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ class RecordingStore final : public storage::Appendable {
   [[nodiscard]] std::string values(const std::string& series) const;
   /// Metric strings of all series that have samples.
   [[nodiscard]] std::vector<std::string> series() const;
+  /// Exemplars of a series that were committed, as text: `{id="x"} 1.5 @12000` and, with an own time, `!`.
+  [[nodiscard]] std::vector<std::string> exemplars(const std::string& series) const;
+  /// What was said of a series, each time: `counter|seconds|Help.`
+  [[nodiscard]] std::vector<std::string> metadata(const std::string& series) const;
   [[nodiscard]] std::size_t commits() const;
   /// Series asked for by their labels.
   [[nodiscard]] std::size_t lookups() const;
@@ -40,6 +45,8 @@ class RecordingStore final : public storage::Appendable {
   void fail_next_commit();
   /// No series whose metric string has this in it can be made.
   void refuse_series(std::string part);
+  /// Every exemplar is refused for this; disabled at first.
+  void refuse_exemplars(std::optional<storage::ExemplarFault> fault);
   /// Called after each commit, on the committing thread.
   void on_commit(std::function<void()> then);
 
@@ -47,12 +54,19 @@ class RecordingStore final : public storage::Appendable {
   class Batch;
 
   Result<storage::SeriesRef, storage::AppendFault> find(const Labels& labels);
-  Result<storage::CommitStats> commit(const std::vector<storage::RefSample>& batch);
+  struct BatchOf;
+  Result<storage::CommitStats> commit(const BatchOf& batch);
+  Result<storage::CommitStats> commit_samples(const std::vector<storage::RefSample>& batch)
+      NARTHEX_REQUIRES(mutex_);
 
   mutable sync::Mutex mutex_;
   std::map<std::string, std::uint64_t> refs_ NARTHEX_GUARDED_BY(mutex_);
   std::map<std::uint64_t, std::string> names_ NARTHEX_GUARDED_BY(mutex_);
   std::map<std::string, std::vector<StoredSample>> samples_ NARTHEX_GUARDED_BY(mutex_);
+  std::map<std::string, std::vector<std::string>> exemplars_ NARTHEX_GUARDED_BY(mutex_);
+  std::map<std::string, std::vector<std::string>> metadata_ NARTHEX_GUARDED_BY(mutex_);
+  std::optional<storage::ExemplarFault> exemplar_fault_ NARTHEX_GUARDED_BY(mutex_) =
+      storage::ExemplarFault::disabled;
   std::uint64_t next_ref_ NARTHEX_GUARDED_BY(mutex_) = 1;
   std::size_t commits_ NARTHEX_GUARDED_BY(mutex_) = 0;
   std::size_t lookups_ NARTHEX_GUARDED_BY(mutex_) = 0;

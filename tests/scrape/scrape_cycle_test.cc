@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <bit>
+
+#include "model/value.h"
 #include "tests/scrape/recording_store.h"
 
 using namespace narthex;
@@ -76,6 +79,73 @@ TEST_CASE_FIXTURE(Fixture, "values are read anew when their text changes") {
   for (const char* text : {"1", "12", "1", "-0", "NaN", "+Inf", "1e3", "12345678", "123456789"})
     page(std::string("a ") + text + "\n");
   CHECK(values(R"(a{i="1"})") == "1 12 1 -0 NaN +Inf 1000 12345678 123456789");
+}
+
+TEST_CASE("a line that is expected reads as one that is not") {
+  const char* lines[] = {
+      "a{x=\"y\"} 1",
+      "a{x=\"y\"} -1",
+      "a{x=\"y\"} -0",
+      "a{x=\"y\"} 0012.50",
+      "a{x=\"y\"} 12345678",
+      "a{x=\"y\"} 1234567.125",
+      "a{x=\"y\"} 0.000000000000001",
+      "a{x=\"y\"} 0.30000000000000004",
+      "a{x=\"y\"} 999999999999999",
+      "a{x=\"y\"} 9007199254740993",
+      "a{x=\"y\"} 1e3",
+      "a{x=\"y\"} 1.",
+      "a{x=\"y\"} .5",
+      "a{x=\"y\"} +5",
+      "a{x=\"y\"} NaN",
+      "a{x=\"y\"} -Inf",
+      "a{x=\"y\"} 0x1p4",
+      "a{x=\"y\"} 1_0",
+      "a{x=\"y\"}  7",
+      "a{x=\"y\"} 7 ",
+      "a{x=\"y\"} 7\t",
+      "a{x=\"y\"}\t7",
+      "a{x=\"y\"} 7 1015000",
+      "a{x=\"y\"} 7 x",
+      "a{x=\"y\"} ",
+      "a{x=\"y\"}",
+      "a{x=\"y\"} -",
+      "a{x=\"y\"} 7}",
+      "a{x=\"z\"} 7",
+      "a{x=\"y\",} 7",
+      "a{x=\"y\"} 7\n\n",
+      "a{x=\"y\"} 7\nb 1",
+      "a 7",
+      "a {x=\"y\"} 7",
+  };
+  for (const char* const format : {"text/plain", "application/openmetrics-text; version=1.0.0"}) {
+    for (const char* const line : lines) {
+      for (const char* const end : {"\n", "", "\n# EOF\n"}) {
+        CAPTURE(format);
+        CAPTURE(line);
+        CAPTURE(end);
+        Fixture seen_before;
+        REQUIRE(!seen_before.page("a{x=\"y\"} 1\n# EOF\n", format).error);
+        Fixture never_seen;
+        never_seen.failure();
+        const auto known = seen_before.page(std::string(line) + end, format);
+        const auto fresh = never_seen.page(std::string(line) + end, format);
+        CHECK(known.error == fresh.error);
+        CHECK(known.scraped == fresh.scraped);
+        CHECK(known.post_relabeling == fresh.post_relabeling);
+        if (known.error) continue;
+        const std::string series = R"(a{i="1", x="y"})";
+        const auto want = never_seen.store.samples(series);
+        auto got = seen_before.store.samples(series);
+        // A sample with a time of its own ends the series that had none.
+        if (!got.empty() && is_stale_nan(got.back().v)) got.pop_back();
+        REQUIRE(!got.empty());
+        if (want.empty()) continue;
+        CHECK(got.back().t == want.back().t);
+        CHECK(std::bit_cast<std::uint64_t>(got.back().v) == std::bit_cast<std::uint64_t>(want.back().v));
+      }
+    }
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "vanished series become stale") {
@@ -285,4 +355,108 @@ TEST_CASE("a cache outlives changes that leave labels alone") {
   CHECK(ScrapeCycle::can_keep_cache(before, after));
   after.honor_labels = true;
   CHECK(!ScrapeCycle::can_keep_cache(before, after));
+}
+
+namespace {
+
+const std::string kOpenMetrics = "application/openmetrics-text; version=1.0.0";
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "exemplars go with their samples, and take the time of those if they have none") {
+  store.refuse_exemplars(std::nullopt);
+  const std::string text =
+      "# TYPE a histogram\na_bucket{le=\"1.0\"} 2 # {id=\"x\"} 0.5\na_bucket{le=\"+Inf\"} 3 # {id=\"y\"} 7 "
+      "900.5\n"
+      "# EOF\n";
+  const auto outcome = page(text, kOpenMetrics);
+  CHECK(!outcome.error);
+  CHECK(store.exemplars(R"(a_bucket{i="1", le="1.0"})") == Texts{R"({id="x"} 0.5 @1010000)"});
+  CHECK(store.exemplars(R"(a_bucket{i="1", le="+Inf"})") == Texts{R"({id="y"} 7 @900500!)"});
+  // Known lines, too.
+  page(text, kOpenMetrics);
+  CHECK(store.exemplars(R"(a_bucket{i="1", le="1.0"})") ==
+        Texts{R"({id="x"} 0.5 @1010000)", R"({id="x"} 0.5 @1020000)"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "exemplars that are refused do not fail a scrape") {
+  const std::string text = "a_total 1 # {id=\"x\"} 1\nb_total 1 # {id=\"x\"} 1 3\n# EOF\n";
+  const struct {
+    std::optional<storage::ExemplarFault> fault;
+    std::size_t out_of_order;
+  } rows[] = {{storage::ExemplarFault::disabled, 0},
+              {storage::ExemplarFault::duplicate, 0},
+              {storage::ExemplarFault::label_length, 0},
+              {storage::ExemplarFault::out_of_order, 2}};
+  for (const auto& row : rows) {
+    CAPTURE(row.out_of_order);
+    store.refuse_exemplars(row.fault);
+    const auto outcome = page(text, kOpenMetrics);
+    CHECK(!outcome.error);
+    CHECK(outcome.exemplars_out_of_order == row.out_of_order);
+  }
+  CHECK(values(R"(a_total{i="1"})") == "1 1 1 1");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a refused page brings no exemplars") {
+  store.refuse_exemplars(std::nullopt);
+  page("a_total 1 # {id=\"x\"} 1\na_total x\n# EOF\n", kOpenMetrics);
+  CHECK(store.exemplars(R"(a_total{i="1"})").empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "exemplars of series for which there is no room are left out") {
+  store.refuse_exemplars(std::nullopt);
+  store.refuse_series("a_total");
+  page("a_total 1 # {id=\"x\"} 1\nb_total 1 # {id=\"y\"} 1\n# EOF\n", kOpenMetrics);
+  CHECK(store.exemplars(R"(b_total{i="1"})").size() == 1);
+  CHECK(values(R"(b_total{i="1"})") == "1");
+}
+
+struct MetadataFixture : Fixture {
+  MetadataFixture() {
+    CycleSettings settings;
+    settings.job = std::make_shared<const config::ScrapeConfig>(job);
+    settings.target = Labels{{"i", "1"}};
+    settings.metadata = true;
+    cycle = std::make_unique<ScrapeCycle>(settings);
+  }
+};
+
+TEST_CASE_FIXTURE(Fixture, "metadata is not told unless asked for") {
+  page("# TYPE a counter\na 1\n");
+  CHECK(store.metadata(R"(a{i="1"})").empty());
+  CHECK(store.metadata(R"(up{i="1"})").empty());
+}
+
+TEST_CASE_FIXTURE(MetadataFixture, "metadata is told of new series and where it changed") {
+  const std::string a = R"(a{i="1"})";
+  page("# HELP a Old.\n# TYPE a counter\na 1\n");
+  page("# HELP a Old.\n# TYPE a counter\na 2\n");
+  CHECK(store.metadata(a) == Texts{"counter||Old."});
+  CHECK(store.metadata(R"(up{i="1"})").size() == 1);
+  page("# HELP a New.\n# TYPE a counter\na 3\na{x=\"2\"} 3\n");
+  CHECK(store.metadata(a) == Texts{"counter||Old.", "counter||New."});
+  CHECK(store.metadata(R"(a{i="1", x="2"})") == Texts{"counter||New."});
+  // In another order, but the same.
+  page("# TYPE a counter\n# HELP a New.\na 4\na{x=\"2\"} 3\n");
+  CHECK(store.metadata(a).size() == 2);
+}
+
+TEST_CASE_FIXTURE(MetadataFixture, "metadata is not told of series of another family") {
+  page("# TYPE a counter\nb 1\na 1\n# TYPE c histogram\nc_sum 1\nc_count 1\nc_bucket{le=\"1\"} 1\n");
+  CHECK(store.metadata(R"(b{i="1"})").empty());
+  // The line before showed that the page is out of order.
+  CHECK(store.metadata(R"(a{i="1"})").empty());
+  CHECK(store.metadata(R"(c_sum{i="1"})") == Texts{"histogram||"});
+  CHECK(store.metadata(R"(c_bucket{i="1", le="1.0"})") == Texts{"histogram||"});
+}
+
+TEST_CASE_FIXTURE(MetadataFixture, "metadata that went with a failed batch is told again") {
+  page("# TYPE a counter\na 1\n");
+  store.fail_next_commit();
+  page("# TYPE a gauge\na 1\n");
+  page("# TYPE a gauge\na 1\n");
+  CHECK(store.metadata(R"(a{i="1"})") == Texts{"counter||", "gauge||"});
 }

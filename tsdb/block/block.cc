@@ -1,6 +1,7 @@
 #include "tsdb/block/block.h"
 
 #include "tsdb/block/block_querier.h"
+#include "tsdb/block/block_source.h"
 
 namespace narthex::tsdb {
 
@@ -55,9 +56,18 @@ const std::string& Block::directory() const {
 std::uint64_t Block::size_bytes() const {
   return impl_->size_bytes;
 }
+std::shared_ptr<const BlockFiles> Block::files() const {
+  return impl_->files;
+}
+std::uint64_t Block::symbol_table_bytes() const {
+  return impl_->files->index->symbol_table_bytes();
+}
 
 Result<std::unique_ptr<storage::Querier>> Block::querier(TimeRange range) const {
   return make_block_querier(impl_->files, range);
+}
+std::unique_ptr<ChunkSource> Block::chunk_source(TimeRange range) const {
+  return make_block_source(impl_->files, range);
 }
 
 }  // namespace narthex::tsdb

@@ -16,6 +16,9 @@
 
 namespace narthex::tsdb {
 
+struct BlockFiles;
+class ChunkSource;
+
 class Block : public std::enable_shared_from_this<Block> {
  public:
   /// Checks magic numbers, versions, table of contents and its checksum; sections are checked
@@ -26,8 +29,14 @@ class Block : public std::enable_shared_from_this<Block> {
   [[nodiscard]] const BlockMeta& meta() const;
   [[nodiscard]] const std::string& directory() const;
   [[nodiscard]] std::uint64_t size_bytes() const;
+  /// Memory for the symbols of its index: for those of which the place is kept.
+  [[nodiscard]] std::uint64_t symbol_table_bytes() const;
+  /// For those who read it whole: compaction and tools. Never null.
+  [[nodiscard]] std::shared_ptr<const BlockFiles> files() const;
   /// Sorted by labels. Samples outside `range` and deleted ones (tombstones) are left out.
   Result<std::unique_ptr<storage::Querier>> querier(TimeRange range) const;
+  /// What compaction reads. It may be longer-lived than the block.
+  [[nodiscard]] std::unique_ptr<ChunkSource> chunk_source(TimeRange range) const;
 
  private:
   struct Impl;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -230,6 +231,16 @@ std::string write_compaction(const BlockMeta& meta) {
 
 }  // namespace
 
+bool has_hint(const BlockMeta& meta, std::string_view hint) {
+  return std::ranges::find(meta.hints, hint) != meta.hints.end();
+}
+
+void add_hint(BlockMeta& meta, std::string_view hint) {
+  if (has_hint(meta, hint)) return;
+  meta.hints.emplace_back(hint);
+  std::ranges::sort(meta.hints);
+}
+
 Result<BlockMeta> parse_block_meta(std::string_view text) {
   if (text.size() > kMaxMetaBytes) return bad_meta("longer than 64 MiB");
   boost::system::error_code error;
@@ -269,6 +280,11 @@ std::string write_block_meta(const BlockMeta& meta) {
   members.add_number("version", meta.version);
   if (!meta.thanos_json.empty()) members.add("thanos", meta.thanos_json);
   return members.object();
+}
+
+bool is_cut_from_head(const BlockMeta& meta) {
+  return !has_hint(meta, kFromOutOfOrder) && !has_hint(meta, kFromStaleSeries) &&
+         !has_hint(meta, kFromSelectedSeries);
 }
 
 }  // namespace narthex::tsdb

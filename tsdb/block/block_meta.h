@@ -37,10 +37,23 @@ struct BlockMeta {
   std::string thanos_json;  ///< the "thanos" member as it was read; written back unchanged
 };
 
+/// Where a block's samples come from, if not from a head that was cut in order. On disk.
+inline constexpr std::string_view kFromOutOfOrder = "from-out-of-order";
+inline constexpr std::string_view kFromStaleSeries = "from-stale-series";
+inline constexpr std::string_view kFromSelectedSeries = "from-selected-series";
+
+[[nodiscard]] bool has_hint(const BlockMeta& meta, std::string_view hint);
+/// Keeps the hints sorted, each once.
+void add_hint(BlockMeta& meta, std::string_view hint);
+
 /// Errors: corruption.
 Result<BlockMeta> parse_block_meta(std::string_view json);
 /// Indented with tabs, as Prometheus writes it.
 std::string write_block_meta(const BlockMeta& meta);
+
+/// Whether it was cut from a head in order, or compacted from such blocks: only these say up to where
+/// the head was written.
+bool is_cut_from_head(const BlockMeta& meta);
 
 /// A new ULID: 48 bits of milliseconds, 80 random bits, Crockford base 32.
 std::string make_ulid(Timestamp now);

@@ -1,13 +1,12 @@
 #include "tsdb/block/block_querier.h"
 
 #include <algorithm>
-#include <numeric>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "storage/merge_querier.h"
 #include "tsdb/block/matching.h"
-#include "tsdb/chunk/encoding.h"
-#include "tsdb/chunk/xor_chunk.h"
+#include "tsdb/chunk/chunk_samples.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -73,63 +72,50 @@ class PairTranslator {
 
 // ---- Samples of one series
 
-/// Sorts the samples from `first` on and keeps one for each time: only for blocks whose chunks
-/// overlap, which nothing writes any more.
-void put_in_order(storage::SampleColumns& out, std::size_t first) {
-  std::vector<std::size_t> order(out.t.size() - first);
-  std::iota(order.begin(), order.end(), first);
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return out.t[a] != out.t[b] ? out.t[a] < out.t[b] : a < b; });
-  std::vector<Timestamp> t;
-  std::vector<double> v;
-  for (const std::size_t i : order) {
-    if (!t.empty() && t.back() == out.t[i]) continue;
-    t.push_back(out.t[i]);
-    v.push_back(out.v[i]);
-  }
-  out.t.resize(first);
-  out.v.resize(first);
-  out.t.insert(out.t.end(), t.begin(), t.end());
-  out.v.insert(out.v.end(), v.begin(), v.end());
+/// Forgets the samples from `size` on.
+void truncate(storage::SampleColumns& out, std::size_t size) {
+  out.t.resize(size);
+  out.v.resize(size);
+  if (!out.st.empty()) out.st.resize(size);
+  while (!out.histograms.empty() && out.histograms.back().index >= size) out.histograms.pop_back();
 }
 
 void remove_deleted(storage::SampleColumns& out, std::size_t first, std::span<const Stone> stones) {
   std::size_t kept = first;
+  auto histogram = std::ranges::lower_bound(out.histograms, first, {}, &storage::HistogramSample::index);
+  auto kept_histogram = histogram;
   for (std::size_t i = first; i < out.t.size(); ++i) {
     const Timestamp t = out.t[i];
-    out.t[kept] = t;
-    out.v[kept] = out.v[i];
-    kept += std::ranges::none_of(stones, [t](const Stone& s) { return s.range.contains(t); });
+    const bool is_histogram = histogram != out.histograms.end() && histogram->index == i;
+    if (std::ranges::none_of(stones, [t](const Stone& s) { return s.range.contains(t); })) {
+      if (is_histogram) *kept_histogram++ = {kept, std::move(histogram->value)};
+      out.t[kept] = t;
+      out.v[kept] = out.v[i];
+      if (!out.st.empty()) out.st[kept] = out.st[i];
+      ++kept;
+    }
+    if (is_histogram) ++histogram;
   }
-  out.t.resize(kept);
-  out.v.resize(kept);
-}
-
-Result<void> decode_chunk(const ChunkView& chunk, TimeRange range, storage::SampleColumns& out) {
-  if (chunk.encoding == kXorEncoding) return xor_decode(chunk.data, range, out.t, out.v);
-  const std::string text = "a chunk of " + describe_encoding(chunk.encoding);
-  if (chunk.encoding >= 1 && chunk.encoding <= 6)
-    return fail(Code::unavailable, text + " cannot be read yet; leave the series out of the query");
-  return fail(Code::corruption, text);
+  out.histograms.erase(kept_histogram, out.histograms.end());
+  truncate(out, kept);
 }
 
 /// Appends the samples of the chunks in `range`, without deleted ones.
 Result<void> read_chunks(const BlockFiles& files, std::span<const ChunkMeta> chunks,
                          std::span<const Stone> stones, TimeRange range, storage::SampleColumns& out) {
   const std::size_t first = out.t.size();
-  bool ordered = true;
   for (const ChunkMeta& meta : chunks) {
     const TimeRange own{meta.mint, meta.maxt};
     if (!own.overlaps(range) || covers(stones, own)) continue;
     auto chunk = files.chunks.chunk(meta.ref);
     if (!chunk) return pass(chunk);
     const std::size_t before = out.t.size();
-    if (auto decoded = decode_chunk(*chunk, range, out); !decoded) return decoded;
-    ordered = ordered && (before == first || before == out.t.size() || out.t[before - 1] < out.t[before]);
+    if (auto decoded = decode_chunk(chunk->encoding, chunk->data, range, out); !decoded) return decoded;
+    // Only in blocks whose chunks overlap, which nothing writes any more.
+    if (first < before && before < out.t.size() && out.t[before] <= out.t[before - 1])
+      storage::merge_appended(out, first, before);
   }
-  if (!ordered) put_in_order(out, first);
   if (!stones.empty()) remove_deleted(out, first, stones);
-  if (!out.st.empty()) out.st.resize(out.t.size());
   return {};
 }
 
@@ -158,8 +144,7 @@ class BlockSeriesSet final : public storage::SeriesSet {
       read = read_chunks(*files_, chunks, files_->tombstones.of(refs_[i]), overlap(range, range_), out);
     }
     if (read) return {};
-    out.t.resize(before);
-    out.v.resize(before);
+    truncate(out, before);
     return pass(read, "block " + files_->directory);
   }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "telemetry/log.h"
-#include "tsdb/block/chunk_segment.h"
 #include "tsdb/block/index_writer.h"
 #include "tsdb/block/tombstones.h"
 #include "tsdb/chunk/encoding.h"
@@ -22,13 +21,14 @@ Result<void> write_file(io::FileSystem& fs, const std::string& path, io::Bytes b
 }  // namespace
 
 struct BlockWriter::Impl {
-  Impl(io::FileSystem& f, std::string t, std::string d, BlockMeta m, IndexWriter i)
+  Impl(io::FileSystem& f, std::string t, std::string d, BlockMeta m, IndexWriter i,
+       std::uint64_t segment_bytes)
       : fs(f),
         temporary(std::move(t)),
         destination(std::move(d)),
         meta(std::move(m)),
         index(std::move(i)),
-        chunks(f, temporary + "/chunks") {}
+        chunks(f, temporary + "/chunks", segment_bytes) {}
 
   io::FileSystem& fs;
   std::string temporary;
@@ -51,7 +51,8 @@ BlockWriter::~BlockWriter() {
 }
 
 Result<std::unique_ptr<BlockWriter>> BlockWriter::create(io::FileSystem& fs, const std::string& parent_dir,
-                                                         BlockMeta meta, std::vector<std::string> symbols) {
+                                                         BlockMeta meta, std::vector<std::string> symbols,
+                                                         std::uint64_t segment_bytes) {
   if (!is_ulid(meta.ulid)) return fail(Code::invalid, fmt::format("\"{}\" is no ULID", meta.ulid));
   const std::string destination = parent_dir + "/" + meta.ulid;
   const std::string temporary = destination + ".tmp-for-creation";
@@ -68,7 +69,7 @@ Result<std::unique_ptr<BlockWriter>> BlockWriter::create(io::FileSystem& fs, con
   meta.num_samples = meta.num_float_samples = meta.num_histogram_samples = 0;
   meta.num_series = meta.num_chunks = meta.num_tombstones = 0;
   return std::unique_ptr<BlockWriter>(new BlockWriter(
-      std::make_unique<Impl>(fs, temporary, destination, std::move(meta), *std::move(index))));
+      std::make_unique<Impl>(fs, temporary, destination, std::move(meta), *std::move(index), segment_bytes)));
 }
 
 Result<void> BlockWriter::add_series(const Labels& labels, std::span<const ChunkToWrite> chunks) {

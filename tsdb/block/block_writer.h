@@ -18,6 +18,7 @@
 #include "model/labels.h"
 #include "model/result.h"
 #include "tsdb/block/block_meta.h"
+#include "tsdb/block/chunk_segment.h"
 
 namespace narthex::tsdb {
 
@@ -33,8 +34,10 @@ class BlockWriter {
  public:
   /// @param meta  ulid, mint, maxt, level, sources, parents and hints are taken; stats are counted.
   /// @param symbols  every label name and value that will occur, any order, may repeat
+  /// @param segment_bytes  a chunk file does not grow beyond this
   static Result<std::unique_ptr<BlockWriter>> create(io::FileSystem& fs, const std::string& parent_dir,
-                                                     BlockMeta meta, std::vector<std::string> symbols);
+                                                     BlockMeta meta, std::vector<std::string> symbols,
+                                                     std::uint64_t segment_bytes = kChunkSegmentBytes);
   ~BlockWriter();
 
   /// Errors: io. Series without chunks are left out.

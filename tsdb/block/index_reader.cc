@@ -71,6 +71,11 @@ Result<std::unique_ptr<IndexReader>> IndexReader::open(io::FileSystem& fs, const
   return reader;
 }
 
+std::uint64_t IndexReader::symbol_table_bytes() const {
+  const sync::MutexLock lock(mutex_);
+  return symbols_ ? symbols_->memory_bytes() : 0;
+}
+
 Result<const SymbolTable*> IndexReader::symbols() const {
   const sync::MutexLock lock(mutex_);
   if (!symbols_) {

@@ -58,6 +58,8 @@ class IndexReader {
 
   [[nodiscard]] std::uint8_t version() const { return version_; }
   [[nodiscard]] std::uint64_t size_bytes() const { return bytes_.size(); }
+  /// 0 as long as no symbol was asked for.
+  [[nodiscard]] std::uint64_t symbol_table_bytes() const;
 
   // Errors of all below: corruption. What they return is valid while this lives.
   [[nodiscard]] Result<const SymbolTable*> symbols() const;

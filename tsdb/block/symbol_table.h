@@ -12,6 +12,7 @@
 
 #include "io/file_system.h"
 #include "model/result.h"
+#include "tsdb/encoding.h"
 
 namespace narthex::tsdb {
 
@@ -25,6 +26,19 @@ class SymbolTable {
   /// The number of a text; nothing if it is no symbol.
   [[nodiscard]] std::optional<std::uint64_t> find(std::string_view text) const;
   [[nodiscard]] std::uint64_t size() const { return count_; }
+  [[nodiscard]] std::uint64_t memory_bytes() const { return offsets_.capacity() * sizeof offsets_[0]; }
+  /// Calls visit(text) for every symbol in turn. Errors: corruption.
+  template <class Visit>
+  [[nodiscard]] Result<void> each(Visit visit) const {
+    if (offsets_.empty()) return {};
+    ByteReader in(index_.subspan(offsets_.front(), end_ - offsets_.front()));
+    for (std::uint64_t i = 0; i < count_; ++i) {
+      const std::string_view text = in.text();
+      if (!in.ok()) return fail(Code::corruption, "index: symbol table ends early");
+      visit(text);
+    }
+    return {};
+  }
 
  private:
   SymbolTable() = default;

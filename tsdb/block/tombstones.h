@@ -29,6 +29,8 @@ class Tombstones {
 
   [[nodiscard]] bool empty() const { return stones_.empty(); }
   [[nodiscard]] std::size_t size() const { return stones_.size(); }
+  /// Ascending by reference. Valid while this lives.
+  [[nodiscard]] std::span<const Stone> all() const { return stones_; }
   /// Stones of one series. Valid while this lives.
   [[nodiscard]] std::span<const Stone> of(std::uint64_t ref) const;
 

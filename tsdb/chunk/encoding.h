@@ -33,6 +33,18 @@ enum class ChunkEncoding : std::uint8_t {
   }
 }
 
+/// Whether samples of this encoding may have start timestamps.
+[[nodiscard]] inline bool keeps_start(std::uint8_t encoding) {
+  switch (static_cast<ChunkEncoding>(encoding)) {
+    case ChunkEncoding::xor2_floats:
+    case ChunkEncoding::histogram_st:
+    case ChunkEncoding::float_histogram_st:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// All encodings begin with their number of samples; those of histograms with start timestamps
 /// keep two flags in its top bits.
 [[nodiscard]] inline std::uint64_t count_chunk_samples(std::uint8_t encoding, io::Bytes chunk) {

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 #include <limits>
 
 #include "model/check.h"
+#include "tsdb/chunk/bit_reader.h"
+#include "tsdb/chunk/bit_writer.h"
 #include "tsdb/encoding.h"
 
 namespace narthex::tsdb {
@@ -20,42 +21,6 @@ constexpr unsigned kMaxLeading = 31;
 constexpr std::size_t kLookahead = 32;
 
 // ---- Writing
-
-/// Bits are gathered at the end of `bytes`, whose last byte may be partly used. Each put()
-/// merges that byte with the new bits and stores eight bytes, so nothing waits in a register
-/// between samples and the chunk is whole after each.
-class BitWriter {
- public:
-  BitWriter(std::byte* bytes, std::uint32_t bits) : bytes_(bytes), bits_(bits) {}
-
-  /// @param width  1..57; higher bits of `value` must be zero
-  void put(std::uint64_t value, unsigned width) {
-    std::byte* at = bytes_ + bits_ / 8;
-    const unsigned used = bits_ % 8;
-    // With used == 0 the byte at `at` is not ours yet and is masked away.
-    const auto kept = static_cast<std::uint64_t>(*at) & (0xff00u >> used) & 0xff;
-    store_be<std::uint64_t>(at, kept << 56 | value << (64 - used - width));
-    bits_ += width;
-  }
-  /// @param width  1..64
-  void put_wide(std::uint64_t value, unsigned width) {
-    if (width > 57) {
-      put(value >> 32, width - 32);
-      value &= 0xffffffff;
-      width = 32;
-    }
-    put(value, width);
-  }
-  void put_byte_aligned_uvarint(std::uint64_t value) {
-    std::byte* at = bytes_ + bits_ / 8;
-    bits_ += static_cast<std::uint32_t>(write_uvarint(at, value) - at) * 8;
-  }
-  [[nodiscard]] std::uint32_t bits() const { return bits_; }
-
- private:
-  std::byte* bytes_;
-  std::uint32_t bits_;
-};
 
 /// True if `value` fits the format's signed field of `width` bits: -(2^(w-1)-1) to 2^(w-1).
 bool fits(std::int64_t value, unsigned width) {
@@ -101,30 +66,6 @@ void put_value(BitWriter& out, XorState& state, std::uint64_t diff, unsigned pre
 }
 
 // ---- Reading
-
-/// Reads bits at any position of `base`; the caller keeps kLookahead bytes readable.
-class BitCursor {
- public:
-  BitCursor(const std::byte* base, std::size_t bit) : base_(base), bit_(bit) {}
-
-  /// The next bits from the top down; at least the upper 57 are valid.
-  [[nodiscard]] std::uint64_t peek() const { return load_be<std::uint64_t>(base_ + bit_ / 8) << (bit_ % 8); }
-  void skip(std::size_t bits) { bit_ += bits; }
-  /// @param width  1..64
-  std::uint64_t take(unsigned width) {
-    const std::byte* at = base_ + bit_ / 8;
-    const unsigned used = bit_ % 8;
-    const std::uint64_t word =
-        load_be<std::uint64_t>(at) << used | (static_cast<std::uint64_t>(at[8]) << used) >> 8;
-    bit_ += width;
-    return word >> (64 - width);
-  }
-  [[nodiscard]] std::size_t bit() const { return bit_; }
-
- private:
-  const std::byte* base_;
-  std::size_t bit_;
-};
 
 struct Decoder {
   Timestamp t = 0;

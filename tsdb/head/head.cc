@@ -70,6 +70,8 @@ HeadStats Head::stats() const {
     stats.chunks += lane.count_full();
     stats.memory.full_chunks += lane.full_bytes();
     stats.memory.open_chunks += lane.open_bytes();
+    stats.histogram_series += lane.builders().count_histograms();
+    stats.histogram_buckets += lane.builders().count_buckets();
   }
   stats.memory.series =
       shard.refs.size_bytes() + shard.hot.size_bytes() + shard.full.size_bytes() + shard.side.size_bytes();

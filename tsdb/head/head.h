@@ -55,6 +55,9 @@ class Head {
   /// Samples that the head would refuse now (older, repeated, before min_valid) are dropped.
   /// @return  how many had a reference that no series record had named
   std::size_t replay_samples(std::span<const SampleRecord> samples);
+  std::size_t replay_histograms(std::vector<HistogramRecord> histograms);
+  std::size_t replay_exemplars(std::span<const ExemplarRecord> exemplars);
+  std::size_t replay_metadata(std::span<const MetadataRecord> metadata);
   /// Samples of the series in `range` were deleted; all of time means that the series itself
   /// was, and that a later record with its labels is a new one. @return  false: unknown reference
   bool replay_deletion(WalRef ref, TimeRange range);
@@ -111,6 +114,7 @@ class Head {
   // log: no mutex is needed.
   struct Replay;
   void apply_replayed(std::span<const ReplayItem> items) NARTHEX_UNCHECKED;
+  void apply_replayed_histogram(const ReplayItem& item) NARTHEX_UNCHECKED;
   void take_over_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
   /// Whether a chunk in a file covers the sample, or the sample was refused in its time.
   bool is_mapped(const ReplayItem& item) NARTHEX_UNCHECKED;

@@ -2,7 +2,6 @@
 
 #include <xxhash.h>
 
-#include <array>
 #include <bit>
 #include <cstdint>
 #include <limits>
@@ -19,13 +18,6 @@ constexpr std::size_t kHotAhead = 16;
 constexpr std::size_t kChunkAhead = 8;
 
 }  // namespace
-
-struct HeadAppender::Applied {
-  storage::CommitStats& stats;
-  Timestamp mint = kMaxTime;
-  Timestamp maxt = kMinTime;
-  std::uint64_t chunks = 0;
-};
 
 HeadAppender::HeadAppender(HeadState& head) : head_(head) {}
 
@@ -56,13 +48,15 @@ Result<storage::SeriesRef, storage::AppendFault> HeadAppender::series(const Labe
 
 void HeadAppender::append(std::span<const storage::RefSample> samples) {
   begin();
+  if (extra_ && !extra_->kinds.empty()) return append_among_histograms(samples);
   if (samples_.capacity() == 0) samples_ = head_.batches.take();
   samples_.insert(samples_.end(), samples.begin(), samples.end());
 }
 
 Result<storage::CommitStats> HeadAppender::commit() {
   storage::CommitStats stats;
-  if (samples_.empty() && new_series_.empty()) {
+  std::uint64_t histograms = 0;
+  if (samples_.empty() && new_series_.empty() && !extra_) {
     clear();
     return stats;
   }
@@ -78,16 +72,15 @@ Result<storage::CommitStats> HeadAppender::commit() {
     // half of it.
     const Isolation::Commit commit = head_.isolation.begin_commit();
     publish_series();
-    sweep(commit, stats);
+    histograms = sweep(commit, stats).histograms;
+    if (extra_) apply_extra();
     head_.isolation.publish(commit.id);
     if (head_.records.capacity() > kKeptSamples) {
       head_.records = {};
       head_.samples_bytes = {};
     }
   }
-  head_.metrics.count_commit(stats.appended, stats.refused);
-  head_.metrics.set_time_range(head_.mint.load(std::memory_order_relaxed),
-                               head_.maxt.load(std::memory_order_relaxed));
+  count(stats, histograms);
   clear();
   return stats;
 }
@@ -95,11 +88,13 @@ Result<storage::CommitStats> HeadAppender::commit() {
 void HeadAppender::resolve(storage::CommitStats& stats) {
   head_.records.clear();
   head_.records.reserve(samples_.size());
+  if (extra_) resolve_extra(stats);
   const sync::MutexLock lock(head_.shard.mutex);
   for (std::size_t i = 0; i < samples_.size(); ++i) {
     storage::RefSample& s = samples_[i];
     if (!head_.shard.holds(s.ref)) [[unlikely]] {
-      stats.refused.push_back({i, storage::AppendFault::unknown_series});
+      const std::size_t index = extra_ ? extra_->index_of_float(i) : i;
+      stats.refused.push_back({index, storage::AppendFault::unknown_series});
       s.ref = storage::SeriesRef::none;
       continue;
     }
@@ -110,23 +105,26 @@ void HeadAppender::resolve(storage::CommitStats& stats) {
 Result<void> HeadAppender::log() {
   if (head_.closed) return fail(Code::unavailable, "the database is closing: nothing more is accepted");
   if (head_.wal == nullptr) return {};
-  std::array<io::Bytes, 2> records;
-  std::size_t n = 0;
+  std::vector<io::Bytes>& group = head_.log_group;
+  group.clear();
   if (!new_series_.empty()) {
     std::vector<SeriesRecord> series;
     series.reserve(new_series_.size());
     for (const NewSeries& s : new_series_) series.push_back(s.record);
     head_.series_bytes.clear();
     encode_series(series, head_.series_bytes);
-    records[n++] = head_.series_bytes;
+    group.emplace_back(head_.series_bytes);
   }
-  if (!head_.records.empty()) {
+  if (extra_) {
+    encode_extra();
+    for (const auto& record : extra_->records) group.emplace_back(record);
+  } else if (!head_.records.empty()) {
     head_.samples_bytes.clear();
     encode_samples(head_.records, head_.samples_bytes);
-    records[n++] = head_.samples_bytes;
+    group.emplace_back(head_.samples_bytes);
   }
-  if (n == 0) return {};
-  return head_.wal->log(std::span(records).first(n));
+  if (group.empty()) return {};
+  return head_.wal->log(group);
 }
 
 void HeadAppender::publish_series() {
@@ -141,35 +139,51 @@ void HeadAppender::publish_series() {
   head_.metrics.count_series_created(published);
 }
 
-void HeadAppender::sweep(Isolation::Commit commit, storage::CommitStats& stats) {
-  const Timestamp oldest = head_.oldest_acceptable();
-  Applied applied{stats};
+HeadAppender::Sweep HeadAppender::sweep(Isolation::Commit commit, storage::CommitStats& stats) {
+  Sweep sweep{.commit = commit, .oldest = head_.oldest_acceptable(), .stats = stats};
   const std::size_t unknown = stats.refused.size();
-  for (std::size_t begin = 0; begin < samples_.size(); begin += kSlice) {
-    const sync::MutexLock lock(head_.shard.mutex);
-    if (commit.id - head_.shard.epoch >= std::numeric_limits<std::uint32_t>::max()) {
-      rebase_commits(head_.shard, commit.oldest_reader);
-    }
-    if (begin == 0 && head_.shard.side.size() > 0) head_.shard.side.trim(commit.oldest_reader);
-    const std::size_t count = std::min(kSlice, samples_.size() - begin);
-    sweep_slice(head_.shard, std::span(samples_).subspan(begin, count), begin, commit, oldest, applied);
+  if (extra_) {
+    sweep_extra(sweep);
+  } else {
+    sweep_floats(0, samples_.size(), sweep);
   }
-  if (unknown > 0 && stats.refused.size() > unknown) {
+  if (stats.refused.size() > 1 && (extra_ || unknown > 0)) {
     std::ranges::sort(stats.refused, {}, &storage::RefusedSample::index);
   }
-  head_.widen(applied.mint, applied.maxt);
-  if (applied.chunks > 0) head_.metrics.count_chunks_created(applied.chunks);
+  head_.widen(sweep.mint, sweep.maxt);
+  if (sweep.chunks > 0) head_.metrics.count_chunks_created(sweep.chunks);
+  return sweep;
+}
+
+void HeadAppender::sweep_floats(std::size_t begin, std::size_t end, Sweep& sweep) {
+  for (; begin < end; begin += kSlice) {
+    const sync::MutexLock lock(head_.shard.mutex);
+    const std::size_t count = std::min(kSlice, end - begin);
+    sweep_slice(head_.shard, std::span(samples_).subspan(begin, count), begin, sweep);
+  }
+}
+
+HeadAppender::Marks HeadAppender::begin_slice(HeadShard& shard, const Sweep& sweep) {
+  const Isolation::Commit commit = sweep.commit;
+  if (commit.id - shard.epoch >= std::numeric_limits<std::uint32_t>::max()) {
+    rebase_commits(shard, commit.oldest_reader);
+  }
+  if (shard.side.size() > 0) shard.side.trim(commit.oldest_reader);
+  const CommitId oldest_reader = std::max(commit.oldest_reader, shard.epoch);
+  return {static_cast<std::uint32_t>(commit.id - shard.epoch),
+          static_cast<std::uint32_t>(oldest_reader - shard.epoch)};
 }
 
 // hot: bench/append_bench
 void HeadAppender::sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples,
-                               std::size_t first, Isolation::Commit commit, Timestamp oldest,
-                               Applied& applied) {
-  const auto commit32 = static_cast<std::uint32_t>(commit.id - shard.epoch);
-  // Series whose last commit is newer than this are seen in an older state by some reader.
-  const CommitId oldest_reader = std::max(commit.oldest_reader, shard.epoch);
-  const auto seen_by_all = static_cast<std::uint32_t>(oldest_reader - shard.epoch);
-
+                               std::size_t first, Sweep& sweep) {
+  const Marks marks = begin_slice(shard, sweep);
+  const Timestamp oldest = sweep.oldest;
+  // Counted here: the compiler cannot know that the sweep's own are touched by nobody else.
+  std::size_t appended = 0;
+  std::uint64_t chunks = 0;
+  Timestamp mint = sweep.mint;
+  Timestamp maxt = sweep.maxt;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (i + kHotAhead < samples.size()) {
       const storage::SeriesRef ahead = samples[i + kHotAhead].ref;
@@ -188,32 +202,53 @@ void HeadAppender::sweep_slice(HeadShard& shard, std::span<const storage::RefSam
     HotSeries& s = shard.hot[o];
     const Timestamp newest = s.maxt();
     if (sample.t < oldest || sample.t <= newest) [[unlikely]] {
-      if (sample.t < oldest) {
-        applied.stats.refused.push_back({first + i, storage::AppendFault::out_of_bounds});
-      } else if (sample.t < newest) {
-        applied.stats.refused.push_back({first + i, storage::AppendFault::out_of_order});
-      } else if (s.value_bits() != std::bit_cast<std::uint64_t>(sample.v)) {
-        applied.stats.refused.push_back({first + i, storage::AppendFault::duplicate_timestamp});
-      } else {
-        ++applied.stats.appended;
-      }
+      if (const auto fault = fault_of(shard, o, sample, oldest))
+        sweep.stats.refused.push_back({first + i, *fault});
+      else
+        ++appended;
       continue;
     }
-    if (s.commit != commit32) {
-      if (s.commit > seen_by_all) [[unlikely]] {
-        shard.side.push(o, shard.epoch + s.commit, s.visible_maxt, commit.id);
-      }
-      s.visible_maxt = newest;
-      s.commit = commit32;
-    }
+    begin_change(shard, o, newest, marks, sweep);
     const bool was_stale = s.value_bits() == kStaleNanBits && newest != kMinTime;
-    if (was_stale != is_stale_nan(sample.v)) [[unlikely]]
+    if (was_stale != is_stale_nan(sample.v)) [[unlikely]] {
       shard.stale_series += was_stale ? ~std::uint64_t{0} : 1;
-    applied.chunks += shard.chunks[o].append(s, shard.full[o], sample.t, sample.v);
-    applied.mint = std::min(applied.mint, sample.t);
-    applied.maxt = std::max(applied.maxt, sample.t);
-    ++applied.stats.appended;
+      // A marker becomes what its series is.
+      if (s.slot == kBuilderSlot && !was_stale) ++sweep.histograms;
+    }
+    chunks += shard.chunks[o].append(s, shard.full[o], sample.t, sample.v);
+    mint = std::min(mint, sample.t);
+    maxt = std::max(maxt, sample.t);
+    ++appended;
   }
+  sweep.stats.appended += appended;
+  sweep.chunks += chunks;
+  sweep.mint = mint;
+  sweep.maxt = maxt;
+}
+
+/// For a float that is older than what is accepted, or not newer than the newest of its series.
+std::optional<storage::AppendFault> HeadAppender::fault_of(const HeadShard& shard, Ordinal o,
+                                                           const storage::RefSample& sample,
+                                                           Timestamp oldest) {
+  const HotSeries& s = shard.hot[o];
+  if (sample.t < oldest) return storage::AppendFault::out_of_bounds;
+  if (sample.t < s.maxt()) return storage::AppendFault::out_of_order;
+  if (s.value_bits() != std::bit_cast<std::uint64_t>(sample.v))
+    return storage::AppendFault::duplicate_timestamp;
+  // A marker is what its series is.
+  if (is_stale_nan(sample.v)) return std::nullopt;
+  const auto encoding = shard.chunks[o].newest_encoding(s, shard.full[o]);
+  if (encoding && is_histogram_encoding(*encoding)) return storage::AppendFault::duplicate_timestamp;
+  return std::nullopt;
+}
+
+void HeadAppender::count(const storage::CommitStats& stats, std::uint64_t histograms) {
+  head_.metrics.count_appended(stats.appended - histograms, histograms);
+  for (const storage::RefusedSample& r : stats.refused) {
+    head_.metrics.count_refused(r.fault, extra_ && extra_->is_histogram(r.index));
+  }
+  head_.metrics.set_time_range(head_.mint.load(std::memory_order_relaxed),
+                               head_.maxt.load(std::memory_order_relaxed));
 }
 
 void HeadAppender::rollback() {
@@ -238,6 +273,7 @@ void HeadAppender::clear() {
   new_series_.clear();
   if (samples_.capacity() > 0) head_.batches.give_back(std::move(samples_));
   samples_ = {};
+  extra_.reset();
   if (active_) head_.metrics.add_active_appender(-1);
   active_ = false;
 }

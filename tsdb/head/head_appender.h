@@ -4,14 +4,17 @@
 //   commit()  one WAL series record, one WAL samples record -> a sweep over the batch, in its
 //             order, that checks each sample and pushes it into its series' chunk -> publish
 //
+// Plain floats are the rule; everything else is in an ExtraBatch (head_appender_extra.cc).
 // A batch that cannot be logged leaves nothing behind: its new series are forgotten.
 // Threads: one at a time per appender; any number of appenders.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "storage/appender.h"
+#include "tsdb/head/extra_batch.h"
 #include "tsdb/head/head_state.h"
 
 namespace narthex::tsdb {
@@ -24,25 +27,73 @@ class HeadAppender final : public storage::Appender {
   Result<storage::SeriesRef, storage::AppendFault> series(const Labels& labels) override;
   using storage::Appender::append;
   void append(std::span<const storage::RefSample> samples) override;
+  Result<void> append_histogram(storage::SeriesRef ref, Timestamp t, AnyHistogram value,
+                                Timestamp st) override;
+  Result<void, storage::ExemplarFault> append_exemplar(storage::SeriesRef ref,
+                                                       const storage::Exemplar& exemplar) override;
+  void set_metadata(storage::SeriesRef ref, const storage::Metadata& metadata) override;
   Result<storage::CommitStats> commit() override;
   void rollback() override;
 
  private:
-  struct Applied;
+  /// A commit on its way through the batch.
+  struct Sweep {
+    Isolation::Commit commit;
+    Timestamp oldest;  ///< that is accepted
+    storage::CommitStats& stats;
+    Timestamp mint = kMaxTime;
+    Timestamp maxt = kMinTime;
+    std::uint64_t chunks = 0;
+    std::uint64_t histograms = 0;  ///< of stats.appended
+  };
+  /// The same for a slice, relative to the shard's epoch.
+  struct Marks {
+    std::uint32_t commit;
+    std::uint32_t seen_by_all;  ///< series with a newer commit are seen in an older state by some reader
+  };
+
   void resolve(storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
   Result<void> log() NARTHEX_REQUIRES(head_.commit_turn);
   void publish_series() NARTHEX_REQUIRES(head_.commit_turn);
-  void sweep(Isolation::Commit commit, storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
+  Sweep sweep(Isolation::Commit commit, storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
+  void sweep_floats(std::size_t begin, std::size_t end, Sweep& sweep) NARTHEX_REQUIRES(head_.commit_turn);
+  static Marks begin_slice(HeadShard& shard, const Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
+  /// The series, whose newest sample is at `newest`, is about to get another one.
+  static void begin_change(HeadShard& shard, Ordinal ordinal, Timestamp newest, const Marks& marks,
+                           const Sweep& sweep) NARTHEX_REQUIRES(shard.mutex) {
+    HotSeries& s = shard.hot[ordinal];
+    if (s.commit == marks.commit) return;
+    if (s.commit > marks.seen_by_all) [[unlikely]] {
+      shard.side.push(ordinal, shard.epoch + s.commit, s.visible_maxt, sweep.commit.id);
+    }
+    s.visible_maxt = newest;
+    s.commit = marks.commit;
+  }
   static void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples, std::size_t first,
-                          Isolation::Commit commit, Timestamp oldest, Applied& applied)
+                          Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
+  static std::optional<storage::AppendFault> fault_of(const HeadShard& shard, Ordinal ordinal,
+                                                      const storage::RefSample& sample, Timestamp oldest)
       NARTHEX_REQUIRES(shard.mutex);
+  void count(const storage::CommitStats& stats, std::uint64_t histograms);
   void forget_series() NARTHEX_REQUIRES(head_.commit_turn);
   void begin();
   void clear();
 
+  // ---- What is not a plain float (head_appender_extra.cc)
+  ExtraBatch& extra();
+  void append_among_histograms(std::span<const storage::RefSample> samples);
+  void resolve_extra(storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
+  void encode_extra() NARTHEX_REQUIRES(head_.commit_turn);
+  void sweep_extra(Sweep& sweep) NARTHEX_REQUIRES(head_.commit_turn);
+  static void sweep_histograms(HeadShard& shard, std::span<const ExtraBatch::PendingHistogram> histograms,
+                               Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
+  void apply_extra() NARTHEX_REQUIRES(head_.commit_turn);
+
   HeadState& head_;
   bool active_ = false;
   std::vector<storage::RefSample> samples_;
+  /// Null while there are plain floats only.
+  std::unique_ptr<ExtraBatch> extra_;
   /// Series that no commit has logged yet.
   struct NewSeries {
     Ordinal ordinal;

@@ -5,7 +5,8 @@
 #include <string_view>
 #include <utility>
 
-#include "tsdb/chunk/xor_chunk.h"
+#include "tsdb/chunk/chunk_samples.h"
+#include "tsdb/chunk/encoding.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -48,16 +49,18 @@ class PairRanks {
   std::vector<Text> texts_;
 };
 
-/// The samples of `chunk` up to `last`, as a chunk of their own.
-Result<TimeRange> cut_behind(io::Bytes chunk, Timestamp last, std::vector<std::byte>& out) {
-  std::vector<Timestamp> t;
-  std::vector<double> v;
-  if (auto done = xor_decode(chunk, {kMinTime, last}, t, v); !done) return pass(done);
-  out.resize(kXorHeaderBytes + t.size() * kXorMaxSampleBytes + kXorMaxSampleBytes);
-  XorState state;
-  for (std::size_t i = 0; i < t.size(); ++i) xor_append(state, out.data(), t[i], v[i]);
-  out.resize(t.empty() ? 0 : state.size_bytes());
-  return t.empty() ? TimeRange{kMaxTime, kMinTime} : TimeRange{t.front(), t.back()};
+/// The samples of `chunk` up to `last`, as chunks of their own: one, or none.
+Result<std::vector<BuiltChunk>> cut_behind(const ChunkToWrite& chunk, Timestamp last) {
+  ChunkSamples samples;
+  if (auto done = decode_samples(chunk.encoding, chunk.bytes, samples); !done) return pass(done);
+  const auto encoding = static_cast<ChunkEncoding>(chunk.encoding);
+  ChunkBuilder builder({.xor2_floats = encoding == ChunkEncoding::xor2_floats,
+                        .histograms_with_start = encoding == ChunkEncoding::histogram_st ||
+                                                 encoding == ChunkEncoding::float_histogram_st,
+                        .samples_per_chunk = samples.size()});
+  for (std::size_t i = 0; i < samples.size() && samples.t[i] <= last; ++i) builder.append(samples, i);
+  builder.finish();
+  return builder.take_finished();
 }
 
 }  // namespace
@@ -190,17 +193,16 @@ Result<void> HeadChunkSource::add_chunks(SourceSeries& out) {
   }
   if (views_.has_open) {
     complete_open(views_, made_);
-    out.chunks.push_back({views_.open.mint, views_.open.maxt(), kXorEncoding, made_});
+    out.chunks.push_back({views_.open.mint, views_.open.maxt(), views_.open_encoding, made_});
   }
   // Whoever reads cuts at the end of its range, but does not know what is committed.
   ChunkToWrite& newest = out.chunks.back();
   if (visible_.maxt == range_.maxt || newest.maxt <= visible_.maxt) return {};
-  std::vector<std::byte> cut;
-  auto range = cut_behind(newest.bytes, visible_.maxt, cut);
-  if (!range) return pass(range);
-  made_ = std::move(cut);
-  newest = {range->mint, range->maxt, kXorEncoding, made_};
-  if (made_.empty()) out.chunks.pop_back();
+  auto cut = cut_behind(newest, visible_.maxt);
+  if (!cut) return pass(cut);
+  cut_ = std::move(*cut);
+  out.chunks.pop_back();
+  for (const BuiltChunk& c : cut_) out.chunks.push_back({c.range.mint, c.range.maxt, c.encoding, c.bytes});
   return {};
 }
 

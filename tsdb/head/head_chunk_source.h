@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "tsdb/chunk/chunk_builder.h"
 #include "tsdb/compact/chunk_source.h"
 #include "tsdb/head/head_state.h"
 
@@ -54,6 +55,7 @@ class HeadChunkSource final : public ChunkSource {
   /// Chunks read from files since their pages were let go last.
   std::size_t pages_touched_ = 0;
   std::vector<std::byte> made_;
+  std::vector<BuiltChunk> cut_;
 };
 
 }  // namespace narthex::tsdb

@@ -98,6 +98,7 @@ void Head::forget_series(std::span<const Ordinal> dead, Collected& done) {
     ++done.series;
     shard.refs[o] = 0;
     shard.deleted.erase(o);
+    shard.metadata.forget(o);
     state_.index.forget(o);
   }
 }

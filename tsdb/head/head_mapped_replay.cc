@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/value.h"
 #include "telemetry/log.h"
-#include "tsdb/chunk/xor_chunk.h"
+#include "tsdb/chunk/chunk_samples.h"
+#include "tsdb/chunk/encoding.h"
 #include "tsdb/head/head_replay.h"
 
 namespace narthex::tsdb {
@@ -21,6 +23,17 @@ TimeRange exact_range(const HeadChunkFiles& files, const MappedChunk& chunk) {
   if (chunk.range.maxt - chunk.range.mint <= kAlwaysExact) return chunk.range;
   const auto read = files.read(chunk.place);
   return read ? read->chunk.range : chunk.range;
+}
+
+bool is_known(std::uint8_t encoding) {
+  const auto e = static_cast<ChunkEncoding>(encoding);
+  return e == ChunkEncoding::xor_floats || e == ChunkEncoding::xor2_floats || is_histogram_encoding(encoding);
+}
+
+/// What HotSeries says of a histogram: whether it is a staleness marker.
+double value_of(const AnyHistogram& value) {
+  const double sum = std::visit([](const auto& h) { return h.sum; }, value);
+  return is_stale_nan(sum) ? sum : 0;
 }
 
 }  // namespace
@@ -46,7 +59,7 @@ Result<HeadChunkFiles::Loaded> Head::replay_chunk_files() {
     state_.skip_ref(chunk.series);
     const MappedChunk mapped{chunk.range, place};
     // What blocks hold, and what only a later version can read, stays where it is.
-    if (chunk.out_of_order || chunk.range.maxt < min_valid || chunk.encoding != kXorEncoding) return;
+    if (chunk.out_of_order || chunk.range.maxt < min_valid || !is_known(chunk.encoding)) return;
     if (MappedChunks::fits(mapped)) replay_->loaded.add(chunk.series, mapped);
   });
 }
@@ -88,7 +101,8 @@ bool Head::is_mapped(const ReplayItem& item) {
     c.seen = item.t;
     if (item.t == c.chunk.maxt && c.next == c.count) {
       // Nothing newer has gone to the lane, so nobody else is at the series.
-      state_.shard.hot[item.ordinal].enc.v = item.v;
+      state_.shard.hot[item.ordinal].enc.v =
+          item.kind == ReplayItem::Kind::sample ? item.v : value_of(item.histogram->value);
       c.has_value = true;
     }
     return true;
@@ -130,10 +144,20 @@ void Head::complete_closed(Ordinal o) {
   const MappedChunks& mapped = shard.chunks[o].mapped();
   const SlotRef list = shard.full[o].mapped;
   const auto read = state_.chunk_files->read(mapped.at(list, mapped.count(list) - 1).place);
-  std::vector<Timestamp> t;
-  std::vector<double> v;
-  if (!read || !xor_decode(read->chunk.bytes, {s.maxt(), s.maxt()}, t, v) || v.empty()) return;
-  s.enc.v = v.back();
+  ChunkSamples samples;
+  if (!read || !decode_samples(read->chunk.encoding, read->chunk.bytes, samples)) return;
+  if (samples.size() == 0 || samples.t.back() != s.maxt()) return;
+  switch (samples.kind) {
+    case SampleKind::floats:
+      s.enc.v = samples.v.back();
+      return;
+    case SampleKind::histograms:
+      s.enc.v = value_of(samples.histograms.back());
+      return;
+    case SampleKind::float_histograms:
+      s.enc.v = value_of(samples.float_histograms.back());
+      return;
+  }
 }
 
 Result<void> Head::tidy_chunk_files() {

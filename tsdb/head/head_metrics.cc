@@ -35,34 +35,31 @@ struct HeadMetrics::Impl {
                       .Name("narthex_head_bytes")
                       .Help("Memory that the head holds, by part.")
                       .Register(r);
+    unknown_refs.Add({{"type", "samples"}});
     for (std::size_t i = 0; i < kParts.size(); ++i) parts[i] = &bytes.Add({{"part", kParts[i]}});
   }
 
   std::unique_ptr<prometheus::Registry> own;
   prometheus::Registry& r;
 
-  prometheus::Counter& samples = prometheus::BuildCounter()
-                                     .Name("prometheus_tsdb_head_samples_appended_total")
-                                     .Help("Total number of appended samples.")
-                                     .Register(r)
-                                     .Add({{"type", "float"}});
-  prometheus::Counter& out_of_order =
-      prometheus::BuildCounter()
-          .Name("prometheus_tsdb_out_of_order_samples_total")
-          .Help("Total number of out of order samples ingestion failed attempts.")
-          .Register(r)
-          .Add({{"type", "float"}});
-  prometheus::Counter& out_of_bound =
-      prometheus::BuildCounter()
-          .Name("prometheus_tsdb_out_of_bound_samples_total")
-          .Help("Total number of out of bound samples ingestion failed attempts.")
-          .Register(r)
-          .Add({{"type", "float"}});
-  prometheus::Counter& too_old = prometheus::BuildCounter()
-                                     .Name("prometheus_tsdb_too_old_samples_total")
-                                     .Help("Total number of samples older than the out-of-order window.")
-                                     .Register(r)
-                                     .Add({{"type", "float"}});
+  /// One for floats, one for histograms.
+  struct ByType {
+    ByType(prometheus::Registry& registry, const char* name, const char* help)
+        : family(prometheus::BuildCounter().Name(name).Help(help).Register(registry)) {}
+
+    prometheus::Family<prometheus::Counter>& family;
+    prometheus::Counter& floats = family.Add({{"type", "float"}});
+    prometheus::Counter& histograms = family.Add({{"type", "histogram"}});
+
+    prometheus::Counter& of(bool histogram) { return histogram ? histograms : floats; }
+  };
+  ByType samples{r, "prometheus_tsdb_head_samples_appended_total", "Total number of appended samples."};
+  ByType out_of_order{r, "prometheus_tsdb_out_of_order_samples_total",
+                      "Total number of out of order samples ingestion failed attempts."};
+  ByType out_of_bound{r, "prometheus_tsdb_out_of_bound_samples_total",
+                      "Total number of out of bound samples ingestion failed attempts."};
+  ByType too_old{r, "prometheus_tsdb_too_old_samples_total",
+                 "Total number of samples older than the out-of-order window."};
   prometheus::Counter& series_created =
       counter(r, "prometheus_tsdb_head_series_created_total", "Total number of series created in the head");
   prometheus::Counter& series_removed =
@@ -71,12 +68,11 @@ struct HeadMetrics::Impl {
       counter(r, "prometheus_tsdb_head_chunks_created_total", "Total number of chunks created in the head");
   prometheus::Counter& chunks_removed =
       counter(r, "prometheus_tsdb_head_chunks_removed_total", "Total number of chunks removed in the head");
-  prometheus::Counter& unknown_refs =
+  prometheus::Family<prometheus::Counter>& unknown_refs =
       prometheus::BuildCounter()
           .Name("prometheus_tsdb_wal_replay_unknown_refs_total")
           .Help("Total number of unknown series references encountered during WAL replay.")
-          .Register(r)
-          .Add({{"type", "samples"}});
+          .Register(r);
   prometheus::Counter& truncations =
       counter(r, "prometheus_tsdb_head_truncations_total", "Total number of head truncations attempted.");
   prometheus::Counter& truncations_failed = counter(r, "prometheus_tsdb_head_truncations_failed_total",
@@ -92,6 +88,12 @@ struct HeadMetrics::Impl {
       gauge(r, "prometheus_tsdb_head_series", "Total number of series in the head block.");
   prometheus::Gauge& stale_series =
       gauge(r, "prometheus_tsdb_head_stale_series", "Total number of stale series in the head block.");
+  prometheus::Gauge& histogram_series =
+      gauge(r, "prometheus_tsdb_head_native_histogram_series",
+            "Number of series in the head whose newest sample is a native histogram.");
+  prometheus::Gauge& histogram_buckets =
+      gauge(r, "prometheus_tsdb_head_native_histogram_buckets",
+            "Number of buckets of the newest native histograms of all series in the head.");
   prometheus::Gauge& chunks =
       gauge(r, "prometheus_tsdb_head_chunks", "Total number of chunks in the head block.");
   prometheus::Gauge& min_time = gauge(r, "prometheus_tsdb_head_min_time",
@@ -110,13 +112,14 @@ struct HeadMetrics::Impl {
 HeadMetrics::HeadMetrics(prometheus::Registry* registry) : impl_(std::make_unique<Impl>(registry)) {}
 HeadMetrics::~HeadMetrics() = default;
 
-void HeadMetrics::count_commit(std::uint64_t samples, const std::vector<storage::RefusedSample>& refused) {
-  impl_->samples.Increment(static_cast<double>(samples));
-  for (const auto& r : refused) {
-    if (r.fault == storage::AppendFault::out_of_order) impl_->out_of_order.Increment();
-    if (r.fault == storage::AppendFault::out_of_bounds) impl_->out_of_bound.Increment();
-    if (r.fault == storage::AppendFault::too_old) impl_->too_old.Increment();
-  }
+void HeadMetrics::count_appended(std::uint64_t floats, std::uint64_t histograms) {
+  impl_->samples.floats.Increment(static_cast<double>(floats));
+  if (histograms > 0) impl_->samples.histograms.Increment(static_cast<double>(histograms));
+}
+void HeadMetrics::count_refused(storage::AppendFault fault, bool histogram) {
+  if (fault == storage::AppendFault::out_of_order) impl_->out_of_order.of(histogram).Increment();
+  if (fault == storage::AppendFault::out_of_bounds) impl_->out_of_bound.of(histogram).Increment();
+  if (fault == storage::AppendFault::too_old) impl_->too_old.of(histogram).Increment();
 }
 void HeadMetrics::count_series_created(std::uint64_t n) {
   impl_->series_created.Increment(static_cast<double>(n));
@@ -134,8 +137,8 @@ void HeadMetrics::count_chunks_removed(std::uint64_t n) {
   impl_->chunks_removed.Increment(static_cast<double>(n));
   impl_->chunks.Decrement(static_cast<double>(n));
 }
-void HeadMetrics::count_unknown_refs(std::uint64_t n) {
-  impl_->unknown_refs.Increment(static_cast<double>(n));
+void HeadMetrics::count_unknown_refs(std::uint64_t n, const char* kind) {
+  if (n > 0) impl_->unknown_refs.Add({{"type", kind}}).Increment(static_cast<double>(n));
 }
 void HeadMetrics::count_truncation(double seconds) {
   impl_->truncations.Increment();
@@ -160,6 +163,8 @@ void HeadMetrics::set_stats(const HeadStats& s, std::uint64_t stale_series) {
   impl_->series.Set(static_cast<double>(s.series));
   impl_->stale_series.Set(static_cast<double>(stale_series));
   impl_->chunks.Set(static_cast<double>(s.chunks));
+  impl_->histogram_series.Set(static_cast<double>(s.histogram_series));
+  impl_->histogram_buckets.Set(static_cast<double>(s.histogram_buckets));
   set_time_range(s.mint, s.maxt);
   const std::array<std::uint64_t, kParts.size()> bytes = {s.memory.labels,      s.memory.postings,
                                                           s.memory.series,      s.memory.open_chunks,

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "model/time.h"
 #include "storage/appender.h"
@@ -28,12 +27,14 @@ class HeadMetrics {
   HeadMetrics(const HeadMetrics&) = delete;
   HeadMetrics& operator=(const HeadMetrics&) = delete;
 
-  void count_commit(std::uint64_t samples, const std::vector<storage::RefusedSample>& refused);
+  void count_appended(std::uint64_t floats, std::uint64_t histograms);
+  void count_refused(storage::AppendFault fault, bool histogram);
   void count_series_created(std::uint64_t n);
   void count_series_removed(std::uint64_t n);
   void count_chunks_created(std::uint64_t n);
   void count_chunks_removed(std::uint64_t n);
-  void count_unknown_refs(std::uint64_t n);
+  /// @param kind  of the records: samples, exemplars, ...
+  void count_unknown_refs(std::uint64_t n, const char* kind);
   void count_truncation(double seconds);
   void count_failed_truncation();
   void add_active_appender(int by);

@@ -61,15 +61,26 @@ class HeadSeriesSet final : public storage::SeriesSet {
 /// Takes samples behind `first` out that lie in one of the ranges.
 void erase_deleted(std::span<const TimeRange> ranges, std::size_t first, storage::SampleColumns& out) {
   std::size_t kept = first;
+  auto histogram = std::ranges::lower_bound(out.histograms, first, {}, &storage::HistogramSample::index);
+  auto kept_histogram = histogram;
   for (std::size_t i = first; i < out.t.size(); ++i) {
+    const bool is_histogram = histogram != out.histograms.end() && histogram->index == i;
+    const auto source = is_histogram ? histogram++ : histogram;
     const auto holds = [t = out.t[i]](const TimeRange& r) { return r.contains(t); };
     if (std::ranges::any_of(ranges, holds)) continue;
     out.t[kept] = out.t[i];
     out.v[kept] = out.v[i];
+    if (!out.st.empty()) out.st[kept] = out.st[i];
+    if (is_histogram) {
+      if (source != kept_histogram) kept_histogram->value = std::move(source->value);
+      (kept_histogram++)->index = kept;
+    }
     ++kept;
   }
   out.t.resize(kept);
   out.v.resize(kept);
+  if (!out.st.empty()) out.st.resize(kept);
+  out.histograms.erase(kept_histogram, out.histograms.end());
 }
 
 Result<void> HeadSeriesSet::samples(std::size_t i, TimeRange range, storage::SampleColumns& out) const {
@@ -97,7 +108,7 @@ Result<void> HeadSeriesSet::samples(std::size_t i, TimeRange range, storage::Sam
     shard.chunks[series.ordinal].view(hot, shard.full[series.ordinal], range, views);
   }
   const std::size_t first = out.t.size();
-  auto decoded = decode_views(views, range, out.t, out.v);
+  auto decoded = decode_views(views, range, out);
   if (!deleted.empty()) erase_deleted(deleted, first, out);
   return decoded;
 }

@@ -61,10 +61,10 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
       continue;
     }
     if (sample.t < min_valid || sample.t == kMinTime) continue;
-    const ReplayItem item{o, sample.t, sample.v};
+    const ReplayItem item{.ordinal = o, .kind = ReplayItem::Kind::sample, .t = sample.t, .v = sample.v};
     if (!any_mapped || !is_mapped(item)) replay_->lanes->add(item);
   }
-  state_.metrics.count_unknown_refs(unknown);
+  state_.metrics.count_unknown_refs(unknown, "samples");
   return unknown;
 }
 
@@ -79,10 +79,15 @@ void Head::apply_replayed(std::span<const ReplayItem> items) {
       shard.chunks[ahead].prefetch(shard.hot[ahead]);
     }
     const ReplayItem& item = items[i];
-    HotSeries& s = shard.hot[item.ordinal];
+    const Ordinal o = item.ordinal;
+    if (item.kind == ReplayItem::Kind::histogram) [[unlikely]] {
+      apply_replayed_histogram(item);
+      continue;
+    }
+    HotSeries& s = shard.hot[o];
     if (item.t <= s.maxt()) continue;
-    Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(item.ordinal)];
-    tally.chunks += shard.chunks[item.ordinal].append(s, shard.full[item.ordinal], item.t, item.v);
+    Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
+    tally.chunks += shard.chunks[o].append(s, shard.full[o], item.t, item.v);
     tally.oldest = std::min(tally.oldest, item.t);
     tally.newest = std::max(tally.newest, item.t);
   }
@@ -104,6 +109,7 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
   shard.chunks[ordinal].drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
   shard.refs[ordinal] = 0;
   shard.deleted.erase(ordinal);
+  shard.metadata.forget(ordinal);
   state_.index.forget(ordinal);
   // Its other names end with it.
   std::ranges::copy(replay_->refs.erase(ordinal), std::back_inserter(replay_->gone));

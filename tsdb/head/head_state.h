@@ -15,12 +15,14 @@
 #include "model/time.h"
 #include "storage/appender.h"
 #include "sync/mutex.h"
+#include "tsdb/head/exemplar_ring.h"
 #include "tsdb/head/head_metrics.h"
 #include "tsdb/head/isolation.h"
 #include "tsdb/head/ordinal_array.h"
 #include "tsdb/head/page_arena.h"
 #include "tsdb/head/series_chunks.h"
 #include "tsdb/head/series_index.h"
+#include "tsdb/head/series_metadata.h"
 #include "tsdb/wal/record.h"
 #include "tsdb/wal/wal.h"
 
@@ -29,6 +31,7 @@ namespace narthex::tsdb {
 struct HeadOptions {
   DurationMs block_range = 2 * 3600 * 1000;
   bool no_time_bounds = false;
+  std::size_t max_exemplars = 0;
 };
 
 /// A series' generation is the low half of its WAL ref: never 0, and other for the next series
@@ -61,6 +64,7 @@ struct HeadShard {
   std::uint64_t stale_series NARTHEX_GUARDED_BY(mutex) = 0;
   /// Deleted ranges by ordinal, as tombstones of the log say; nearly always empty.
   boost::unordered_flat_map<Ordinal, std::vector<TimeRange>> deleted NARTHEX_GUARDED_BY(mutex);
+  SeriesMetadata metadata NARTHEX_GUARDED_BY(mutex);
 
   void add(Ordinal ordinal, WalRef ref, std::uint8_t stagger) NARTHEX_REQUIRES(mutex) {
     refs.grow_to(ordinal + 1);
@@ -111,7 +115,9 @@ class BatchPool {
 
 struct HeadState {
   HeadState(const HeadOptions& o, prometheus::Registry* registry)
-      : options(o), metrics(registry), index(arena), shard(arena, o.block_range) {}
+      : options(o), metrics(registry), index(arena), shard(arena, o.block_range), exemplars(registry) {
+    exemplars.resize(o.max_exemplars);
+  }
 
   const HeadOptions options;
   HeadMetrics metrics;
@@ -130,6 +136,7 @@ struct HeadState {
   std::vector<SampleRecord> records NARTHEX_GUARDED_BY(commit_turn);
   std::vector<std::byte> series_bytes NARTHEX_GUARDED_BY(commit_turn);
   std::vector<std::byte> samples_bytes NARTHEX_GUARDED_BY(commit_turn);
+  std::vector<io::Bytes> log_group NARTHEX_GUARDED_BY(commit_turn);
 
   mutable sync::Mutex index_mutex;
   SeriesIndex index NARTHEX_GUARDED_BY(index_mutex);
@@ -137,6 +144,7 @@ struct HeadState {
   HeadShard shard;
   Isolation isolation;
   BatchPool batches;
+  ExemplarRing exemplars;
 
   std::atomic<WalRef> last_ref{0};
   std::atomic<Timestamp> mint{kMaxTime};

@@ -1,10 +1,11 @@
 // HotSeries: what an append touches of a series, in exactly one cache line.
 //
-// The open chunk has two forms:
+// The open chunk has three forms:
 //   run     slot == kNoSlot: all samples so far have one value and one distance in time; there
 //           are no bytes, enc.{t, v, delta, count} and mint say everything
 //   stream  slot holds the XOR bytes of enc.count samples; `run` more follow with the value
 //           and the distance of the last one, not yet written as bits
+//   builder  slot == kBuilderSlot: it is not plain XOR, see series_chunks_kinds.cc
 // A gauge that stands still therefore costs no chunk memory and no second cache line.
 //
 // A series may have no open chunk and samples all the same: after a restart that found them all
@@ -21,6 +22,9 @@
 #include "tsdb/head/slab.h"
 
 namespace narthex::tsdb {
+
+/// In place of a slot.
+inline constexpr SlotRef kBuilderSlot = kNoSlot - 1;
 
 struct alignas(64) HotSeries {
   XorState enc;
@@ -55,6 +59,8 @@ struct alignas(64) HotSeries {
     enc = XorState{.t = t, .v = v};
     run = 0;
   }
+  /// Whether `slot` is one.
+  [[nodiscard]] bool has_slot() const { return slot < kBuilderSlot; }
   [[nodiscard]] std::uint64_t value_bits() const { return std::bit_cast<std::uint64_t>(enc.v); }
 };
 

@@ -23,12 +23,21 @@
 
 namespace narthex::tsdb {
 
-/// A sample on its way to its series.
+/// Something on its way to its series.
 struct ReplayItem {
+  enum class Kind : std::uint32_t {
+    sample,       ///< {t, v}
+    histogram,    ///< at t; whoever takes it deletes `value`
+  };
   std::uint32_t ordinal;
+  Kind kind;
   Timestamp t;
-  double v;
+  union {
+    double v;
+    const HistogramRecord* histogram;
+  };
 };
+static_assert(sizeof(ReplayItem) == 24);
 
 class ReplayLanes {
  public:

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "model/check.h"
+#include "tsdb/chunk/chunk_samples.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -57,15 +58,13 @@ Timestamp SeriesChunks::range_end(Timestamp t) const {
 // hot: bench/append_bench
 bool SeriesChunks::append(HotSeries& s, FullChunks& full, Timestamp t, double v) {
   const std::uint32_t count = s.count();
-  if (count == 0) [[unlikely]] {
-    s.first_in_range = s.empty() || t >= range_end(s.maxt());
-    begin(s, t, v);
-    return true;
-  }
+  if (count == 0) [[unlikely]]
+    return append_float_behind(s, full, t, v);
   if (count == kPredictAt) [[unlikely]]
     predict_end(s);
   if (t - s.mint >= s.next_cut || count >= kMostSamples ||
       s.enc.size_bytes() + s.run / 4U > kMostBytesBeforeAppend) [[unlikely]] {
+    if (s.slot == kBuilderSlot) return append_float_behind(s, full, t, v);
     const bool same_range = t < range_end(s.mint);
     finish(s, full);
     begin(s, t, v);
@@ -209,7 +208,11 @@ void SeriesChunks::free_bytes(SlotRef slot, std::uint32_t bytes) {
 }
 
 void SeriesChunks::release(HotSeries& s) {
-  if (s.slot != kNoSlot) open_.free(s.slot);
+  if (s.slot == kBuilderSlot) {
+    builders_.remove(s.enc.bits);
+  } else if (s.slot != kNoSlot) {
+    open_.free(s.slot);
+  }
   s.slot = kNoSlot;
 }
 
@@ -221,7 +224,12 @@ void SeriesChunks::view(const HotSeries& s, const FullChunks& full, TimeRange ra
   if (out.has_open) {
     out.open = s;
     out.open_is_run = s.slot == kNoSlot;
-    if (!out.open_is_run) {
+    out.open_encoding = kXorEncoding;
+    if (s.slot == kBuilderSlot) {
+      const ChunkBuilder& builder = builders_[s.enc.bits];
+      out.open_encoding = builder.open_encoding();
+      out.open_bytes.assign(builder.open_bytes().begin(), builder.open_bytes().end());
+    } else if (!out.open_is_run) {
       const std::byte* bytes = open_.data(s.slot);
       out.open_bytes.assign(bytes, bytes + s.enc.size_bytes());
     }
@@ -353,6 +361,10 @@ Result<void> SeriesChunks::move_mapped(FullChunks& full, WalRef ref, HeadChunkFi
 }
 
 void complete_open(const ChunkViews& views, std::vector<std::byte>& out) {
+  if (views.open_encoding != kXorEncoding) {
+    out = views.open_bytes;
+    return;
+  }
   XorState enc = views.open.enc;
   out.resize(kLargestChunk + 8);
   if (views.open_is_run) {
@@ -364,32 +376,33 @@ void complete_open(const ChunkViews& views, std::vector<std::byte>& out) {
   out.resize(enc.size_bytes());
 }
 
-Result<void> decode_views(const ChunkViews& views, TimeRange range, std::vector<Timestamp>& t,
-                          std::vector<double>& v) {
+Result<void> decode_views(const ChunkViews& views, TimeRange range, storage::SampleColumns& out) {
   for (const auto& chunk : views.full) {
     if (!chunk.range.overlaps(range)) continue;
     if (!chunk.is_mapped()) {
-      if (auto done = xor_decode(chunk.bytes, range, t, v); !done) return done;
+      if (auto done = decode_chunk(chunk.encoding, chunk.bytes, range, out); !done) return done;
       continue;
     }
     auto read = views.files->read(chunk.place);
     if (!read) return pass(read);
-    if (auto done = xor_decode(read->chunk.bytes, range, t, v); !done) return done;
+    if (auto done = decode_chunk(read->chunk.encoding, read->chunk.bytes, range, out); !done) return done;
   }
   if (!views.has_open) return {};
   const HotSeries& s = views.open;
   Timestamp next = s.mint;
   std::uint32_t repeats = s.count();
   if (!views.open_is_run) {
-    if (auto done = xor_decode(views.open_bytes, range, t, v); !done) return done;
+    if (auto done = decode_chunk(views.open_encoding, views.open_bytes, range, out); !done) return done;
+    if (views.open_encoding != kXorEncoding) return {};
     next = s.enc.t + s.enc.delta;
     repeats = s.run;
   }
   for (; repeats > 0; --repeats, next += s.enc.delta) {
     if (!range.contains(next)) continue;
-    t.push_back(next);
-    v.push_back(s.enc.v);
+    out.t.push_back(next);
+    out.v.push_back(s.enc.v);
   }
+  if (!out.st.empty()) out.st.resize(out.t.size(), 0);
   return {};
 }
 

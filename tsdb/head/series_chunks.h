@@ -19,14 +19,19 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "io/file_system.h"
+#include "model/histogram.h"
 #include "model/result.h"
 #include "model/time.h"
+#include "storage/querier.h"
+#include "tsdb/chunk/encoding.h"
 #include "tsdb/head/hot_series.h"
 #include "tsdb/head/mapped_chunks.h"
+#include "tsdb/head/open_builders.h"
 #include "tsdb/head/slab.h"
 
 namespace narthex::tsdb {
@@ -67,7 +72,8 @@ struct ChunkViews {
   HotSeries open;  ///< as of the copy; slot is meaningless
   bool has_open = false;
   bool open_is_run = false;
-  std::vector<std::byte> open_bytes;  ///< empty if open_is_run
+  std::uint8_t open_encoding = 0;
+  std::vector<std::byte> open_bytes;  ///< empty if open_is_run; complete unless plain XOR
 };
 
 class SeriesChunks {
@@ -80,6 +86,14 @@ class SeriesChunks {
   /// Appends a sample that is newer than all others of the series.
   /// @return  true if a chunk was begun
   bool append(HotSeries& series, FullChunks& full, Timestamp t, double v);
+  /// The same for a native histogram, with its start timestamp or 0.
+  bool append(HotSeries& series, FullChunks& full, Timestamp t, Timestamp st, const AnyHistogram& value);
+  /// How the chunk with the series' newest sample is encoded; nothing if there is none.
+  [[nodiscard]] std::optional<std::uint8_t> newest_encoding(const HotSeries& series,
+                                                            const FullChunks& full) const;
+  /// Whether the series' newest sample is this. Decodes a chunk.
+  [[nodiscard]] bool is_newest(const HotSeries& series, const FullChunks& full,
+                               const AnyHistogram& value) const;
   /// Adds a full chunk, of any encoding, that is newer than all other full ones of the series. It
   /// must span less than 49 days.
   void add_full(FullChunks& full, TimeRange range, std::uint8_t encoding, io::Bytes bytes);
@@ -92,7 +106,7 @@ class SeriesChunks {
 
   /// Brings the lines that an append will touch.
   void prefetch(const HotSeries& series) const {
-    if (series.slot != kNoSlot) __builtin_prefetch(open_.data(series.slot) + series.enc.bits / 8, 1);
+    if (series.has_slot()) __builtin_prefetch(open_.data(series.slot) + series.enc.bits / 8, 1);
   }
 
   // ---- From memory to files
@@ -122,7 +136,7 @@ class SeriesChunks {
   [[nodiscard]] const MappedChunks& mapped() const { return mapped_; }
 
   /// Bytes of the regions that hold open chunks, and full ones.
-  [[nodiscard]] std::size_t open_bytes() const { return open_.size_bytes(); }
+  [[nodiscard]] std::size_t open_bytes() const { return open_.size_bytes() + builders_.size_bytes(); }
   [[nodiscard]] std::size_t full_bytes() const {
     return full_.size_bytes() + mapped_.size_bytes() + large_bytes_;
   }
@@ -130,6 +144,7 @@ class SeriesChunks {
   [[nodiscard]] std::size_t open_used_bytes() const { return open_.used_bytes(); }
   [[nodiscard]] std::size_t full_used_bytes() const { return full_.used_bytes(); }
   [[nodiscard]] std::size_t count_full() const { return count_full_; }
+  [[nodiscard]] const OpenBuilders& builders() const { return builders_; }
 
  private:
   struct Retired {
@@ -146,6 +161,8 @@ class SeriesChunks {
   void materialise(HotSeries& series);
   void flush_run(HotSeries& series);
   void release(HotSeries& series);
+  bool append_float_behind(HotSeries& series, FullChunks& full, Timestamp t, double v);
+  void take_finished(FullChunks& full, ChunkBuilder& builder);
   [[nodiscard]] const FullChunk& full_chunk(SlotRef ref) const {
     return *reinterpret_cast<const FullChunk*>(full_.data(ref));
   }
@@ -155,6 +172,7 @@ class SeriesChunks {
   DurationMs block_range_;
   const HeadChunkFiles* files_ = nullptr;
   Slab open_;
+  OpenBuilders builders_;
   Slab full_;
   MappedChunks mapped_;
   /// Bytes of chunks that no slot holds: histograms with many buckets.
@@ -195,8 +213,7 @@ class ChunkLanes {
 /// Replaces `out` by the open chunk of `views` as complete bytes.
 void complete_open(const ChunkViews& views, std::vector<std::byte>& out);
 
-/// Appends the samples of `views` inside `range` to t and v. Errors: corruption, io.
-Result<void> decode_views(const ChunkViews& views, TimeRange range, std::vector<Timestamp>& t,
-                          std::vector<double>& v);
+/// Appends the samples of `views` inside `range` to `out`. Errors: corruption, io.
+Result<void> decode_views(const ChunkViews& views, TimeRange range, storage::SampleColumns& out);
 
 }  // namespace narthex::tsdb

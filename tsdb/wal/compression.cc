@@ -5,6 +5,9 @@
 
 #include <algorithm>
 
+#include "tsdb/encoding.h"
+#include "tsdb/wal/record.h"
+
 namespace narthex::tsdb {
 namespace {
 
@@ -32,6 +35,16 @@ std::size_t compress_zstd(io::Bytes record, std::byte* to, std::size_t room) {
   // Level 3 is what Prometheus' "speed" mode is about equal to, by its own words.
   const std::size_t size = ZSTD_compressCCtx(compressor.context, to, room, record.data(), record.size(), 3);
   return ZSTD_isError(size) ? 0 : size;
+}
+
+/// Whether it is no record of a known type, and a compressed one: the flag of a fragment is not
+/// covered by its checksum, and such a record would pass for one of a newer version.
+bool is_unmarked(io::Bytes data) {
+  constexpr std::size_t kLeastBytes = 4;
+  if (data.size() < kLeastBytes || record_type(data) != RecordType::unknown) return false;
+  constexpr std::uint32_t kZstdMagic = 0x28b52ffd;
+  const bool zstd = load_be<std::uint32_t>(data.data()) == kZstdMagic;
+  return zstd || snappy::IsValidCompressedBuffer(chars(data), data.size());
 }
 
 }  // namespace
@@ -72,6 +85,8 @@ RecordDecompressor& RecordDecompressor::operator=(RecordDecompressor&&) noexcept
 Result<io::Bytes> RecordDecompressor::decompress(RecordFlag flag, io::Bytes data) {
   switch (flag) {
     case RecordFlag::plain:
+      if (is_unmarked(data))
+        return fail(Code::corruption, "a WAL record is compressed and not marked as such");
       break;
     case RecordFlag::snappy:
       if (!data.empty()) return decompress_snappy(data);

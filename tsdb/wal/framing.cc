@@ -70,10 +70,10 @@ RecordScanner::Fragment RecordScanner::fragment_at(std::uint64_t at) const {
   }
   if (page_left < kFragmentHeaderBytes) return bad("bytes in the unused end of a page");
   if ((type & kPartMask) > kLast) return bad("a fragment of unknown type");
-  if (page.size() < kFragmentHeaderBytes) return bad("the segment ends inside a record");
+  if (page.size() < kFragmentHeaderBytes) return bad(kEndsInsideRecord);
   const auto length = load_be<std::uint16_t>(page.data() + 1);
   if (length > page_left - kFragmentHeaderBytes) return bad("a fragment longer than its page");
-  if (length > page.size() - kFragmentHeaderBytes) return bad("the segment ends inside a record");
+  if (length > page.size() - kFragmentHeaderBytes) return bad(kEndsInsideRecord);
   f.data = page.subspan(kFragmentHeaderBytes, length);
   f.next = at + kFragmentHeaderBytes + length;
   if (io::crc32c(f.data) != load_be<std::uint32_t>(page.data() + 3)) return bad("a wrong checksum");
@@ -131,7 +131,7 @@ std::optional<RawRecord> RecordScanner::next() {
   while (true) {
     const Fragment f = fragment_at(at_);
     if (f.part == Part::end) {
-      if (open) open_gap(record.offset, "the segment ends inside a record");
+      if (open) open_gap(record.offset, kEndsInsideRecord);
       close_gap(segment_.size());
       return std::nullopt;
     }

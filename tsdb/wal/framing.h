@@ -32,6 +32,9 @@ struct RawRecord {
 std::uint64_t frame_record(std::uint64_t offset, RecordFlag flag, io::Bytes data,
                            std::vector<std::byte>& out);
 
+/// The reason that a scanner gives for what a torn write leaves at the end of a segment.
+inline constexpr const char* kEndsInsideRecord = "the segment ends inside a record";
+
 /// Whole records of a segment in order. Damage is reported and skipped: scanning goes on at
 /// the next fragment whose header, length and checksum hold.
 class RecordScanner {

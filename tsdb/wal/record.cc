@@ -5,65 +5,13 @@
 #include <string>
 
 #include "tsdb/encoding.h"
+#include "tsdb/wal/record_parts.h"
 
 namespace narthex::tsdb {
 namespace {
 
 /// What a sample takes at most: two varints and a value.
 constexpr std::size_t kMaxSampleBytes = 2 * kMaxVarintBytes + 8;
-/// Lengths in Labels have three bytes.
-constexpr std::uint64_t kMaxLabelTextBytes = (1 << 24) - 1;
-
-std::unexpected<Error> cut_short(const char* kind, std::size_t item) {
-  return fail(Code::corruption, std::string(kind) + " record ends inside its entry " + std::to_string(item));
-}
-
-std::unexpected<Error> wrong_type(const char* want, io::Bytes record) {
-  return fail(Code::corruption,
-              std::string("not a ") + want + " record: its type byte is " +
-                  (record.empty() ? "missing" : std::to_string(std::to_integer<int>(record[0]))));
-}
-
-/// Appends one text in the layout of Labels.
-void append_label_text(std::string& out, std::string_view text) {
-  if (text.size() < 255) {
-    out.push_back(static_cast<char>(text.size()));
-  } else {
-    const char length[] = {static_cast<char>(255), static_cast<char>(text.size()),
-                           static_cast<char>(text.size() >> 8), static_cast<char>(text.size() >> 16)};
-    out.append(length, sizeof length);
-  }
-  out.append(text);
-}
-
-/// Labels in a record are sorted, unless something else than Prometheus wrote them. Then, and
-/// with empty values, the slow way sets them right.
-Result<Labels> read_labels(ByteReader& in, std::string& scratch) {
-  const std::uint64_t count = in.uvarint();
-  const ByteReader start = in;
-  scratch.clear();
-  std::string_view last;
-  bool sorted = true;
-  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
-    const std::string_view name = in.text();
-    const std::string_view value = in.text();
-    if (name.size() > kMaxLabelTextBytes || value.size() > kMaxLabelTextBytes)
-      return fail(Code::limit, "a label in a series record is longer than 16 MiB");
-    sorted = sorted && last < name && !value.empty();
-    last = name;
-    append_label_text(scratch, name);
-    append_label_text(scratch, value);
-  }
-  if (!in.ok()) return fail(Code::corruption, "labels end early");
-  if (sorted) return Labels::from_bytes(scratch);
-  std::vector<LabelView> pairs;
-  ByteReader again = start;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::string_view name = again.text();
-    pairs.push_back({name, again.text()});
-  }
-  return Labels::from_pairs(std::move(pairs));
-}
 
 /// Samples of type 2 while a whole one of any length must be left: no look at the end for each byte.
 /// Stops at the first that is not plain: references in four bytes, times in three. hot: bench/wal_bench
@@ -103,7 +51,7 @@ Result<void> decode_samples_v1(io::Bytes body, std::vector<SampleRecord>& out) {
   ByteReader in(body);
   const std::uint64_t base_ref = in.be64();
   const std::uint64_t base_t = in.be64();
-  if (!in.ok()) return cut_short("samples", 0);
+  if (!in.ok()) return ends_in_entry("samples", 0);
   const std::size_t first = out.size();
   decode_fast(in, base_ref, base_t, out);
   while (in.left() > 0) {
@@ -113,39 +61,30 @@ Result<void> decode_samples_v1(io::Bytes body, std::vector<SampleRecord>& out) {
     if (!in.ok()) {
       const std::size_t item = out.size() - first;
       out.resize(first);
-      return cut_short("samples", item);
+      return ends_in_entry("samples", item);
     }
     out.push_back({ref, t, v});
   }
   return {};
 }
 
-/// Type 11: references relative to the previous sample, times to the first, and a start
-/// timestamp with a marker byte, which is read over.
-Result<void> decode_samples_v2(io::Bytes body, std::vector<SampleRecord>& out) {
-  if (body.empty()) return {};
-  constexpr std::uint8_t kExplicitStart = 2;
+/// @param starts  null if nobody asks for them
+Result<void> decode_samples_v2(io::Bytes body, std::vector<SampleRecord>& out,
+                               std::vector<Timestamp>* starts) {
   ByteReader in(body);
+  ChainReader chain;
   const std::size_t first = out.size();
-  std::uint64_t ref = 0;
-  std::uint64_t first_t = 0;
   while (in.left() > 0) {
-    ref += static_cast<std::uint64_t>(in.varint());
-    auto t = static_cast<std::uint64_t>(in.varint());
-    if (out.size() == first) {
-      first_t = t;
-      in.varint();
-    } else {
-      t += first_t;
-      if (in.u8() >= kExplicitStart) in.varint();
-    }
+    const EntryHead head = chain.take(in);
     const auto v = std::bit_cast<double>(in.be64());
     if (!in.ok()) {
       const std::size_t item = out.size() - first;
       out.resize(first);
-      return cut_short("samples", item);
+      if (starts != nullptr) starts->resize(first);
+      return ends_in_entry("samples", item);
     }
-    out.push_back({ref, static_cast<Timestamp>(t), v});
+    out.push_back({head.ref, head.t, v});
+    if (starts != nullptr) starts->push_back(head.st);
   }
   return {};
 }
@@ -163,11 +102,7 @@ void encode_series(std::span<const SeriesRecord> series, std::vector<std::byte>&
   put_u8(out, static_cast<std::uint8_t>(RecordType::series));
   for (const SeriesRecord& s : series) {
     put_be<std::uint64_t>(out, s.ref);
-    put_uvarint(out, s.labels.count());
-    for (const LabelView label : s.labels) {
-      put_text(out, label.name);
-      put_text(out, label.value);
-    }
+    put_labels(out, s.labels);
   }
 }
 
@@ -194,14 +129,25 @@ void encode_samples(std::span<const SampleRecord> samples, std::vector<std::byte
   }
 }
 
+void encode_samples_v2(std::span<const SampleRecord> samples, std::span<const Timestamp> starts,
+                       std::vector<std::byte>& out) {
+  put_u8(out, static_cast<std::uint8_t>(RecordType::samples_v2));
+  ChainWriter chain;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const SampleRecord& s = samples[i];
+    chain.put(out, {s.ref, s.t, starts.empty() ? 0 : starts[i]});
+    put_be(out, std::bit_cast<std::uint64_t>(s.v));
+  }
+}
+
 Result<void> decode_series(io::Bytes record, std::vector<SeriesRecord>& out) {
-  if (record_type(record) != RecordType::series) return wrong_type("series", record);
+  if (record_type(record) != RecordType::series) return wrong_record_type("series", record);
   ByteReader in(record.subspan(1));
   const std::size_t first = out.size();
   std::string scratch;
   while (in.left() > 0) {
     const WalRef ref = in.be64();
-    auto labels = read_labels(in, scratch);
+    auto labels = take_labels(in, scratch);
     if (!labels) {
       const std::size_t item = out.size() - first;
       out.resize(first);
@@ -217,10 +163,20 @@ Result<void> decode_samples(io::Bytes record, std::vector<SampleRecord>& out) {
     case RecordType::samples:
       return decode_samples_v1(record.subspan(1), out);
     case RecordType::samples_v2:
-      return decode_samples_v2(record.subspan(1), out);
+      return decode_samples_v2(record.subspan(1), out, nullptr);
     default:
-      return wrong_type("samples", record);
+      return wrong_record_type("samples", record);
   }
+}
+
+Result<void> decode_samples(io::Bytes record, std::vector<SampleRecord>& out,
+                            std::vector<Timestamp>& starts) {
+  starts.resize(out.size(), 0);
+  if (record_type(record) == RecordType::samples_v2)
+    return decode_samples_v2(record.subspan(1), out, &starts);
+  auto done = decode_samples(record, out);
+  starts.resize(out.size(), 0);
+  return done;
 }
 
 }  // namespace narthex::tsdb

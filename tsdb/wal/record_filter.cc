@@ -1,12 +1,12 @@
 #include "tsdb/wal/record_filter.h"
 
 #include "tsdb/encoding.h"
+#include "tsdb/wal/record_parts.h"
 
 namespace narthex::tsdb {
 namespace {
 
 constexpr std::int64_t kCustomBuckets = -53;
-constexpr std::uint8_t kExplicitStart = 2;
 
 void skip_texts(ByteReader& in, std::uint64_t count) {
   for (; count > 0 && in.ok(); --count) in.text();
@@ -174,24 +174,21 @@ bool RecordFilter::keep_based(io::Bytes record, std::vector<std::byte>& out) con
 
 bool RecordFilter::keep_chained(io::Bytes record, std::vector<std::byte>& out) const {
   const RecordType type = record_type(record);
+  const std::size_t start = out.size();
+  put_bytes(out, record.first(1));
   ByteReader in(record.subspan(1));
-  std::uint64_t ref = 0;
-  std::uint64_t first_t = 0;
-  bool any = false;
-  for (bool first = true; in.left() > 0; first = false) {
-    ref += static_cast<std::uint64_t>(in.varint());
-    const auto t = static_cast<std::uint64_t>(in.varint());
-    if (first) {
-      first_t = t;
-      in.varint();
-    } else if (in.u8() >= kExplicitStart) {
-      in.varint();
-    }
+  ChainReader before;
+  ChainWriter after;
+  while (in.left() > 0) {
+    const EntryHead entry = before.take(in);
+    const ByteReader value = in;
     skip_value(in, type);
     if (!in.ok()) return false;
-    any = any || wanted(ref, static_cast<Timestamp>(first ? t : first_t + t));
+    if (!wanted(entry.ref, entry.t)) continue;
+    after.put(out, entry);
+    put_bytes(out, between(value, in));
   }
-  if (any) put_bytes(out, record);
+  if (out.size() == start + 1) out.resize(start);
   return true;
 }
 

@@ -2,8 +2,8 @@
 //
 // Entries of samples, exemplars and histograms stand relative to a base at the front of their
 // record, so those that stay are copied as they are behind the same base. In the newer types
-// (11 to 13) each entry leans on the one before: such a record stays as a whole if any of its
-// entries does. The same holds for types that we do not know and for what contradicts its format.
+// (11 to 13) each entry leans on the one before: those that stay get new heads in front of the same
+// values. Types that we do not know and what contradicts its format stay as they are.
 // Threads: one at a time.
 #pragma once
 

@@ -109,6 +109,10 @@ void write_texts(JsonWriter& json, std::string_view key, const std::vector<std::
 Response success_response(Answer answer) {
   enum class Stage : std::uint8_t { opening, data, done };
   Response response;
+  if (!answer.data) {
+    response.status = 204;
+    return response;
+  }
   response.headers = {{"Content-Type", "application/json"}};
   response.pieces = [answer = std::move(answer), stage = Stage::opening](std::string& out) mutable {
     if (stage == Stage::opening) {

@@ -60,7 +60,7 @@ struct Call {
 
 /// What an endpoint says: `data` as JSON pieces, and what stands beside it.
 struct Answer {
-  /// Appends the next piece of the JSON value; false when it is complete.
+  /// Appends the next piece of the JSON value; false when it is complete. None at all: status 204.
   BodyPieces data;
   std::vector<std::string> warnings;
   std::vector<std::string> infos;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "model/value.h"
+#include "query/promql/ast.h"
 #include "query/promql/parser.h"
 #include "web/api/endpoints.h"
 #include "web/api/json_writer.h"
@@ -185,6 +186,25 @@ Result<Answer> run(const ApiSources& sources, const Call& call, const query::Que
   return answer;
 }
 
+void write_exemplars(std::string& out, const std::vector<storage::SeriesExemplars>& found) {
+  JsonWriter json(out);
+  json.begin_array();
+  for (const storage::SeriesExemplars& series : found) {
+    json.begin_object().key("seriesLabels").labels(series.series).key("exemplars").begin_array();
+    for (const storage::Exemplar& e : series.exemplars) {
+      std::string time;
+      append_json_time(time, e.t);
+      std::string value = "\"";
+      append_json_value(value, e.v);
+      value += '"';
+      json.begin_object().key("labels").labels(e.labels).key("value").raw(value);
+      json.key("timestamp").raw(time).end_object();
+    }
+    json.end_array().end_object();
+  }
+  json.end_array();
+}
+
 /// A required time parameter. Errors: invalid, with Prometheus' text.
 Result<Timestamp> required_time(const Parameters& parameters, std::string_view name) {
   auto t = parse_api_time(parameters.get(name));
@@ -247,7 +267,13 @@ Result<Answer> query_exemplars(const ApiSources& sources, const Call& call) {
     return fail(Code::invalid, "end timestamp must not be before start timestamp");
   auto expression = query::parse(call.parameters.get("query"), sources.engine.options().parser);
   if (!expression) return pass(expression);
-  return Answer::of("[]");
+  const auto selectors = query::selectors_of(*expression);
+  if (selectors.empty()) return Answer{};
+  auto found = sources.db.exemplars(*range, selectors);
+  if (!found) return pass(found);
+  std::string json;
+  write_exemplars(json, *found);
+  return Answer::of(std::move(json));
 }
 
 Result<Answer> format_query(const ApiSources& sources, const Call& call) {

@@ -275,3 +275,13 @@ TEST_CASE("every function of the table is found by its name") {
   CHECK(find_function("ABS") == nullptr);
   CHECK(all_functions().size() == 90);
 }
+
+TEST_CASE("the selectors of a query, wherever they stand") {
+  const auto tree = parse(
+      "sum(rate(a{x=\"1\"}[5m])) by (j) / topk(scalar(b), max_over_time((c + 1)[1h:])) > 2", kEverything);
+  REQUIRE(tree);
+  std::string names;
+  for (const auto& selector : selectors_of(*tree)) names += selector.back().value();
+  CHECK(names == "abc");
+  CHECK(selectors_of(*parse("1 + vector(2)", kEverything)).empty());
+}

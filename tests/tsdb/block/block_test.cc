@@ -15,7 +15,7 @@
 #include "tests/tsdb/why.h"
 #include "tsdb/block/index_reader.h"
 #include "tsdb/block/tombstones.h"
-#include "tsdb/chunk/encoding.h"
+#include "tsdb/chunk/chunk_builder.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -333,30 +333,79 @@ TEST_CASE("block: a wrong byte anywhere is an error that names the file, or chan
   }
 }
 
-TEST_CASE("block: encodings that cannot be read yet are named") {
+TEST_CASE("block: an encoding that nobody knows is named, and counted all the same") {
   io::FaultFileSystem fs;
-  auto writer = BlockWriter::create(fs, kDir, make_meta(0, 10), {"__name__", "h", "x", "z"});
+  auto writer = BlockWriter::create(fs, kDir, make_meta(0, 10), {"__name__", "z"});
   REQUIRE(writer);
   const auto bytes = encode_chunk(std::vector<PlainSample>{{1, 1}, {5, 2}});
-  const struct {
-    const char* name;
-    std::uint8_t encoding;
-  } rows[] = {{"h", 2}, {"x", 4}, {"z", 77}};
-  for (const auto& row : rows) {
-    const ChunkToWrite chunk{1, 5, row.encoding, bytes};
-    REQUIRE((*writer)->add_series(Labels{{"__name__", row.name}}, {&chunk, 1}));
-  }
+  const ChunkToWrite chunk{1, 5, 77, bytes};
+  REQUIRE((*writer)->add_series(Labels{{"__name__", "z"}}, {&chunk, 1}));
   const auto meta = (*writer)->finish();
   REQUIRE(meta);
-  CHECK(meta->num_samples == 6);
-  CHECK(meta->num_histogram_samples == 2);
+  CHECK(meta->num_samples == 2);
+  const auto got = select(*open_block(fs, kBlock), {}, {});
+  REQUIRE(!got);
+  CHECK(got.error().code == Code::corruption);
+  CHECK(got.error().text.find("encoding 77") != std::string::npos);
+}
+
+Histogram histogram_of(std::uint64_t count) {
+  Histogram h;
+  h.count = count;
+  h.sum = static_cast<double>(count) / 2;
+  h.positive_spans = {{0, 2}};
+  h.positive_deltas = {static_cast<std::int64_t>(count), -static_cast<std::int64_t>(count)};
+  return h;
+}
+
+TEST_CASE("block: histograms beside floats, with deleted ones left out") {
+  ChunkBuilder builder({});
+  for (Timestamp t = 0; t < 10; ++t) builder.append(t, 0, static_cast<double>(t));
+  for (Timestamp t = 10; t < 20; ++t) builder.append(t, 0, histogram_of(static_cast<std::uint64_t>(t)));
+  for (Timestamp t = 20; t < 30; ++t)
+    builder.append(t, 0, to_float(histogram_of(static_cast<std::uint64_t>(t))));
+  builder.finish();
+  const auto built = builder.take_finished();
+  REQUIRE(built.size() == 3);
+  std::vector<ChunkToWrite> chunks;
+  for (const BuiltChunk& c : built) chunks.push_back({c.range.mint, c.range.maxt, c.encoding, c.bytes});
+  io::FaultFileSystem fs;
+  auto writer = BlockWriter::create(fs, kDir, make_meta(0, 30), {"__name__", "h"});
+  REQUIRE(writer);
+  REQUIRE((*writer)->add_series(Labels{{"__name__", "h"}}, chunks));
+  const auto meta = (*writer)->finish();
+  REQUIRE(meta);
+  CHECK(meta->num_samples == 30);
+  CHECK(meta->num_float_samples == 10);
+  CHECK(meta->num_histogram_samples == 20);
+  const auto index = IndexReader::open(fs, kBlock + "/index");
+  const Stone stone{(*(*index)->postings("", ""))[0], {8, 12}};
+  write_file(fs, kBlock + "/tombstones", write_tombstones({&stone, 1}));
+
   const auto block = open_block(fs, kBlock);
-  for (const auto& row : rows) {
-    const Matcher only[] = {matcher(MatchOp::equal, "__name__", row.name)};
-    const auto got = select(*block, {}, only);
-    REQUIRE(!got);
-    CHECK(got.error().code == (row.encoding == 77 ? Code::corruption : Code::unavailable));
-    CHECK(got.error().text.find("encoding " + std::to_string(row.encoding)) != std::string::npos);
+  const auto querier = block->querier({2, 27});
+  LabelPool pool;
+  const auto set = (*querier)->select({2, 27}, {}, pool, {});
+  REQUIRE_MESSAGE(set, why(set));
+  REQUIRE((*set)->size() == 1);
+  storage::SampleColumns columns;
+  // A second time behind the first, as a query over two stores does.
+  for (std::size_t first : {0, 21}) {
+    REQUIRE((*set)->samples(0, {2, 27}, columns));
+    REQUIRE(columns.t.size() == first + 21);
+    std::size_t next = first == 0 ? 0 : 15;
+    for (std::size_t i = 0; i < 21; ++i) {
+      const Timestamp t = i < 6 ? static_cast<Timestamp>(i) + 2 : static_cast<Timestamp>(i) + 7;
+      CHECK(columns.t[first + i] == t);
+      if (t < 10) {
+        CHECK(columns.v[first + i] == static_cast<double>(t));
+      } else {
+        REQUIRE(next < columns.histograms.size());
+        CHECK(columns.histograms[next].index == first + i);
+        CHECK(columns.histograms[next++].value.count == static_cast<double>(t));
+      }
+    }
+    CHECK(columns.histograms.size() == next);
   }
 }
 

@@ -149,7 +149,7 @@ TEST_CASE("db: blocks older than the retention time are deleted, counted from th
   const ManualClock clock(kStart);
   Contents model;
   DbOptions options = quiet_options();
-  options.retention = 2 * kRange;
+  options.retention.time = 2 * kRange;
   auto db = open_db(fs, clock, options);
   for (int step = 0; step < 12 * 60; ++step) REQUIRE(scrape(*db, 3, step, model));
   REQUIRE(db->run_background_once());

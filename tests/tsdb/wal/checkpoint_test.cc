@@ -198,27 +198,34 @@ TEST_CASE("checkpoint: histograms of all kinds are kept by time and series") {
   }
 }
 
-TEST_CASE("checkpoint: records whose entries lean on each other stay whole or go whole") {
-  const auto chained = [](std::vector<std::pair<std::int64_t, std::int64_t>> steps) {
-    std::vector<std::byte> out;
-    put_u8(out, static_cast<std::uint8_t>(RecordType::samples_v2));
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      put_varint(out, steps[i].first);
-      put_varint(out, steps[i].second);
-      if (i == 0)
-        put_varint(out, 77);
-      else
-        put_u8(out, 1);
-      put_be<std::uint64_t>(out, 5);
-    }
-    return text_of(out);
-  };
-  const std::string some = chained({{100, 10}, {2, 2000}});
-  const std::string none = chained({{100, 10}, {1, 2000}});
+TEST_CASE("checkpoint: entries that lean on the one before go without taking it along") {
+  const std::vector<SampleRecord> samples = {{101, 5000, 1}, {100, 10, 2},   {102, 2000, 3},
+                                             {103, 2000, 4}, {104, 2001, 5}, {106, 2002, 6}};
+  const std::vector<Timestamp> starts = {4000, 4000, 4000, 7, 7, 0};
+  std::vector<std::byte> record;
+  encode_samples_v2(samples, starts, record);
+  std::vector<HistogramRecord> histograms;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    Histogram h;
+    h.sum = samples[i].v;
+    histograms.push_back({samples[i].ref, samples[i].t, starts[i], h});
+  }
+  std::vector<std::vector<std::byte>> histogram_records;
+  encode_histograms(histograms, true, histogram_records);
+  std::vector<std::byte> none;
+  encode_samples_v2(std::vector<SampleRecord>{{100, 10, 1}, {101, 2000, 1}}, {}, none);
+
   io::FaultFileSystem fs;
-  write_segments(fs, {{some, none}});
+  write_segments(fs, {{text_of(record), text_of(none), text_of(histogram_records.at(0))}});
   REQUIRE(write_checkpoint(fs, kDir, 0, keep_even, 1000));
-  CHECK(read_checkpoint(fs, 0) == std::vector<std::string>{some});
+
+  std::vector<std::byte> kept;
+  encode_samples_v2(std::vector<SampleRecord>{samples[2], samples[4], samples[5]},
+                    std::vector<Timestamp>{4000, 7, 0}, kept);
+  std::vector<std::vector<std::byte>> kept_histograms;
+  encode_histograms(std::vector<HistogramRecord>{histograms[2], histograms[4], histograms[5]}, true,
+                    kept_histograms);
+  CHECK(read_checkpoint(fs, 0) == std::vector<std::string>{text_of(kept), text_of(kept_histograms.at(0))});
 }
 
 TEST_CASE("checkpoint: a record that contradicts its format is kept as it is") {

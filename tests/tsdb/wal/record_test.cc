@@ -10,6 +10,7 @@
 
 #include "model/value.h"
 #include "tests/tsdb/why.h"
+#include "tsdb/encoding.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -187,6 +188,161 @@ TEST_CASE("records with flipped bits decode to something or are refused, and no 
       std::vector<SampleRecord> b;
       const bool either = decode_series(flipped, a).has_value() || decode_samples(flipped, b).has_value();
       CHECK((either || (a.empty() && b.empty())));
+    }
+  }
+}
+
+namespace {
+
+Histogram small_histogram() {
+  Histogram h;
+  h.schema = 2;
+  h.zero_threshold = 0.5;
+  h.zero_count = 1;
+  h.count = 7;
+  h.sum = 3.5;
+  h.positive_spans = {{-1, 2}, {3, 1}};
+  h.positive_deltas = {1, 1, 1};
+  return h;
+}
+
+std::vector<std::byte> one_histogram(AnyHistogram h, bool with_start) {
+  std::vector<std::vector<std::byte>> records;
+  encode_histograms(std::vector<HistogramRecord>{{5, 1000, 900, std::move(h)}}, with_start, records);
+  REQUIRE(records.size() == 1);
+  return records[0];
+}
+
+}  // namespace
+
+TEST_CASE("histogram records: what was written comes back, starts only in the newer types") {
+  Histogram custom = small_histogram();
+  custom.schema = kCustomBucketsSchema;
+  custom.custom_values = {0.1, 1, 2.5, 7};
+  const std::vector<AnyHistogram> values = {small_histogram(), custom, to_float(small_histogram()),
+                                            to_float(custom)};
+  for (const bool with_start : {false, true}) {
+    CAPTURE(with_start);
+    for (const AnyHistogram& value : values) {
+      std::vector<HistogramRecord> got;
+      const auto left_out = decode_histograms(one_histogram(value, with_start), got);
+      REQUIRE_MESSAGE(left_out, why(left_out));
+      REQUIRE(got.size() == 1);
+      CHECK(got[0].ref == 5);
+      CHECK(got[0].t == 1000);
+      CHECK(got[0].st == (with_start ? 900 : 0));
+      CHECK((got[0].value == value));
+    }
+  }
+}
+
+TEST_CASE("histogram records: each kind gets the record that Prometheus gives it") {
+  Histogram custom = small_histogram();
+  custom.schema = kCustomBucketsSchema;
+  const std::vector<HistogramRecord> all = {{1, 1, 0, to_float(custom)},
+                                            {2, 1, 0, to_float(small_histogram())},
+                                            {3, 1, 0, custom},
+                                            {4, 1, 0, small_histogram()}};
+  const auto types = [&](bool with_start) {
+    std::vector<std::vector<std::byte>> records;
+    encode_histograms(all, with_start, records);
+    std::vector<int> numbers;
+    for (const auto& record : records) numbers.push_back(static_cast<int>(record_type(record)));
+    return numbers;
+  };
+  CHECK((types(false) == std::vector<int>{7, 9, 8, 10}));
+  CHECK((types(true) == std::vector<int>{12, 13}));
+}
+
+TEST_CASE("histogram records: an entry that cannot be is left out and counted") {
+  struct Row {
+    const char* name;
+    Histogram h;
+  };
+  std::vector<Row> rows;
+  rows.push_back({"more buckets than spans say", small_histogram()});
+  rows.back().h.positive_deltas.push_back(1);
+  rows.push_back({"fewer", small_histogram()});
+  rows.back().h.negative_spans = {{0, 1000}};
+  rows.push_back({"unknown schema", small_histogram()});
+  rows.back().h.schema = 53;
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    std::vector<std::vector<std::byte>> records;
+    encode_histograms(std::vector<HistogramRecord>{{5, 1, 0, row.h}, {6, 2, 0, small_histogram()}}, true,
+                      records);
+    std::vector<HistogramRecord> got;
+    const auto left_out = decode_histograms(records.at(0), got);
+    REQUIRE_MESSAGE(left_out, why(left_out));
+    CHECK(*left_out == 1);
+    REQUIRE(got.size() == 1);
+    CHECK(got[0].ref == 6);
+    CHECK(got[0].t == 2);
+  }
+}
+
+TEST_CASE("histogram records: schemas finer than 8 are read as 8") {
+  Histogram h;
+  h.schema = 10;
+  h.count = 15;
+  h.positive_spans = {{1, 5}};
+  h.positive_deltas = {1, 1, 1, 1, 1};
+  std::vector<HistogramRecord> got;
+  REQUIRE(decode_histograms(one_histogram(h, false), got));
+  const auto& coarse = std::get<Histogram>(got.at(0).value);
+  CHECK(coarse.schema == 8);
+  CHECK((coarse.positive_spans == std::vector<HistogramSpan>{{1, 2}}));
+  CHECK((coarse.positive_deltas == std::vector<std::int64_t>{10, -5}));
+  got.clear();
+  REQUIRE(decode_histograms(one_histogram(to_float(h), false), got));
+  CHECK((std::get<FloatHistogram>(got.at(0).value).positive_buckets == std::vector<double>{10, 5}));
+}
+
+TEST_CASE("metadata records: types we do not know are unknown, fields we do not know are read over") {
+  std::vector<std::byte> record = bytes_of({6, 9, 77, 3});
+  for (const char* text : {"SCALE", "ten", "HELP", "text", "UNIT", "s"}) put_text(record, text);
+  std::vector<MetadataRecord> got;
+  const auto done = decode_metadata(record, got);
+  REQUIRE_MESSAGE(done, why(done));
+  REQUIRE(got.size() == 1);
+  CHECK(got[0].ref == 9);
+  CHECK((got[0].metadata == storage::Metadata{"unknown", "s", "text"}));
+}
+
+TEST_CASE("records of all kinds cut at any byte are refused or end at an entry") {
+  std::vector<std::vector<std::byte>> records(5);
+  encode_exemplars(std::vector<ExemplarRecord>{{1, 2, 3, Labels{{"a", "b"}}}, {2, 3, 4, Labels{}}},
+                   records[0]);
+  encode_metadata(std::vector<MetadataRecord>{{1, {"counter", "", "help"}}, {2, {"gauge", "s", ""}}},
+                  records[1]);
+  encode_tombstones(std::vector<TombstoneRecord>{{1, {-5, 5}}, {2, {}}}, records[2]);
+  encode_mmap_markers(std::vector<MmapMarkerRecord>{{1, 2}, {3, 4}}, records[3]);
+  encode_samples_v2(std::vector<SampleRecord>{{1, 2, 3}, {4, 5, 6}}, std::vector<Timestamp>{1, 2},
+                    records[4]);
+  encode_histograms(
+      std::vector<HistogramRecord>{{1, 2, 3, small_histogram()}, {1, 2, 3, to_float(small_histogram())}},
+      true, records);
+  for (const std::vector<std::byte>& record : records) {
+    for (std::size_t size = 1; size <= record.size(); ++size) {
+      const io::Bytes cut = io::Bytes(record).first(size);
+      std::vector<ExemplarRecord> exemplars;
+      std::vector<MetadataRecord> metadata;
+      std::vector<TombstoneRecord> tombstones;
+      std::vector<MmapMarkerRecord> markers;
+      std::vector<HistogramRecord> histograms;
+      std::vector<SampleRecord> samples;
+      std::vector<Timestamp> starts;
+      const std::vector<bool> sound = {
+          decode_exemplars(cut, exemplars).has_value(),   decode_metadata(cut, metadata).has_value(),
+          decode_tombstones(cut, tombstones).has_value(), decode_mmap_markers(cut, markers).has_value(),
+          decode_histograms(cut, histograms).has_value(), decode_samples(cut, samples, starts).has_value()};
+      const std::size_t entries = exemplars.size() + metadata.size() + tombstones.size() + markers.size() +
+                                  histograms.size() + samples.size();
+      const bool any_sound = std::ranges::count(sound, true) == 1;
+      CHECK(std::ranges::count(sound, true) <= 1);
+      if (!any_sound) CHECK(entries == 0);
+      if (size == record.size()) CHECK(any_sound);
+      CHECK(starts.size() == samples.size());
     }
   }
 }

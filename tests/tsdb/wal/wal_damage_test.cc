@@ -53,6 +53,19 @@ std::size_t missing(const std::vector<std::string>& got, const std::vector<std::
 
 }  // namespace
 
+TEST_CASE("WAL: a record whose mark of compression is gone is damage, not a record of a newer version") {
+  // What is compressed here does not begin like a known record either.
+  const std::vector<std::string> texts = {std::string(300, 'a'), std::string(300, 'b')};
+  for (const WalCompression compression : {WalCompression::snappy, WalCompression::zstd}) {
+    Sample sample = write_sample(texts, compression);
+    sample.bytes[0] = 1;  // a full record, not compressed
+    const ReadBack got = read_bytes(sample.bytes);
+    CHECK(got.records == std::vector<std::string>{texts[1]});
+    REQUIRE(got.damage.size() == 1);
+    CHECK(got.damage[0].why == "a WAL record is compressed and not marked as such");
+  }
+}
+
 TEST_CASE("WAL cut at every byte: all whole records are read, the rest is reported once") {
   const auto texts = make_texts({20, 0, 700, 33'000, 90});
   const Sample sample = write_sample(texts, WalCompression::none);

@@ -1,0 +1,89 @@
+// Replay of what the log holds beside plain floats.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "model/value.h"
+#include "tsdb/head/head_replay.h"
+
+namespace narthex::tsdb {
+
+std::size_t Head::replay_histograms(std::vector<HistogramRecord> histograms) {
+  std::size_t unknown = 0;
+  const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
+  const bool any_mapped = !replay_->loaded.empty();
+  for (HistogramRecord& h : histograms) {
+    const Ordinal o = replay_->refs.find(h.ref);
+    if (o == kNoNumber) {
+      ++unknown;
+      state_.skip_ref(h.ref);
+      continue;
+    }
+    if (h.t < min_valid || h.t == kMinTime) continue;
+    // Through the lanes, so that it stays between the floats before and behind it.
+    auto owned = std::make_unique<const HistogramRecord>(std::move(h));
+    const ReplayItem item{
+        .ordinal = o, .kind = ReplayItem::Kind::histogram, .t = owned->t, .histogram = owned.get()};
+    if (any_mapped && is_mapped(item)) continue;
+    replay_->lanes->add(item);
+    static_cast<void>(owned.release());  // the lane's now
+  }
+  state_.metrics.count_unknown_refs(unknown, "histograms");
+  return unknown;
+}
+
+void Head::apply_replayed_histogram(const ReplayItem& item) {
+  const std::unique_ptr<const HistogramRecord> record(item.histogram);
+  const Ordinal o = item.ordinal;
+  HeadShard& shard = state_.shard;
+  HotSeries& s = shard.hot[o];
+  if (item.t <= s.maxt()) return;
+  Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
+  tally.chunks += shard.chunks[o].append(s, shard.full[o], item.t, record->st, record->value);
+  tally.oldest = std::min(tally.oldest, item.t);
+  tally.newest = std::max(tally.newest, item.t);
+}
+
+std::size_t Head::replay_exemplars(std::span<const ExemplarRecord> exemplars) {
+  std::size_t unknown = 0;
+  const bool kept = state_.exemplars.size() > 0;
+  const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
+  for (const ExemplarRecord& e : exemplars) {
+    if (e.t < min_valid) continue;
+    const Ordinal o = replay_->refs.find(e.ref);
+    if (o == kNoNumber) {
+      ++unknown;
+      state_.skip_ref(e.ref);
+      continue;
+    }
+    if (!kept) continue;
+    Labels series;
+    {
+      const sync::MutexLock lock(state_.index_mutex);
+      series = state_.index.labels(o);
+    }
+    state_.exemplars.add(series, {e.labels, e.v, e.t});
+  }
+  state_.metrics.count_unknown_refs(unknown, "exemplars");
+  return unknown;
+}
+
+std::size_t Head::replay_metadata(std::span<const MetadataRecord> metadata) {
+  std::size_t unknown = 0;
+  {
+    const sync::MutexLock lock(state_.shard.mutex);
+    for (const MetadataRecord& m : metadata) {
+      const Ordinal o = replay_->refs.find(m.ref);
+      if (o == kNoNumber) {
+        ++unknown;
+        state_.skip_ref(m.ref);
+        continue;
+      }
+      state_.shard.metadata.set(o, m.metadata);
+    }
+  }
+  state_.metrics.count_unknown_refs(unknown, "metadata");
+  return unknown;
+}
+
+}  // namespace narthex::tsdb
