@@ -117,9 +117,6 @@ class Receiver {
         buffer_.consume(parsed);
         if (!ec && parsed > 0) continue;
       }
-      if (parser_->is_header_done() && buffer_.unread().empty()) {
-        if (const auto left = parser_->content_length_remaining()) co_return co_await read_rest(*left);
-      }
       const std::span<char> room = buffer_.room();
       if (room.empty()) co_return std::unexpected(error_of(http::error::header_limit));
       auto got = co_await stream_.read_some(room);
@@ -127,21 +124,6 @@ class Receiver {
       if (*got == 0) co_return end_of_stream();
       answered_ = true;
       buffer_.received(*got);
-    }
-    co_return Result<void>{};
-  }
-
-  /// What is left of a body whose length is known goes straight to its place.
-  Awaitable<Result<void>> read_rest(std::uint64_t left) {
-    std::string& body = parser_->get().body();
-    std::size_t have = body.size();
-    const std::size_t whole = have + left;
-    body.resize_and_overwrite(whole, [](char* /*bytes*/, std::size_t size) { return size; });
-    while (have < whole) {
-      auto got = co_await stream_.read_some({body.data() + have, whole - have});
-      if (!got) co_return pass(got);
-      if (*got == 0) co_return fail(Code::io, "unexpected EOF");
-      have += *got;
     }
     co_return Result<void>{};
   }
