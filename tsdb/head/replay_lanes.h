@@ -20,6 +20,7 @@
 
 #include "model/time.h"
 #include "sync/mutex.h"
+#include "tsdb/wal/record.h"
 
 namespace narthex::tsdb {
 
@@ -27,7 +28,7 @@ namespace narthex::tsdb {
 struct ReplayItem {
   enum class Kind : std::uint32_t {
     sample,       ///< {t, v}
-    histogram,    ///< at t; whoever takes it deletes `value`
+    histogram,    ///< at t; whoever takes it deletes it
   };
   std::uint32_t ordinal;
   Kind kind;
