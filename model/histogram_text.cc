@@ -24,9 +24,6 @@ std::vector<std::uint64_t> absolute(const std::vector<std::int64_t>& deltas) {
   for (const std::int64_t delta : deltas) counts.push_back(count += static_cast<std::uint64_t>(delta));
   return counts;
 }
-const std::vector<double>& absolute(const std::vector<double>& counts) {
-  return counts;
-}
 
 /// One side of a histogram.
 template <class Count>
@@ -95,7 +92,7 @@ std::string to_text(const Histogram& h) {
 }
 
 std::string to_text(const FloatHistogram& h) {
-  return text_of(h, absolute(h.positive_buckets), absolute(h.negative_buckets));
+  return text_of(h, h.positive_buckets, h.negative_buckets);
 }
 
 }  // namespace narthex

@@ -57,10 +57,6 @@ std::string_view fault_text(storage::AppendFault fault) {
       return "ST is newer or the same as sample's timestamp, ignoring";
     case storage::AppendFault::limit:
       return "the limit on series is reached";
-    case storage::AppendFault::start_out_of_order:
-      return "start timestamp out of order";
-    case storage::AppendFault::start_not_before:
-      return "start timestamp is not before its sample";
   }
   return "refused";
 }

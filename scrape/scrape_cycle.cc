@@ -153,6 +153,9 @@ Result<void> ScrapeCycle::Page::read() {
 bool ScrapeCycle::Page::take_expected_line() {
   const SeriesCache::Index i = cache_.expected();
   if (i == SeriesCache::kNone) return false;
+  // Metadata to tell needs the line's labels.
+  if (family_ && (family_->changed || all_metadata_)) [[unlikely]]
+    return false;
   SeriesCache::Entry& entry = cache_[i];
   if (entry.text_size == 0 || entry.ref == storage::SeriesRef::none || cache_.seen_now(entry)) return false;
   const std::string_view series = parser_.expect_series(entry.text_size);

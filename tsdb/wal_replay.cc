@@ -28,7 +28,7 @@ struct LogBatch {
   const std::string* directory = nullptr;
 
   [[nodiscard]] bool is_full() const {
-    static constexpr std::size_t kEnoughSamples = 16 * 1024;
+    static constexpr std::size_t kEnoughSamples = 4 * 1024;
     static constexpr std::size_t kEnoughBytes = 256 * 1024;
     return samples.size() >= kEnoughSamples || bytes.size() >= kEnoughBytes;
   }
@@ -239,7 +239,7 @@ Result<void> read_all(LogReader& reader, const Sources& sources) {
 
 /// Reading goes on in a thread of its own while this one replays.
 Result<ReplayReport> replay_ahead(io::FileSystem& fs, const Sources& sources, Replayer& replayer) {
-  static constexpr std::size_t kMostBatches = 16;
+  static constexpr std::size_t kMostBatches = 6;
   sync::BoundedQueue<LogBatch> queue(kMostBatches);
   LogReader reader(fs, [&](LogBatch batch) { return queue.push(std::move(batch)); });
   Result<void> read;

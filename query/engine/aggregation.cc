@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "query/engine/aggregation_histograms.h"
+#include "query/engine/annotation_texts.h"
 #include "query/engine/grouping.h"
 #include "query/functions/go_math.h"
 #include "query/functions/kahan.h"
@@ -90,19 +92,20 @@ class Accumulator {
  public:
   virtual ~Accumulator() = default;
   virtual void resize(std::size_t groups) = 0;
-  virtual Result<void> add(std::uint32_t group, StepColumn& column) = 0;
+  /// @param metric_name  of the series, for annotations about its histograms
+  virtual Result<void> add(std::uint32_t group, StepColumn& column, std::string_view metric_name) = 0;
   virtual void write(std::uint32_t group, StepColumn& out) = 0;
 };
 
 template <class Cell>
-class CellAccumulator final : public Accumulator {
+class CellAccumulator : public Accumulator {
  public:
   explicit CellAccumulator(EvalContext& context)
       : steps_(context.steps.count()), share_(context.query.budget) {}
 
   void resize(std::size_t groups) override { groups_.resize(groups); }
 
-  Result<void> add(std::uint32_t number, StepColumn& column) override {
+  Result<void> add(std::uint32_t number, StepColumn& column, std::string_view) override {
     Group& group = groups_[number];
     std::uint64_t bytes = 0;
     if (group.cells.empty()) {
@@ -131,6 +134,10 @@ class CellAccumulator final : public Accumulator {
     group.seen.for_each([&](std::size_t step) { out.values[step] = group.cells[step].value(); });
   }
 
+ protected:
+  /// Steps at which the group has a value; empty if it has none at all.
+  [[nodiscard]] const StepBitmap& seen(std::uint32_t number) const { return groups_[number].seen; }
+
  private:
   struct Group {
     std::vector<Cell> cells;
@@ -142,6 +149,37 @@ class CellAccumulator final : public Accumulator {
   std::vector<Group> groups_;
 };
 
+/// sum and avg: histograms are added up, too.
+template <class Cell>
+class TotalAccumulator final : public CellAccumulator<Cell> {
+ public:
+  TotalAccumulator(EvalContext& context, bool mean, const Annotator& annotator, Span argument)
+      : CellAccumulator<Cell>(context), totals_(context, mean, annotator, argument) {}
+
+  void resize(std::size_t groups) override {
+    CellAccumulator<Cell>::resize(groups);
+    totals_.resize(groups);
+    has_histograms_.assign(groups, false);
+  }
+
+  Result<void> add(std::uint32_t group, StepColumn& column, std::string_view metric_name) override {
+    if (!column.histograms.empty()) has_histograms_[group] = true;
+    if (has_histograms_[group]) {
+      if (auto taken = totals_.take(group, column, this->seen(group), metric_name); !taken) return taken;
+    }
+    return CellAccumulator<Cell>::add(group, column, metric_name);
+  }
+
+  void write(std::uint32_t group, StepColumn& out) override {
+    CellAccumulator<Cell>::write(group, out);
+    if (has_histograms_[group]) totals_.write(group, out);
+  }
+
+ private:
+  HistogramTotals totals_;
+  std::vector<bool> has_histograms_;
+};
+
 /// Quantiles need all values of a group at once.
 class QuantileAccumulator final : public Accumulator {
  public:
@@ -150,7 +188,7 @@ class QuantileAccumulator final : public Accumulator {
 
   void resize(std::size_t groups) override { members_.resize(groups); }
 
-  Result<void> add(std::uint32_t group, StepColumn& column) override {
+  Result<void> add(std::uint32_t group, StepColumn& column, std::string_view) override {
     members_[group].push_back(columns_.size());
     auto held = columns_.add(std::move(column));
     column = {};
@@ -248,12 +286,38 @@ class Aggregation final : public VectorOperator {
       auto more = child_->next(column);
       if (!more) return pass(more);
       if (!*more) return {};
+      if (ignores_histograms(spec_.op) && !column.histograms.empty()) drop_histograms(column);
       if (!column.present.any()) continue;
       const auto group = group_of_[i];
       any_[group] = true;
       note_names(names_[group], series[i].drop_name, column.present);
-      if (auto added = accumulator_->add(group, column); !added) return added;
+      if (auto added = accumulator_->add(group, column, name_of(column, series[i])); !added) return added;
     }
+  }
+
+  static bool ignores_histograms(AggregateOp op) {
+    switch (op) {
+      case AggregateOp::min:
+      case AggregateOp::max:
+      case AggregateOp::stddev:
+      case AggregateOp::stdvar:
+      case AggregateOp::quantile:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  void drop_histograms(StepColumn& column) const {
+    const auto before = column.present.count();
+    column.drop_histograms();
+    if (column.present.count() != before)
+      annotator_.info(texts::ignored_in_aggregation(text_of(spec_.op)), spec_.argument_span);
+  }
+
+  [[nodiscard]] std::string_view name_of(const StepColumn& column, const SeriesInfo& series) const {
+    if (column.histograms.empty()) return {};
+    return context_.query.pool.get(series.labels, context_.query.metric_name);
   }
 
   void note_names(Names& names, bool drops, const StepBitmap& present) const {
@@ -303,10 +367,12 @@ class Aggregation final : public VectorOperator {
 void Aggregation::make_accumulator(std::size_t groups) {
   switch (spec_.op) {
     case AggregateOp::sum:
-      accumulator_ = std::make_unique<CellAccumulator<SumCell>>(context_);
+      accumulator_ =
+          std::make_unique<TotalAccumulator<SumCell>>(context_, false, annotator_, spec_.argument_span);
       break;
     case AggregateOp::avg:
-      accumulator_ = std::make_unique<CellAccumulator<MeanCell>>(context_);
+      accumulator_ =
+          std::make_unique<TotalAccumulator<MeanCell>>(context_, true, annotator_, spec_.argument_span);
       break;
     case AggregateOp::min:
       accumulator_ = std::make_unique<CellAccumulator<MinCell>>(context_);

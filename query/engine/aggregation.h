@@ -17,6 +17,8 @@ struct AggregateSpec {
   std::vector<std::string> grouping;
   bool without = false;
   Span param_span;
+  Span argument_span;  ///< of what is aggregated
+  Span span;           ///< of the whole aggregation
 };
 
 /// The numeric parameter of an aggregation.

@@ -11,6 +11,7 @@
 
 #include "model/value.h"
 #include "query/engine/aggregation.h"
+#include "query/engine/annotation_texts.h"
 #include "query/engine/grouping.h"
 #include "query/functions/go_math.h"
 
@@ -189,10 +190,17 @@ class Choice final : public VectorOperator {
     if (k < 1) return;
     for (auto& heap : heaps_) heap.clear();
     for (std::uint32_t i = 0; i < group_of_.size(); ++i)
-      if (columns_[i].present.test(step))
+      if (columns_[i].present.test(step) && is_eligible(i, step))
         offer(heaps_[group_of_[i]], {columns_[i].values[step], i}, static_cast<std::size_t>(k));
     for (const auto& heap : heaps_)
       for (const auto& c : heap.items()) kept_[c.series].set(step);
+  }
+
+  /// topk and bottomk compare floats.
+  [[nodiscard]] bool is_eligible(std::uint32_t i, std::size_t step) const {
+    if (spec_.op == AggregateOp::limitk || !columns_[i].histogram(step)) return true;
+    annotator_.info(texts::ignored_in_aggregation(text_of(spec_.op)), spec_.span);
+    return false;
   }
 
   void offer(CandidateHeap& heap, Candidate c, std::size_t k) const {

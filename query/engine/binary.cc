@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "query/engine/binary_pairs.h"
+#include "query/engine/element_operators.h"
 #include "query/engine/merge.h"
 #include "query/engine/scalar_operators.h"
 #include "query/engine/vector_scalar.h"
@@ -61,7 +62,16 @@ class VectorBinary final : public VectorOperator {
   void fill_unmatched_many(std::uint32_t signature, StepColumn& out);
   Result<void> fill_unmatched_one(const BinaryPairs::Output& output, StepColumn& out);
   Result<void> note_matches(const BinaryPairs::Output& output, const StepBitmap& matches);
+  /// Floats that meet make a float, whatever they are.
+  [[nodiscard]] bool is_plain() const {
+    return spec_.op != BinaryOp::trim_upper && spec_.op != BinaryOp::trim_lower;
+  }
+  static ElementValue element(const StepColumn& column, std::size_t step) {
+    return {column.values[step], column.histogram(step)};
+  }
   void put(std::size_t step, double many, double one, StepColumn& out);
+  bool put_mixed(std::size_t step, ElementValue many, ElementValue one, StepColumn& out);
+  void tell_notes();
   Result<void> note_emitted(const BinaryPairs::Output& output, const StepBitmap& present);
   void find_duplicates();
   [[nodiscard]] Result<bool> finish();
@@ -90,6 +100,7 @@ class VectorBinary final : public VectorOperator {
   std::size_t first_double_match_;
   std::size_t first_same_labels_;
   Annotator annotator_;
+  std::vector<BinaryNote> last_note_;  ///< per step; empty if there is none
 };
 
 Result<std::vector<SeriesInfo>> VectorBinary::open() {
@@ -173,15 +184,29 @@ Result<void> VectorBinary::compute(const BinaryPairs::Output& output, StepColumn
 void VectorBinary::pair_up(const StepColumn& many, const StepColumn& one, StepColumn& out) {
   StepBitmap both = many.present;
   both &= one.present;
-  both.for_each([&](std::size_t step) { put(step, many.values[step], one.values[step], out); });
-  matches_ |= both;
+  if (is_plain() && many.histograms.empty() && one.histograms.empty()) {
+    both.for_each([&](std::size_t step) { put(step, many.values[step], one.values[step], out); });
+    matches_ |= both;
+    return;
+  }
+  both.for_each([&](std::size_t step) {
+    if (put_mixed(step, element(many, step), element(one, step), out)) matches_.set(step);
+  });
 }
 
 void VectorBinary::fill_unmatched_many(std::uint32_t signature, StepColumn& out) {
   StepBitmap alone = many_column_.present;
   for (const auto j : pairs_.ones_with_signature(signature)) alone.subtract(one_columns_[j].present);
-  alone.for_each([&](std::size_t step) { put(step, many_column_.values[step], *matching_.fill_right, out); });
-  matches_ |= alone;
+  if (is_plain() && many_column_.histograms.empty()) {
+    alone.for_each(
+        [&](std::size_t step) { put(step, many_column_.values[step], *matching_.fill_right, out); });
+    matches_ |= alone;
+    return;
+  }
+  alone.for_each([&](std::size_t step) {
+    if (put_mixed(step, element(many_column_, step), {*matching_.fill_right, nullptr}, out))
+      matches_.set(step);
+  });
 }
 
 Result<void> VectorBinary::fill_unmatched_one(const BinaryPairs::Output& output, StepColumn& out) {
@@ -191,20 +216,18 @@ Result<void> VectorBinary::fill_unmatched_one(const BinaryPairs::Output& output,
   const StepColumn& one = one_columns_[j];
   StepBitmap alone = one.present;
   alone.subtract(**matched);
-  alone.for_each([&](std::size_t step) { put(step, *matching_.fill_left, one.values[step], out); });
+  alone.for_each([&](std::size_t step) {
+    if (is_plain() && one.histograms.empty())
+      put(step, *matching_.fill_left, one.values[step], out);
+    else
+      put_mixed(step, {*matching_.fill_left, nullptr}, element(one, step), out);
+  });
   return {};
 }
 
 void VectorBinary::put(std::size_t step, double many, double one, StepColumn& out) {
   const double left = swapped_ ? one : many;
   const double right = swapped_ ? many : one;
-  if (spec_.op == BinaryOp::trim_upper || spec_.op == BinaryOp::trim_lower) {
-    annotator_.info(
-        fmt::format("incompatible sample types encountered for binary operator \"{0}\": float {0} float",
-                    text_of(spec_.op)),
-        spec_.span);
-    return;
-  }
   const double result = apply_scalar(spec_.op, left, right);
   if (!is_comparison(spec_.op) || spec_.return_bool)
     out.set(step, result);
@@ -212,9 +235,41 @@ void VectorBinary::put(std::size_t step, double many, double one, StepColumn& ou
     out.set(step, left);
 }
 
+/// @return  false if the two kinds of samples do not go together: then they have not met
+bool VectorBinary::put_mixed(std::size_t step, ElementValue many, ElementValue one, StepColumn& out) {
+  const ElementValue left = swapped_ ? one : many;
+  const ElementValue right = swapped_ ? many : one;
+  auto result = apply_elements(spec_.op, left, right);
+  if (result.note != BinaryNote::none) {
+    if (last_note_.empty()) last_note_.resize(context_.steps.count());
+    last_note_[step] = result.note;
+  }
+  if (result.failed) return false;
+  if (spec_.return_bool) {
+    out.set(step, result.keep ? 1 : 0);
+  } else if (is_comparison(spec_.op)) {
+    if (!result.keep) return true;
+    if (left.histogram)
+      out.set_histogram(step, FloatHistogram(*left.histogram));
+    else
+      out.set(step, left.value);
+  } else if (result.histogram) {
+    out.set_histogram(step, std::move(*result.histogram));
+  } else {
+    out.set(step, result.value);
+  }
+  return true;
+}
+
+/// Of several notes at one step Prometheus tells the last.
+void VectorBinary::tell_notes() {
+  for (const BinaryNote n : last_note_)
+    if (n != BinaryNote::none) note(annotator_, n, spec_.op, spec_.span);
+  last_note_.clear();
+}
+
 /// Two outputs of a group that match at one step: the labels given do not tell them apart.
 Result<void> VectorBinary::note_matches(const BinaryPairs::Output& output, const StepBitmap& matches) {
-  if (spec_.op == BinaryOp::trim_upper || spec_.op == BinaryOp::trim_lower) return {};
   if (matching_.fill_left) {
     auto of_signature = matched_signature_.at(pairs_.signature_of_many(output.many));
     if (!of_signature) return pass(of_signature);
@@ -242,6 +297,7 @@ Result<bool> VectorBinary::finish() {
   while (many_) {
     if (auto read = next_many(); !read) return pass(read);
   }
+  tell_notes();
   // Without a sample on the other side nothing is compared, unless a fill value stands in.
   if (!matching_.fill_left && !matching_.fill_right) duplicates_ &= many_present_;
   const auto steps = context_.steps.count();

@@ -28,7 +28,7 @@ Result<VectorOperatorPtr> OperatorBuilder::vector_node(const Expr& e, EvalContex
     return make_instant_selector(context, selector_spec(*selector, e.span));
   if (const auto* paren = e.as<Paren>()) return vector(*paren->expr, context);
   if (const auto* node = e.as<Binary>()) return binary(e, *node, context);
-  if (const auto* node = e.as<Aggregate>()) return aggregate(*node, context);
+  if (const auto* node = e.as<Aggregate>()) return aggregate(e, *node, context);
   if (const auto* node = e.as<Call>()) return call(e, *node, context);
   if (const auto* unary = e.as<Unary>()) {
     auto child = vector(*unary->expr, context);
@@ -108,8 +108,9 @@ Result<VectorOperatorPtr> OperatorBuilder::binary(const Expr& e, const Binary& n
                             std::move(*rhs));
 }
 
-Result<VectorOperatorPtr> OperatorBuilder::aggregate(const Aggregate& node, EvalContext& context) const {
-  AggregateSpec spec{node.op, node.grouping, node.without, {}};
+Result<VectorOperatorPtr> OperatorBuilder::aggregate(const Expr& e, const Aggregate& node,
+                                                     EvalContext& context) const {
+  AggregateSpec spec{node.op, node.grouping, node.without, {}, unwrap(*node.expr).span, e.span};
   ScalarOperatorPtr param;
   if (node.param && node.op != AggregateOp::count_values) {
     const Expr& inner = unwrap(*node.param);
@@ -175,6 +176,7 @@ SelectorSpec OperatorBuilder::selector_spec(const VectorSelector& s, Span span) 
   spec.at = plan_.at(s.at);
   spec.anchored = s.anchored;
   spec.smoothed = s.smoothed;
+  spec.stats_only = plan_.wants_stats_only(s);
   spec.span = span;
   return spec;
 }

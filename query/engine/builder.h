@@ -33,7 +33,7 @@ class OperatorBuilder {
  private:
   Result<VectorOperatorPtr> vector_node(const Expr& e, EvalContext& context) const;
   Result<VectorOperatorPtr> binary(const Expr& e, const Binary& node, EvalContext& context) const;
-  Result<VectorOperatorPtr> aggregate(const Aggregate& node, EvalContext& context) const;
+  Result<VectorOperatorPtr> aggregate(const Expr& e, const Aggregate& node, EvalContext& context) const;
   Result<VectorOperatorPtr> call(const Expr& e, const Call& node, EvalContext& context) const;
   Result<VectorOperatorPtr> range_call(const Call& node, std::size_t range_argument,
                                        EvalContext& context) const;

@@ -7,7 +7,8 @@
 #include "query/engine/scalar_operators.h"
 #include "query/engine/selector.h"
 #include "query/functions/elementwise.h"
-#include "query/functions/histogram_classic.h"
+#include "query/functions/histogram_quantile.h"
+#include "query/functions/histogram_values.h"
 #include "query/functions/info.h"
 #include "query/functions/labels.h"
 #include "query/functions/range_functions.h"
@@ -234,7 +235,7 @@ Result<VectorOperatorPtr> OperatorBuilder::elementwise_call(const Call& node, Ev
     case FunctionId::histogram_avg:
     case FunctionId::histogram_stddev:
     case FunctionId::histogram_stdvar:
-      return make_nothing(context, std::move(*child));  // of floats they make nothing
+      return make_histogram_value(context, id, std::move(*child));
     default:
       break;
   }

@@ -28,11 +28,14 @@ class ColumnMap : public VectorOperator {
   Result<bool> next(StepColumn& out) final {
     auto more = child_->next(out);
     if (!more || !*more) return more;
+    if (!takes_histograms()) out.drop_histograms();
     map(out);
     return true;
   }
 
  protected:
+  /// Otherwise map() sees floats only: most functions ignore histograms.
+  [[nodiscard]] virtual bool takes_histograms() const { return false; }
   /// Before the input is opened: scalar arguments are evaluated here.
   virtual Result<void> prepare() { return {}; }
   virtual void map(StepColumn& column) = 0;

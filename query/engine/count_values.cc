@@ -4,6 +4,7 @@
 
 #include <bit>
 
+#include "model/histogram_text.h"
 #include "model/labels.h"
 #include "model/value.h"
 #include "query/engine/aggregation.h"
@@ -56,9 +57,16 @@ class CountValues final : public VectorOperator {
     bool is_known = false;
     std::uint64_t new_points = 0;
     column.present.for_each([&](std::size_t step) {
+      if (const auto* h = column.histogram(step)) {
+        is_known = false;
+        double& n = counts_[group_of(labels, to_text(*h))][static_cast<std::uint32_t>(step)];
+        if (n == 0) ++new_points;
+        ++n;
+        return;
+      }
       const auto bits = std::bit_cast<std::uint64_t>(column.values[step]);
       if (!is_known || bits != known_bits) {  // runs of one value are the rule
-        group = group_of(labels, column.values[step]);
+        group = group_of(labels, format_plain(column.values[step]));
         known_bits = bits;
         is_known = true;
       }
@@ -69,9 +77,9 @@ class CountValues final : public VectorOperator {
     return share_.add(new_points, new_points * 2 * sizeof(double));
   }
 
-  std::uint32_t group_of(const LabelIds& labels, double value) {
+  std::uint32_t group_of(const LabelIds& labels, std::string_view value) {
     LabelIds with = labels;
-    context_.query.pool.set(with, label_name_, format_plain(value));
+    context_.query.pool.set(with, label_name_, value);
     LabelIds grouped = grouping_.labels(with);
     const auto [number, is_new] = index_.insert(grouped);
     if (is_new) {

@@ -4,7 +4,11 @@
 
 namespace narthex::query {
 
-void extend_window(storage::SampleColumns& samples, Timestamp t, const WindowShape& shape, bool smoothed) {
+Result<void> extend_window(storage::SampleColumns& samples, Timestamp t, const WindowShape& shape,
+                           bool smoothed) {
+  if (!samples.histograms.empty())
+    return fail(Code::execution, smoothed ? "smoothed modifier is not supported with histograms"
+                                          : "anchored modifier is not supported with histograms");
   const auto& times = samples.t;
   const auto& values = samples.v;
   const Timestamp end = shape.at.value_or(t) - shape.offset;
@@ -19,7 +23,10 @@ void extend_window(storage::SampleColumns& samples, Timestamp t, const WindowSha
   if (first > 0) --first;
   if (smoothed)
     last = static_cast<std::size_t>(std::lower_bound(times.begin(), before_last, end) - times.begin());
-  if (times[last] <= start) return samples.clear();
+  if (times[last] <= start) {
+    samples.clear();
+    return {};
+  }
 
   const double left = smoothed && times[first] < start ? on_line(first, first + 1, start) : values[first];
   const double right =
@@ -37,6 +44,7 @@ void extend_window(storage::SampleColumns& samples, Timestamp t, const WindowSha
   out.t.push_back(end);
   out.v.push_back(right);
   samples = std::move(out);
+  return {};
 }
 
 }  // namespace narthex::query

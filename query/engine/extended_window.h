@@ -10,6 +10,8 @@ namespace narthex::query {
 /// Replaces `samples`, which begin a lookback before the window (and, smoothed, end one after
 /// it), by the window at evaluation time `t`.
 /// Source: Prometheus promql/engine.go, extendFloats
-void extend_window(storage::SampleColumns& samples, Timestamp t, const WindowShape& shape, bool smoothed);
+/// Errors: execution (there are native histograms, which it cannot do).
+Result<void> extend_window(storage::SampleColumns& samples, Timestamp t, const WindowShape& shape,
+                           bool smoothed);
 
 }  // namespace narthex::query

@@ -82,7 +82,7 @@ class MergeOperator final : public VectorOperator {
     if (!target.column || scratch_.present.first() < target.column->present.first())
       target.drops_name = drops_name;
     if (!target.column) {
-      if (auto held = share_.add(scratch_.present.count(), scratch_.size_bytes()); !held) return held;
+      if (auto held = share_.add(scratch_.count_samples(), scratch_.size_bytes()); !held) return held;
       target.column = std::move(scratch_);
       scratch_ = {};
       return {};

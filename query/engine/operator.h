@@ -60,7 +60,7 @@ class HeldColumns {
  public:
   explicit HeldColumns(QueryBudget& budget) : share_(budget) {}
   Result<void> add(StepColumn&& column) {
-    if (auto charged = share_.add(column.present.count(), column.size_bytes()); !charged) return charged;
+    if (auto charged = share_.add(column.count_samples(), column.size_bytes()); !charged) return charged;
     columns_.push_back(std::move(column));
     return {};
   }

@@ -45,8 +45,39 @@ bool depends_on_step(FunctionId id) {
 Result<QueryPlan> QueryPlan::make(const Expr& root, Timestamp start, Timestamp end, DurationMs step) {
   QueryPlan plan(start, end, step);
   if (auto resolved = plan.resolve_durations(root); !resolved) return pass(resolved);
+  plan.find_stats_only(root, false);
   if (plan.find_invariant(root).wrap) plan.invariant_.insert(&root);
   return plan;
+}
+
+/// Source: Prometheus promql/engine.go, detectHistogramStatsDecoding
+void QueryPlan::find_stats_only(const Expr& e, bool wanted) {
+  if (const auto* selector = e.as<VectorSelector>()) {
+    if (wanted) stats_only_.insert(selector);
+    return;
+  }
+  const auto* binary = e.as<Binary>();
+  // Below these whole histograms are needed, whatever stands around them.
+  bool needs_buckets = e.as<Subquery>() != nullptr ||
+                       (binary && (binary->op == BinaryOp::trim_upper || binary->op == BinaryOp::trim_lower));
+  if (const auto* call = e.as<Call>()) {
+    switch (call->function->id) {
+      case FunctionId::histogram_count:
+      case FunctionId::histogram_sum:
+      case FunctionId::histogram_avg:
+        wanted = true;
+        break;
+      case FunctionId::histogram_quantile:
+      case FunctionId::histogram_quantiles:
+      case FunctionId::histogram_fraction:
+        needs_buckets = true;
+        break;
+      default:
+        break;
+    }
+  }
+  if (needs_buckets) return;
+  for_each_child(e, [&](const Expr& child) { find_stats_only(child, wanted); });
 }
 
 DurationMs QueryPlan::ms(const Duration& d) const {

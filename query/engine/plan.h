@@ -24,6 +24,8 @@ class QueryPlan {
 
   /// This part is evaluated once, at the first step of the grid it stands on.
   [[nodiscard]] bool is_step_invariant(const Expr& e) const { return invariant_.contains(&e); }
+  /// Of the histograms that a selector finds only count and sum are used.
+  [[nodiscard]] bool wants_stats_only(const VectorSelector& s) const { return stats_only_.contains(&s); }
   [[nodiscard]] DurationMs ms(const Duration& d) const;
   [[nodiscard]] std::optional<Timestamp> at(const AtModifier& m) const;
   /// start(), end(), range() and step() are numbers once the query is known.
@@ -48,6 +50,8 @@ class QueryPlan {
   Result<void> resolve_durations(const Expr& e);
   Result<void> resolve(const Duration& d, bool may_be_negative);
   Result<double> evaluate(const DurationExpr& e) const;
+  /// @param wanted  inside a function that takes only count and sum of histograms
+  void find_stats_only(const Expr& e, bool wanted);
   Invariance find_invariant(const Expr& e);
   Invariance find_invariant_call(const Call& call);
   Invariance find_invariant_sides(const Binary& binary);
@@ -60,6 +64,7 @@ class QueryPlan {
   DurationMs step_;
   std::unordered_map<const Duration*, DurationMs> durations_;
   std::unordered_set<const Expr*> invariant_;
+  std::unordered_set<const VectorSelector*> stats_only_;
 };
 
 /// Calls f(child) for each direct part of `e`, in the order they are written.

@@ -9,6 +9,7 @@
 #include "query/engine/column_map.h"
 #include "query/engine/extended_window.h"
 #include "query/engine/merge.h"
+#include "query/histogram/arithmetic.h"
 
 namespace narthex::query {
 
@@ -135,39 +136,69 @@ class QueryRun {
       if (!*more) break;
       if (samples.t.empty()) continue;
       if (made->anchored || made->smoothed)
-        extend_window(samples, context_.steps.start, made->shape, made->smoothed);
+        if (auto extended = extend_window(samples, context_.steps.start, made->shape, made->smoothed);
+            !extended)
+          return extended;
       if (!made->shape.from_subquery) {
-        stats_.add_total(0, samples.t.size());
-        stats_.add_read(0, samples.t.size());
+        stats_.add_total(0, count_samples(samples));
+        stats_.add_read(0, count_samples(samples));
       }
       if (samples.t.empty()) continue;
       SeriesInfo& info = (*series)[i];
       if (query_.delayed_name_removal && info.drop_name)
         info.labels = without_metric_name(query_, info.labels);
-      if (auto kept = keep_samples(std::move(info.labels), samples.t, samples.v); !kept) return kept;
+      if (auto kept = keep_samples(std::move(info.labels), samples); !kept) return kept;
     }
     return query_.delayed_name_removal ? merge_matrix() : Result<void>{};
   }
 
   Result<void> keep(LabelIds labels, const StepColumn& column) {
-    std::vector<Timestamp> t;
-    std::vector<double> v;
+    ResultSeries series;
     const auto n = column.present.count();
-    t.reserve(n);
-    v.reserve(n);
+    series.t.reserve(n);
+    series.v.reserve(n);
     column.present.for_each([&](std::size_t step) {
-      t.push_back(context_.steps.at(step));
-      v.push_back(column.values[step]);
+      if (const auto* h = column.histogram(step)) {
+        series.histograms.emplace_back(context_.steps.at(step), *h);
+        return;
+      }
+      series.t.push_back(context_.steps.at(step));
+      series.v.push_back(column.values[step]);
     });
-    return keep_samples(std::move(labels), std::move(t), std::move(v));
+    return keep_series(std::move(labels), std::move(series));
   }
 
-  Result<void> keep_samples(LabelIds labels, std::vector<Timestamp> t, std::vector<double> v) {
-    const auto bytes = t.size() * (sizeof(Timestamp) + sizeof(double)) + sizeof(ResultSeries);
-    if (auto charged = share_.add(t.size(), bytes); !charged) return charged;
+  Result<void> keep_samples(LabelIds labels, storage::SampleColumns& samples) {
+    ResultSeries series;
+    auto h = samples.histograms.begin();
+    for (std::size_t i = 0; i < samples.t.size(); ++i) {
+      if (h != samples.histograms.end() && h->index == i) {
+        series.histograms.emplace_back(samples.t[i], std::move((h++)->value));
+        continue;
+      }
+      series.t.push_back(samples.t[i]);
+      series.v.push_back(samples.v[i]);
+    }
+    return keep_series(std::move(labels), std::move(series));
+  }
+
+  Result<void> keep_series(LabelIds labels, ResultSeries series) {
+    std::uint64_t samples = series.t.size();
+    std::uint64_t bytes = samples * (sizeof(Timestamp) + sizeof(double)) + sizeof(ResultSeries);
+    for (const auto& [t, h] : series.histograms) {
+      samples += counted_samples(h);
+      bytes += sizeof(t) + counted_bytes(h);
+    }
+    if (auto charged = share_.add(samples, bytes); !charged) return charged;
     labels_.push_back(std::move(labels));
-    result_.series.push_back({{}, std::move(t), std::move(v), {}});
+    result_.series.push_back(std::move(series));
     return {};
+  }
+
+  static std::uint64_t count_samples(const storage::SampleColumns& samples) {
+    std::uint64_t n = samples.t.size() - samples.histograms.size();
+    for (const auto& h : samples.histograms) n += counted_samples(h.value);
+    return n;
   }
 
   /// Series of a range vector that lost their names: joined, unless they meet at a time.
@@ -204,7 +235,10 @@ class QueryRun {
     }
     into.t = std::move(both.t);
     into.v = std::move(both.v);
-    return true;
+    into.histograms.insert(into.histograms.end(), other.histograms.begin(), other.histograms.end());
+    const auto when = &std::pair<Timestamp, FloatHistogram>::first;
+    std::ranges::stable_sort(into.histograms, {}, when);
+    return std::ranges::adjacent_find(into.histograms, {}, when) == into.histograms.end();
   }
 
   void sort_by_labels() {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "query/engine/label_ops.h"
+#include "query/histogram/arithmetic.h"
 
 namespace narthex::query {
 
@@ -17,10 +18,12 @@ class WindowCutter {
       : context_(context), shape_(shape), windows_(context.steps.count()) {}
 
   /// Valid until the next call. Errors: limit.
-  Result<std::span<const WindowBounds>> cut(std::span<const Timestamp> t) {
+  Result<std::span<const WindowBounds>> cut(const storage::SampleColumns& samples) {
+    const auto& t = samples.t;
+    weigh(samples);
     WindowBounds w;
     std::uint32_t previous_last = 0;
-    std::uint32_t widest = 0;
+    std::uint64_t widest = 0;
     const auto size = static_cast<std::uint32_t>(t.size());
     for (std::size_t step = 0; step < windows_.size(); ++step) {
       const Timestamp end = shape_.at.value_or(context_.steps.at(step)) - shape_.offset;
@@ -28,7 +31,7 @@ class WindowCutter {
       while (w.last < size && t[w.last] <= end + shape_.after) ++w.last;
       while (w.first < w.last && t[w.first] <= from) ++w.first;
       windows_[step] = w;
-      widest = std::max(widest, w.size());
+      widest = std::max(widest, weight(w.first, w.last));
       count(step, w, previous_last);
       previous_last = w.last;
     }
@@ -37,19 +40,37 @@ class WindowCutter {
   }
 
  private:
+  /// How many samples count for each histogram, added up along the series.
+  void weigh(const storage::SampleColumns& samples) {
+    weights_.clear();
+    if (samples.histograms.empty()) return;
+    weights_.reserve(samples.t.size() + 1);
+    weights_.push_back(0);
+    auto h = samples.histograms.begin();
+    for (std::size_t i = 0; i < samples.t.size(); ++i) {
+      const bool is_histogram = h != samples.histograms.end() && h->index == i;
+      weights_.push_back(weights_.back() + (is_histogram ? counted_samples((h++)->value) : 1));
+    }
+  }
+
+  [[nodiscard]] std::uint64_t weight(std::uint32_t first, std::uint32_t last) const {
+    return weights_.empty() ? last - first : weights_[last] - weights_[first];
+  }
+
   void count(std::size_t step, WindowBounds w, std::uint32_t previous_last) {
     if (w.empty()) return;
-    context_.stats.add_total(step, w.size());
+    context_.stats.add_total(step, weight(w.first, w.last));
     if (shape_.from_subquery) return;  // counted where the subquery read them
     if (step == 0)
-      context_.stats.add_read(step, w.size());
+      context_.stats.add_read(step, weight(w.first, w.last));
     else if (!shape_.at)
-      context_.stats.add_read(step, w.last - std::max(w.first, previous_last));
+      context_.stats.add_read(step, weight(std::max(w.first, previous_last), w.last));
   }
 
   EvalContext& context_;
   const WindowShape& shape_;
   std::vector<WindowBounds> windows_;
+  std::vector<std::uint64_t> weights_;  ///< empty: every sample counts one
 };
 
 bool keeps_name(FunctionId id) {
@@ -108,11 +129,12 @@ class RangeCall final : public VectorOperator {
       return false;
     }
     out.reset(context_.steps.count());
-    auto windows = cutter_.cut(samples_.t);
+    auto windows = cutter_.cut(samples_);
     if (!windows) return pass(windows);
     const auto name = names_[next_];
-    const RangeInput in{samples_.t,         samples_.v,          start_timestamps(), *windows, context_.steps,
-                        parts_.shape.range, parts_.shape.offset, parts_.shape.at,    name};
+    const RangeInput in{samples_.t,     samples_.v,         start_timestamps(),  *windows,
+                        context_.steps, parts_.shape.range, parts_.shape.offset, parts_.shape.at,
+                        name,           samples_.histograms};
     if (auto ran = parts_.function->run(in, out); !ran) return pass(ran);
     note_result(out, name);
     ++next_;
@@ -132,7 +154,7 @@ class RangeCall final : public VectorOperator {
       collided_ = collided_ || taken_[group];
       taken_[group] = true;
     }
-    if (expects_counter(parts_.id) && !name.empty() && !named_like_counter(name))
+    if (expects_counter(parts_.id) && !name.empty() && !named_like_counter(name) && out.any_float())
       annotator_.info(fmt::format("metric might not be a counter, name does not end in "
                                   "_total/_sum/_count/_bucket: {}",
                                   quote(name)),
@@ -168,7 +190,7 @@ class AbsentOverTime final : public VectorOperator {
       auto more = source_->next(samples);
       if (!more) return pass(more);
       if (!*more) break;
-      auto windows = cutter_.cut(samples.t);
+      auto windows = cutter_.cut(samples);
       if (!windows) return pass(windows);
       for (std::size_t step = 0; step < windows->size(); ++step)
         if (!(*windows)[step].empty()) found_.set(step);

@@ -36,6 +36,8 @@ struct RangeInput {
   DurationMs offset;
   std::optional<Timestamp> at;
   std::string_view metric_name;  ///< "" if there is none
+  /// Native histograms among the samples, ascending; v means nothing there.
+  std::span<const storage::HistogramSample> histograms = {};
 
   [[nodiscard]] Timestamp window_end(std::size_t step) const { return at.value_or(steps.at(step)) - offset; }
   [[nodiscard]] Timestamp window_start(std::size_t step) const { return window_end(step) - range; }

@@ -47,6 +47,7 @@ class ScalarOf final : public ScalarOperator {
       auto more = vector_->next(column);
       if (!more) return pass(more);
       if (!*more) return values;
+      column.drop_histograms();
       column.present.for_each(
           [&](std::size_t step) { values[step] = seen.test(step) ? kNan : column.values[step]; });
       seen |= column.present;

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "model/value.h"
+#include "query/engine/smoothed_histograms.h"
+#include "query/histogram/arithmetic.h"
+#include "query/histogram/reset.h"
 
 namespace narthex::query {
 
@@ -37,12 +40,39 @@ class SeriesReader {
     if (!set_ || next_ == set_->size()) return false;
     if (auto going_on = query_.deadline.check(); !going_on) return pass(going_on);
     if (auto read = set_->samples(next_++, range_, out); !read) return pass(read, "expanding series");
-    const auto bytes = (out.t.capacity() + out.v.capacity() + out.st.capacity()) * sizeof(double);
+    if (spec_.stats_only && !out.histograms.empty()) keep_stats_only(out);
+    auto bytes = (out.t.capacity() + out.v.capacity() + out.st.capacity()) * sizeof(double);
+    for (const auto& h : out.histograms) bytes += sizeof(h.index) + counted_bytes(h.value);
     if (auto charged = buffers_.set_bytes(bytes); !charged) return pass(charged);
     return true;
   }
 
+  /// Of the series that next() has read last.
+  [[nodiscard]] std::span<const PairId> labels() const { return set_->labels(next_ - 1); }
+
  private:
+  /// Buckets are forgotten; resets are told by the hints from here on.
+  static void keep_stats_only(storage::SampleColumns& samples) {
+    FloatHistogram previous;
+    bool has_previous = false;
+    for (auto& sample : samples.histograms) {
+      FloatHistogram& h = sample.value;
+      const bool is_stale = is_stale_nan(h.sum);
+      FloatHistogram stats;
+      stats.schema = h.schema;
+      stats.hint = h.hint;
+      stats.count = h.count;
+      stats.sum = h.sum;
+      if (!is_stale) {
+        if (has_previous && h.hint == CounterResetHint::unknown)
+          stats.hint = was_reset(h, previous) ? CounterResetHint::reset : CounterResetHint::not_reset;
+        previous = std::move(h);
+        has_previous = true;
+      }
+      h = std::move(stats);
+    }
+  }
+
   QueryState& query_;
   const SelectorSpec& spec_;
   TimeRange range_;
@@ -52,10 +82,36 @@ class SeriesReader {
   BudgetShare buffers_{query_.budget};
 };
 
+/// Finds histograms by their place among the samples; asked for in ascending order.
+class HistogramCursor {
+ public:
+  explicit HistogramCursor(std::vector<storage::HistogramSample>& histograms) : histograms_(histograms) {}
+
+  /// Takes the histogram out of the samples. Null: the sample is a float.
+  HistogramPtr at(std::size_t sample) {
+    while (next_ < histograms_.size() && histograms_[next_].index < sample) {
+      ++next_;
+      taken_.reset();
+    }
+    if (next_ == histograms_.size() || histograms_[next_].index != sample) return nullptr;
+    if (!taken_) taken_ = std::make_shared<const FloatHistogram>(std::move(histograms_[next_].value));
+    return taken_;
+  }
+
+ private:
+  std::vector<storage::HistogramSample>& histograms_;
+  std::size_t next_ = 0;
+  HistogramPtr taken_;
+};
+
 class InstantSelector final : public VectorOperator {
  public:
   InstantSelector(EvalContext& context, SelectorSpec spec, InstantValue what)
-      : context_(context), spec_(std::move(spec)), what_(what), reader_(context, spec_) {}
+      : context_(context),
+        spec_(std::move(spec)),
+        what_(what),
+        reader_(context, spec_),
+        annotator_(context.query.annotator()) {}
 
   Result<std::vector<SeriesInfo>> open() override {
     const auto lookback = context_.query.lookback;
@@ -68,29 +124,52 @@ class InstantSelector final : public VectorOperator {
     auto more = reader_.next(samples_);
     if (!more || !*more) return more;
     out.reset(context_.steps.count());
-    if (spec_.smoothed)
-      interpolate(out);
-    else
-      look_back(out);
-    if (auto fits = context_.query.budget.check_passing(out.present.count()); !fits) return pass(fits);
+    if (spec_.smoothed) {
+      if (samples_.histograms.empty())
+        interpolate(out);
+      else
+        smooth_histograms(context_, spec_, samples_, metric_name(), annotator_, out);
+    } else if (auto found = look_back(out); !found) {
+      return pass(found);
+    }
+    if (auto fits = context_.query.budget.check_passing(out.count_samples()); !fits) return pass(fits);
     return true;
   }
 
  private:
-  void look_back(StepColumn& out) {
+  Result<void> look_back(StepColumn& out) {
     const auto& t = samples_.t;
     const auto lookback = context_.query.lookback;
     std::size_t after = 0;  // the first sample later than the step looks at
+    HistogramCursor histograms(samples_.histograms);
     for (std::size_t step = 0; step < out.values.size(); ++step) {
       const Timestamp at = spec_.look_at(context_.steps.at(step));
       while (after < t.size() && t[after] <= at) ++after;
       if (after == 0 || t[after - 1] <= at - lookback) continue;
       const std::size_t found = after - 1;
-      if (is_stale_nan(samples_.v[found]) || is_histogram(found)) continue;
+      if (is_stale_nan(samples_.v[found])) continue;
+      if (const auto h = histograms.at(found)) {
+        if (is_stale_nan(h->sum)) continue;
+        if (what_ == InstantValue::timestamp_in_ms)
+          return fail(Code::execution, "this should be an info metric, with float samples: " +
+                                           context_.query.pool.labels(reader_.labels()).to_string());
+        if (what_ == InstantValue::value) {
+          const auto counted = counted_samples(*h);
+          context_.stats.add_total(step, counted);
+          context_.stats.add_read(step, counted);
+          out.set_histogram(step, h);
+          continue;
+        }
+      }
       context_.stats.add_sample(step);
       if (what_ == InstantValue::start_timestamp && !context_.query.use_start_timestamps) continue;
       out.set(step, shown(found));
     }
+    return {};
+  }
+
+  [[nodiscard]] std::string_view metric_name() const {
+    return context_.query.pool.get(reader_.labels(), context_.query.metric_name);
   }
 
   [[nodiscard]] double shown(std::size_t found) const {
@@ -132,7 +211,7 @@ class InstantSelector final : public VectorOperator {
   void drop_stale() {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < samples_.t.size(); ++i) {
-      if (is_stale_nan(samples_.v[i]) || is_histogram(i)) continue;
+      if (is_stale_nan(samples_.v[i])) continue;
       samples_.t[kept] = samples_.t[i];
       samples_.v[kept++] = samples_.v[i];
     }
@@ -140,15 +219,11 @@ class InstantSelector final : public VectorOperator {
     samples_.v.resize(kept);
   }
 
-  [[nodiscard]] bool is_histogram(std::size_t i) const {
-    return !samples_.histograms.empty() &&
-           std::ranges::binary_search(samples_.histograms, i, {}, &storage::HistogramSample::index);
-  }
-
   EvalContext& context_;
   SelectorSpec spec_;
   InstantValue what_;
   SeriesReader reader_;
+  Annotator annotator_;
   storage::SampleColumns samples_;
 };
 
@@ -174,13 +249,18 @@ class RangeSelector final : public RangeSource {
  private:
   static void drop_stale(storage::SampleColumns& samples) {
     std::size_t kept = 0;
-    auto histogram = samples.histograms.begin();
+    std::size_t kept_histograms = 0;
+    std::size_t next_histogram = 0;
     for (std::size_t i = 0; i < samples.t.size(); ++i) {
-      if (histogram != samples.histograms.end() && histogram->index == i) {
-        ++histogram;
+      if (next_histogram < samples.histograms.size() && samples.histograms[next_histogram].index == i) {
+        auto& h = samples.histograms[next_histogram++];
+        if (is_stale_nan(h.value.sum)) continue;
+        h.index = kept;
+        if (kept_histograms + 1 != next_histogram) samples.histograms[kept_histograms] = std::move(h);
+        ++kept_histograms;
+      } else if (is_stale_nan(samples.v[i])) {
         continue;
       }
-      if (is_stale_nan(samples.v[i])) continue;
       if (kept != i) {
         samples.t[kept] = samples.t[i];
         samples.v[kept] = samples.v[i];
@@ -191,7 +271,7 @@ class RangeSelector final : public RangeSource {
     samples.t.resize(kept);
     samples.v.resize(kept);
     if (!samples.st.empty()) samples.st.resize(kept);
-    samples.histograms.clear();
+    samples.histograms.resize(kept_histograms);
   }
 
   EvalContext& context_;

@@ -15,6 +15,7 @@ struct SelectorSpec {
   std::optional<Timestamp> at;  ///< `@`: every step looks at this time
   bool anchored = false;
   bool smoothed = false;
+  bool stats_only = false;  ///< of histograms only count and sum are wanted
   Span span;
 
   /// The time a step looks at.

@@ -9,7 +9,11 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
+
+#include "model/histogram.h"
 
 namespace narthex::query {
 
@@ -84,29 +88,76 @@ class StepBitmap {
   std::vector<std::uint64_t> words_;
 };
 
+/// Histograms are shared, never changed: operators that pass one on copy no buckets.
+using HistogramPtr = std::shared_ptr<const FloatHistogram>;
+
 struct StepColumn {
   std::vector<double> values;
   StepBitmap present;
+  /// Empty if no sample is a histogram, else one entry per step: where it is not null, the
+  /// sample is that histogram and values[i] means nothing.
+  std::vector<HistogramPtr> histograms;
 
   /// All steps absent.
   void reset(std::size_t steps) {
     values.resize(steps);
     present.reset(steps);
+    histograms.clear();
   }
   void set(std::size_t step, double v) {
     values[step] = v;
     present.set(step);
   }
+  void set_histogram(std::size_t step, HistogramPtr h) {
+    if (histograms.empty()) histograms.resize(values.size());
+    histograms[step] = std::move(h);
+    present.set(step);
+  }
+  void set_histogram(std::size_t step, FloatHistogram&& h) {
+    set_histogram(step, std::make_shared<const FloatHistogram>(std::move(h)));
+  }
+  /// Of a step that is present; null: its sample is a float.
+  [[nodiscard]] const FloatHistogram* histogram(std::size_t step) const {
+    return histograms.empty() ? nullptr : histograms[step].get();
+  }
+  /// What `o` has at `step`, of whatever kind.
+  void copy(std::size_t step, const StepColumn& o) {
+    if (o.histogram(step))
+      set_histogram(step, o.histograms[step]);
+    else
+      set(step, o.values[step]);
+  }
+  /// Histograms become absent.
+  void drop_histograms() {
+    for (std::size_t i = 0; i < histograms.size(); ++i)
+      if (histograms[i]) present.clear(i);
+    histograms.clear();
+  }
+  /// Floats become absent.
+  void drop_floats() {
+    if (histograms.empty()) return present.reset(values.size());
+    for (std::size_t i = 0; i < histograms.size(); ++i)
+      if (!histograms[i]) present.clear(i);
+  }
+  [[nodiscard]] bool any_float() const;
   /// Takes over what `o` has; steps present in both keep this column's value.
   void merge(const StepColumn& o) {
     o.present.for_each([&](std::size_t i) {
-      if (!present.test(i)) values[i] = o.values[i];
+      if (!present.test(i)) copy(i, o);
     });
-    present |= o.present;
+  }
+  /// As max-samples counts them: a float is one, a histogram many.
+  [[nodiscard]] std::size_t count_samples() const {
+    return histograms.empty() ? present.count() : count_mixed_samples();
   }
   [[nodiscard]] std::size_t size_bytes() const {
-    return values.capacity() * sizeof(double) + present.size_bytes();
+    const std::size_t bytes = values.capacity() * sizeof(double) + present.size_bytes();
+    return histograms.empty() ? bytes : bytes + histogram_bytes();
   }
+
+ private:
+  [[nodiscard]] std::size_t count_mixed_samples() const;
+  [[nodiscard]] std::size_t histogram_bytes() const;
 };
 
 }  // namespace narthex::query

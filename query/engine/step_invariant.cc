@@ -26,6 +26,7 @@ class StepInvariant final : public VectorOperator {
     const auto steps = part_.outer_steps();
     out.reset(steps);
     if (!once_.present.test(0)) return true;
+    if (once_.histogram(0)) out.histograms.assign(steps, once_.histograms[0]);
     out.values.assign(steps, once_.values[0]);
     out.present.set_all();
     return true;

@@ -52,6 +52,12 @@ class SubquerySource final : public RangeSource {
       return false;
     }
     column_.present.for_each([&](std::size_t step) {
+      if (const auto* h = column_.histogram(step)) {
+        out.histograms.push_back({out.t.size(), *h});
+        // Samples between two steps are left out: what one knew of the one before no longer holds.
+        auto& hint = out.histograms.back().value.hint;
+        if (!spec_.is_result && hint != CounterResetHint::gauge) hint = CounterResetHint::unknown;
+      }
       out.t.push_back(steps_.at(step));
       out.v.push_back(column_.values[step]);
     });

@@ -1,10 +1,10 @@
 #include "query/engine/vector_scalar.h"
 
-#include <fmt/format.h>
-
 #include "query/engine/column_map.h"
+#include "query/engine/element_operators.h"
 #include "query/engine/merge.h"
 #include "query/engine/scalar_operators.h"
+#include "query/histogram/arithmetic.h"
 
 namespace narthex::query {
 
@@ -20,6 +20,8 @@ class VectorScalar final : public ColumnMap {
         annotator_(context.query.annotator()) {}
 
  private:
+  [[nodiscard]] bool takes_histograms() const override { return true; }
+
   Result<void> prepare() override {
     auto values = scalar_->values();
     if (!values) return pass(values);
@@ -28,6 +30,7 @@ class VectorScalar final : public ColumnMap {
   }
 
   void map(StepColumn& column) override {
+    if (!column.histograms.empty()) return map_mixed(column);
     if (spec_.op == BinaryOp::trim_upper || spec_.op == BinaryOp::trim_lower) return refuse_floats(column);
     const bool filters = is_comparison(spec_.op) && !spec_.return_bool;
     column.present.for_each([&](std::size_t step) {
@@ -41,13 +44,28 @@ class VectorScalar final : public ColumnMap {
     });
   }
 
+  void map_mixed(StepColumn& column) {
+    const bool filters = is_comparison(spec_.op) && !spec_.return_bool;
+    column.present.for_each([&](std::size_t step) {
+      const ElementValue of_vector{column.values[step], column.histogram(step)};
+      const ElementValue scalar{values_[step], nullptr};
+      auto result = spec_.scalar_first ? apply_elements(spec_.op, scalar, of_vector)
+                                       : apply_elements(spec_.op, of_vector, scalar);
+      if (result.note != BinaryNote::none) note(annotator_, result.note, spec_.op, spec_.span);
+      if (result.failed || (filters && !result.keep)) {
+        column.present.clear(step);
+      } else if (result.histogram) {
+        column.set_histogram(step, std::move(*result.histogram));
+      } else if (!filters && !of_vector.histogram) {
+        column.values[step] = result.value;
+      }
+    });
+  }
+
   /// Trimming is for histograms.
   void refuse_floats(StepColumn& column) {
     if (!column.present.any()) return;
-    const auto op = text_of(spec_.op);
-    annotator_.info(
-        fmt::format("incompatible sample types encountered for binary operator \"{0}\": float {0} float", op),
-        spec_.span);
+    note(annotator_, BinaryNote::float_float, spec_.op, spec_.span);
     column.present.reset(column.values.size());
   }
 
@@ -62,7 +80,14 @@ class NegatedVector final : public ColumnMap {
   NegatedVector(EvalContext& context, VectorOperatorPtr of) : ColumnMap(context, std::move(of), true) {}
 
  private:
+  [[nodiscard]] bool takes_histograms() const override { return true; }
   void map(StepColumn& column) override {
+    for (auto& h : column.histograms) {
+      if (!h) continue;
+      FloatHistogram negated = *h;
+      multiply(negated, -1);
+      h = std::make_shared<const FloatHistogram>(std::move(negated));
+    }
     for (auto& v : column.values) v = -v;
   }
 };

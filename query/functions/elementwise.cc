@@ -16,29 +16,42 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kPi = std::numbers::pi;
 
+/// What becomes of histograms before a function sees a column.
+enum class Histograms : std::uint8_t { dropped, taken_for_samples };
+
 /// f(column) for each series.
 template <class F>
 class MapWith final : public ColumnMap {
  public:
-  MapWith(EvalContext& context, VectorOperatorPtr child, F f)
-      : ColumnMap(context, std::move(child), true), f_(std::move(f)) {}
+  MapWith(EvalContext& context, VectorOperatorPtr child, F f, Histograms histograms)
+      : ColumnMap(context, std::move(child), true), f_(std::move(f)), histograms_(histograms) {}
 
  private:
-  void map(StepColumn& column) override { f_(column); }
+  [[nodiscard]] bool takes_histograms() const override {
+    return histograms_ == Histograms::taken_for_samples;
+  }
+  void map(StepColumn& column) override {
+    column.histograms.clear();
+    f_(column);
+  }
   F f_;
+  Histograms histograms_;
 };
 
 template <class F>
-VectorOperatorPtr map_with(EvalContext& context, VectorOperatorPtr child, F f) {
-  return merge_after_function(std::make_unique<MapWith<F>>(context, std::move(child), std::move(f)), context);
+VectorOperatorPtr map_with(EvalContext& context, VectorOperatorPtr child, F f,
+                           Histograms histograms = Histograms::taken_for_samples) {
+  return merge_after_function(
+      std::make_unique<MapWith<F>>(context, std::move(child), std::move(f), histograms), context);
 }
 
 /// f(value) for each value.
 template <class F>
 VectorOperatorPtr map_values(EvalContext& context, VectorOperatorPtr child, F f) {
-  return map_with(context, std::move(child), [f](StepColumn& column) {
+  const auto on_column = [f](StepColumn& column) {
     column.present.for_each([&](std::size_t step) { column.values[step] = f(column.values[step]); });
-  });
+  };
+  return map_with(context, std::move(child), on_column, Histograms::dropped);
 }
 
 /// Functions of a value alone; null for others.

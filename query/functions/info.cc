@@ -161,7 +161,7 @@ class Info final : public VectorOperator {
       if (*out == kNone) continue;
       StepColumn& column = out_columns_[*out];
       if (column.present.test(step)) return fail(Code::execution, std::string(kSameLabelset));
-      column.set(step, base_columns_[i].values[step]);
+      column.copy(step, base_columns_[i]);
       if (auto charged = share_.add(1, 0); !charged) return charged;
     }
     return {};

@@ -1,8 +1,12 @@
 #include "query/functions/range_functions.h"
 
+#include "query/functions/mixed_range.h"
+
 namespace narthex::query {
 
-RangeFunctionPtr make_range_function(FunctionId id, const RangeCallSite& site) {
+namespace {
+
+RangeFunctionPtr make_float_function(FunctionId id, const RangeCallSite& site) {
   switch (id) {
     case FunctionId::rate:
     case FunctionId::increase:
@@ -22,6 +26,18 @@ RangeFunctionPtr make_range_function(FunctionId id, const RangeCallSite& site) {
     default:
       return make_over_time_function(id, site);
   }
+}
+
+}  // namespace
+
+RangeFunctionPtr make_range_function(FunctionId id, const RangeCallSite& site) {
+  auto of_floats = make_float_function(id, site);
+  if (!of_floats) return nullptr;
+  return with_histograms(std::move(of_floats), make_histogram_function(id, site), site);
+}
+
+bool starts_overlap(Timestamp a_start, Timestamp a_t, Timestamp b_start) {
+  return b_start != 0 && b_start < a_t && b_start != a_start;
 }
 
 bool is_start_timestamp_reset(Timestamp a_start, Timestamp a_t, Timestamp b_start, Timestamp b_t) {

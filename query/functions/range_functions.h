@@ -24,11 +24,14 @@ RangeFunctionPtr make_trend_function(FunctionId id);
 /// *_over_time.
 RangeFunctionPtr make_over_time_function(FunctionId id, const RangeCallSite& site);
 
-/// Any of the above. Null if `id` is no function over a range vector of floats.
+/// Any of the above, native histograms included (mixed_range.h). Null if `id` is no function
+/// over a range vector.
 RangeFunctionPtr make_range_function(FunctionId id, const RangeCallSite& site);
 
 /// `b`, reported at time `tb`, began anew since `a` at `ta`, judged by start timestamps.
 /// Source: Prometheus promql/functions.go, isStartTimestampReset
 bool is_start_timestamp_reset(Timestamp a_start, Timestamp a_t, Timestamp b_start, Timestamp b_t);
+/// `b` claims to have begun before `a` was reported, and not together with it.
+bool starts_overlap(Timestamp a_start, Timestamp a_t, Timestamp b_start);
 
 }  // namespace narthex::query

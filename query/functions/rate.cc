@@ -11,10 +11,6 @@ namespace narthex::query {
 
 namespace {
 
-bool starts_overlap(Timestamp a_start, Timestamp a_t, Timestamp b_start) {
-  return b_start != 0 && b_start < a_t && b_start != a_start;
-}
-
 /// Positions in a series, asked for windows that slide forward.
 class Positions {
  public:

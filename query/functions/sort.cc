@@ -55,13 +55,13 @@ class Sort final : public VectorOperator {
       return series;
     }
     if (auto read = drain(*child_, columns_); !read) return pass(read);
+    if (sorts_values())
+      for (std::size_t i = 0; i < columns_.size(); ++i) columns_[i].drop_histograms();
     sorted_ = true;
     order_.resize(series->size());
     std::iota(order_.begin(), order_.end(), 0u);
     std::ranges::sort(order_, [&](std::uint32_t a, std::uint32_t b) {
-      const int order = id_ == FunctionId::sort || id_ == FunctionId::sort_desc
-                            ? compare_values(a, b)
-                            : compare_labels(*series, a, b);
+      const int order = sorts_values() ? compare_values(a, b) : compare_labels(*series, a, b);
       return order != 0 ? order < 0 : a < b;
     });
     std::vector<SeriesInfo> out;
@@ -70,13 +70,19 @@ class Sort final : public VectorOperator {
   }
 
   Result<bool> next(StepColumn& out) override {
-    if (!sorted_) return child_->next(out);
+    if (!sorted_) {
+      auto more = child_->next(out);
+      if (more && *more && sorts_values()) out.drop_histograms();
+      return more;
+    }
     if (next_ == order_.size()) return false;
     out = std::move(columns_[order_[next_++]]);
     return true;
   }
 
  private:
+  [[nodiscard]] bool sorts_values() const { return id_ == FunctionId::sort || id_ == FunctionId::sort_desc; }
+
   /// NaN comes last in either direction.
   [[nodiscard]] int compare_values(std::uint32_t a, std::uint32_t b) const {
     const double x = columns_[a].values[0];

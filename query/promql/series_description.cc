@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "model/value.h"
-#include "query/promql/histogram_sum.h"
+#include "query/histogram/arithmetic.h"
 #include "query/promql/parser.h"
 #include "query/promql/series_grammar.h"
 
@@ -179,12 +179,12 @@ bool SeriesGrammar::histogram_steps(const Histogram& base, double sign) {
                                         step->value.schema, current.schema));
       return false;
     }
-    auto next = add_scaled(current, step->value, sign);
-    if (!next) {
-      error(token().span(), std::move(next.error().text));
+    if (!(sign < 0 ? subtract(current, step->value) : add(current, step->value))) {
+      error(token().span(),
+            "error combining histograms: cannot apply this operation on histograms with a mix of exponential "
+            "and custom bucket schemas");
       return false;
     }
-    current = std::move(*next);
   }
 }
 

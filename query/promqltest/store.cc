@@ -27,10 +27,6 @@ std::string_view in_words(storage::AppendFault fault) {
       return "ST is newer or the same as sample's timestamp, ignoring";
     case storage::AppendFault::limit:
       return "limit of series reached";
-    case storage::AppendFault::start_out_of_order:
-      return "start timestamp out of order";
-    case storage::AppendFault::start_not_before:
-      return "start timestamp is not before its sample";
   }
   return "refused";
 }
@@ -47,11 +43,12 @@ Result<LeftOut> load_into(storage::Appendable& store, std::span<const LoadedSeri
       return fail(Code::invalid,
                   fmt::format("series {}: {}", one.labels.to_metric_string(), in_words(ref.error())));
     for (const LoadedSample& sample : one.samples) {
+      if (sample.st != 0) ++left_out.start_timestamps;
       if (sample.histogram) {
-        ++left_out.histogram_samples;
+        const auto taken = appender->append_histogram(*ref, sample.t, *sample.histogram, sample.st);
+        if (!taken) return fail(taken.error().code, taken.error().text);
         continue;
       }
-      if (sample.st != 0) ++left_out.start_timestamps;
       appender->append(*ref, sample.t, sample.v);
     }
   }

@@ -15,9 +15,8 @@
 
 namespace narthex::query {
 
-/// What a load could not store, because storage::Appender has no way to say it.
+/// What a load could not store, because stores do not keep it.
 struct LeftOut {
-  std::size_t histogram_samples = 0;
   std::size_t start_timestamps = 0;
 };
 

@@ -258,7 +258,7 @@ void HistogramChunkWriter<Coder>::widen_chunk(const AppendPlan& plan, const Samp
     // A marker ends a chunk for all but markers, so there is none in one that is widened.
     Coder::widen(h, plan.positive.in_chunk, plan.negative.in_chunk);
     if (state_.count == 0)
-      begin(std::move(layout), reader.t(), reader.st(), h);
+      begin(layout, reader.t(), reader.st(), h);
     else
       write_next(reader.t(), reader.st(), h);
   }

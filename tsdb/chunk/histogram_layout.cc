@@ -29,7 +29,8 @@ void put_zero_threshold(BitBuffer& out, double threshold) {
     out.put(std::bit_cast<std::uint64_t>(threshold), 64);
     return;
   }
-  out.put(static_cast<std::uint64_t>(exponent + kExponentBias), 8);
+  const std::int64_t biased = std::int64_t{exponent} + kExponentBias;
+  out.put(static_cast<std::uint64_t>(biased), 8);
 }
 
 double take_zero_threshold(BitReader& in) {
@@ -57,7 +58,9 @@ bool take_spans(BitReader& in, std::vector<HistogramSpan>& spans) {
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t length = take_varbit_unsigned(in);
     const std::int64_t offset = take_varbit(in);
-    if (!in.ok() || length > in.left() || (buckets += length) > in.left()) return false;
+    if (!in.ok() || length > in.left()) return false;
+    buckets += length;
+    if (buckets > in.left()) return false;
     if (offset < std::numeric_limits<std::int32_t>::min() ||
         offset > std::numeric_limits<std::int32_t>::max())
       return false;

@@ -22,11 +22,11 @@ std::size_t Head::replay_histograms(std::vector<HistogramRecord> histograms) {
     if (h.t < min_valid || h.t == kMinTime) continue;
     // Through the lanes, so that it stays between the floats before and behind it.
     auto owned = std::make_unique<const HistogramRecord>(std::move(h));
-    const ReplayItem item{
+    ReplayItem item{
         .ordinal = o, .kind = ReplayItem::Kind::histogram, .t = owned->t, .histogram = owned.get()};
     if (any_mapped && is_mapped(item)) continue;
+    item.histogram = owned.release();  // the lane's now
     replay_->lanes->add(item);
-    static_cast<void>(owned.release());  // the lane's now
   }
   state_.metrics.count_unknown_refs(unknown, "histograms");
   return unknown;

@@ -9,9 +9,9 @@ namespace narthex::tsdb {
 namespace {
 
 /// Enough that handing over costs nothing, few enough to stay in a cache.
-constexpr std::size_t kBatch = 4096;
+constexpr std::size_t kBatch = 2048;
 /// How far reading may be ahead of applying.
-constexpr std::size_t kMostWaiting = 16;
+constexpr std::size_t kMostWaiting = 6;
 
 }  // namespace
 

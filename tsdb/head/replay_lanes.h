@@ -27,8 +27,8 @@ namespace narthex::tsdb {
 /// Something on its way to its series.
 struct ReplayItem {
   enum class Kind : std::uint32_t {
-    sample,       ///< {t, v}
-    histogram,    ///< at t; whoever takes it deletes it
+    sample,     ///< {t, v}
+    histogram,  ///< at t; whoever takes it deletes it
   };
   std::uint32_t ordinal;
   Kind kind;

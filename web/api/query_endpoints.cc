@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "model/value.h"
+#include "query/histogram/buckets.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser.h"
 #include "web/api/endpoints.h"
@@ -32,16 +33,55 @@ std::string_view type_name(query::ValueType type) {
   return "none";
 }
 
-/// Rules of bucket borders in JSON: 0 (l,u], 1 [l,u), 2 (l,u), 3 [l,u].
-/// Float histograms reach an answer only once the store can hold them.
+void quoted_value(JsonWriter& json, double v) {
+  std::string text = "\"";
+  append_json_value(text, v);
+  text += '"';
+  json.raw(text);
+}
+
+/// `[1435781430.781,{"count":"3","sum":"2.5","buckets":[[0,"0.5","1","3"]]}]`; the first number
+/// of a bucket says which bounds belong to it: 0 (l,u], 1 [l,u), 2 (l,u), 3 [l,u].
+void write_histogram(JsonWriter& json, Timestamp t, const FloatHistogram& h) {
+  std::string time;
+  append_json_time(time, t);
+  json.begin_array().raw(time).begin_object();
+  quoted_value(json.key("count"), h.count);
+  quoted_value(json.key("sum"), h.sum);
+  bool any = false;
+  for (const query::Bucket& b : query::all_buckets(h)) {
+    if (b.count == 0) continue;
+    if (!any) json.key("buckets").begin_array();
+    any = true;
+    const std::uint64_t bounds = b.holds_lower ? (b.holds_upper ? 3 : 1) : (b.holds_upper ? 0 : 2);
+    json.begin_array().number(bounds);
+    for (const double v : {b.lower, b.upper, b.count}) quoted_value(json, v);
+    json.end_array();
+  }
+  if (any) json.end_array();
+  json.end_object().end_array();
+}
+
 void write_series(JsonWriter& json, const query::ResultSeries& series, query::ValueType type) {
   json.begin_object().key("metric").labels(series.labels);
   if (type == query::ValueType::vector) {
-    json.key("value").sample(series.t.front(), series.v.front());
+    if (series.histograms.empty())
+      json.key("value").sample(series.t.front(), series.v.front());
+    else
+      write_histogram(json.key("histogram"), series.histograms.front().first,
+                      series.histograms.front().second);
   } else {
-    json.key("values").begin_array();
-    for (std::size_t i = 0; i < series.t.size(); ++i) json.sample(series.t[i], series.v[i]);
-    json.end_array();
+    // A series has at least one kind of samples; an empty list is left out.
+    if (!series.t.empty()) {
+      json.key("values").begin_array();
+      for (std::size_t i = 0; i < series.t.size(); ++i) json.sample(series.t[i], series.v[i]);
+      json.end_array();
+    }
+    if (!series.histograms.empty()) {
+      json.key("histograms").begin_array();
+      for (const auto& [t, h] : series.histograms) write_histogram(json, t, h);
+      json.end_array();
+    }
   }
   json.end_object();
 }

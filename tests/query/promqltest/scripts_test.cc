@@ -48,7 +48,7 @@ std::string read(const std::string& path) {
 
 TEST_CASE("Prometheus' scripts pass, at least as many cases as ever did") {
   // Of 2,017; raise it with each step of the engine.
-  constexpr std::size_t kPassedBefore = 1200;
+  constexpr std::size_t kPassedBefore = 2017;
   Engine engine(script_engine_options(), system_clock(), nullptr);
   const Evaluate evaluate = [&](storage::Queryable& store, const QueryRequest& request) {
     return engine.run(store, request, sync::StopToken());

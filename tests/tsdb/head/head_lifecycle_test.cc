@@ -132,6 +132,7 @@ TEST_CASE("log: two batches that made the same series are both readable, whoever
 
 TEST_CASE("replay: the head after a restart is the head before it") {
   for (const std::uint64_t seed : {11U, 12U}) {
+    const std::size_t threads = seed - 10 + seed % 2 * 3;  // 4 and 2
     CAPTURE(seed);
     io::FaultFileSystem fs;
     auto wal = open_wal(fs);
@@ -153,7 +154,7 @@ TEST_CASE("replay: the head after a restart is the head before it") {
     }
     wal.reset();
     Head again({}, nullptr);
-    REQUIRE(replay_wal(fs, "/data/wal", again));
+    REQUIRE(replay_wal(fs, "/data/wal", again, threads));
     CHECK(same(contents(again), contents(head)));
     CHECK(again.mint() == head.mint());
     CHECK(again.maxt() == head.maxt());
@@ -176,8 +177,9 @@ TEST_CASE("replay: other references of the same labels are one series, unknown o
   CHECK(head.live_refs() == std::vector<WalRef>{5, 78});
 }
 
-TEST_CASE("replay: deleted samples stay deleted, and a deleted series begins anew") {
+void check_deletions(std::size_t threads) {
   Head head({}, nullptr);
+  if (threads > 0) head.replay_with_threads(threads);
   head.replay_series({1, series_labels(1)});
   head.replay_series({2, series_labels(2)});
   head.replay_series({3, series_labels(2)});
@@ -201,6 +203,40 @@ TEST_CASE("replay: deleted samples stay deleted, and a deleted series begins ane
   REQUIRE(appender->commit());
   const auto refs = head.live_refs();
   CHECK(std::ranges::find(refs, WalRef{41}) != refs.end());
+}
+
+TEST_CASE("replay: deleted samples stay deleted, and a deleted series begins anew") {
+  for (const std::size_t threads : {0U, 1U, 3U}) {
+    CAPTURE(threads);
+    check_deletions(threads);
+  }
+}
+
+TEST_CASE("replay: a series that is deleted and named again many times keeps only what came last") {
+  Head head({}, nullptr);
+  head.replay_with_threads(3);
+  for (WalRef round = 0; round < 200; ++round) {
+    for (WalRef s = 0; s < 100; ++s) head.replay_series({round * 100 + s + 1, series_labels(s)});
+    std::vector<SampleRecord> samples;
+    for (int i = 0; i < 5; ++i) {
+      for (WalRef s = 0; s < 100; ++s) {
+        samples.push_back({round * 100 + s + 1, kStart - static_cast<Timestamp>(round) * 1000 + i, 1.0 * i});
+      }
+    }
+    CHECK(head.replay_samples(samples) == 0);
+    if (round == 199) break;
+    for (WalRef s = 0; s < 100; s += 2) CHECK(head.replay_deletion(round * 100 + s + 1, {}));
+  }
+  head.finish_replay();
+  const Contents all = contents(head);
+  REQUIRE(all.size() == 100);
+  for (WalRef s = 0; s < 100; ++s) {
+    const Points& points = all.at(series_labels(s).to_string());
+    // Later ones of a series that was not deleted are older than what it has.
+    const Timestamp first = s % 2 == 0 ? kStart - 199'000 : kStart;
+    REQUIRE(points.size() == 5);
+    CHECK(points.front().first == first);
+  }
 }
 
 TEST_CASE("replay: what blocks hold already is dropped") {

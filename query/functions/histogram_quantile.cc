@@ -1,4 +1,4 @@
-#include "query/functions/histogram_classic.h"
+#include "query/functions/histogram_quantile.h"
 
 #include <fmt/format.h>
 
@@ -8,16 +8,18 @@
 
 #include "model/labels.h"
 #include "model/value.h"
+#include "query/engine/annotation_texts.h"
 #include "query/engine/label_ops.h"
 #include "query/engine/merge.h"
 #include "query/functions/classic_buckets.h"
 #include "query/functions/quantile.h"
+#include "query/histogram/statistics.h"
 
 namespace narthex::query {
 
 namespace {
 
-/// The histograms of a vector, read into columns.
+/// The histograms of a vector, native ones before classic ones, read into columns.
 class HistogramSet {
  public:
   HistogramSet(EvalContext& context, HistogramArgument argument)
@@ -39,19 +41,36 @@ class HistogramSet {
     return {};
   }
 
-  [[nodiscard]] std::size_t size() const { return histograms_.size(); }
+  [[nodiscard]] std::size_t size() const { return natives_.size() + histograms_.size(); }
   /// The labels of the results.
-  [[nodiscard]] const LabelIds& labels(std::size_t i) const { return histograms_[i].labels; }
+  [[nodiscard]] const LabelIds& labels(std::size_t i) const {
+    return i < natives_.size() ? natives_[i].labels : classic(i).labels;
+  }
   /// As annotations name it; "" where names are dropped at once.
-  [[nodiscard]] std::string_view name(std::size_t i) const { return histograms_[i].name; }
+  [[nodiscard]] std::string_view name(std::size_t i) const {
+    return i < natives_.size() ? natives_[i].name : classic(i).name;
+  }
   [[nodiscard]] Span span() const { return argument_.span; }
   [[nodiscard]] const Annotator& annotator() const { return annotator_; }
 
-  /// Those present at a step, sorted by bound; empty if there is no histogram there.
+  /// Null if there is none at this step, or a classic one with the same labels, or i is classic.
+  [[nodiscard]] const FloatHistogram* native_at(std::size_t i, std::size_t step) const {
+    if (i >= natives_.size()) return nullptr;
+    const Native& native = natives_[i];
+    const FloatHistogram* h = histogram(native.series, step);
+    if (!h || !native.rival || !has_buckets(*native.rival, step)) return h;
+    annotator_.warn(texts::mixed_classic_native(native.name), argument_.span);
+    return nullptr;
+  }
+
+  /// Those present at a step, sorted by bound; empty if there is no classic histogram there.
   void buckets_at(std::size_t i, std::size_t step, ClassicBuckets& out) const {
     out.clear();
-    for (const auto& b : histograms_[i].buckets)
-      if (columns_[b.series].present.test(step)) out.push_back({b.upper, columns_[b.series].values[step]});
+    if (i < natives_.size()) return;
+    const Histogram& h = classic(i);
+    if (h.rival && histogram(*h.rival, step)) return;
+    for (const auto& b : h.buckets)
+      if (is_float(b.series, step)) out.push_back({b.upper, columns_[b.series].values[step]});
   }
 
  private:
@@ -63,7 +82,35 @@ class HistogramSet {
     LabelIds labels;
     std::string_view name;
     std::vector<Bucket> buckets;
+    std::optional<std::size_t> rival;  ///< series of native histograms with the same labels
   };
+  struct Native {
+    LabelIds labels;
+    std::string_view name;
+    std::size_t series = 0;
+    std::optional<std::size_t> rival;  ///< classic histogram with the same labels
+  };
+
+  [[nodiscard]] const Histogram& classic(std::size_t i) const { return histograms_[i - natives_.size()]; }
+  [[nodiscard]] const FloatHistogram* histogram(std::size_t series, std::size_t step) const {
+    const StepColumn& column = columns_[series];
+    return column.present.test(step) ? column.histogram(step) : nullptr;
+  }
+  [[nodiscard]] bool is_float(std::size_t series, std::size_t step) const {
+    return columns_[series].present.test(step) && !columns_[series].histogram(step);
+  }
+  [[nodiscard]] bool has_buckets(std::size_t classic_number, std::size_t step) const {
+    return std::ranges::any_of(histograms_[classic_number].buckets,
+                               [&](const Bucket& b) { return is_float(b.series, step); });
+  }
+  [[nodiscard]] LabelIds result_labels(LabelIds labels) const {
+    return context_.query.delayed_name_removal ? std::move(labels)
+                                               : without_metric_name(context_.query, labels);
+  }
+  [[nodiscard]] std::string_view name_of(const LabelIds& labels) const {
+    const auto& query = context_.query;
+    return query.delayed_name_removal ? query.pool.get(labels, query.metric_name) : std::string_view{};
+  }
 
   void group(const std::vector<SeriesInfo>& series) {
     auto& query = context_.query;
@@ -72,10 +119,9 @@ class HistogramSet {
     le.add(le_name);
     LabelIdsIndex index;
     for (std::size_t i = 0; i < series.size(); ++i) {
-      if (!columns_[i].present.any()) continue;
+      if (!columns_[i].any_float()) continue;
       const auto& labels = series[i].labels;
-      const auto name =
-          query.delayed_name_removal ? query.pool.get(labels, query.metric_name) : std::string_view{};
+      const auto name = name_of(labels);
       const auto text = query.pool.get(labels, le_name);
       const auto upper = parse_float(text);
       if (!upper) {
@@ -88,10 +134,18 @@ class HistogramSet {
       }
       LabelIds rest = without_names(query.pool, labels, le);
       const auto [number, is_new] = index.insert(rest);
-      if (is_new)
-        histograms_.push_back(
-            {query.delayed_name_removal ? std::move(rest) : without_metric_name(query, rest), name, {}});
+      if (is_new) histograms_.push_back({result_labels(std::move(rest)), name, {}, {}});
       histograms_[number].buckets.push_back({*upper, i});
+    }
+    for (std::size_t i = 0; i < series.size(); ++i) {
+      if (columns_[i].histograms.empty()) continue;
+      const auto number = index.insert(series[i].labels).first;
+      Native native{result_labels(series[i].labels), name_of(series[i].labels), i, {}};
+      if (number < histograms_.size()) {
+        native.rival = number;
+        histograms_[number].rival = i;
+      }
+      natives_.push_back(std::move(native));
     }
   }
 
@@ -99,7 +153,8 @@ class HistogramSet {
   HistogramArgument argument_;
   HeldColumns columns_;
   Annotator annotator_;
-  std::vector<Histogram> histograms_;
+  std::vector<Histogram> histograms_;  ///< classic ones
+  std::vector<Native> natives_;
 };
 
 /// A quantile argument at all steps.
@@ -155,6 +210,10 @@ class HistogramQuantiles final : public VectorOperator {
     for (std::size_t step = 0; step < out.values.size(); ++step) {
       const double q = quantiles_[output.argument][step];
       if (with_label_ && std::bit_cast<std::uint64_t>(q) != output.q_bits) continue;
+      if (const auto* native = set_.native_at(output.histogram, step)) {
+        out.set(step, quantile_of_native(output.histogram, q, *native));
+        continue;
+      }
       set_.buckets_at(output.histogram, step, buckets_);
       if (buckets_.empty()) continue;
       const auto quantile = bucket_quantile(q, buckets_);
@@ -173,6 +232,14 @@ class HistogramQuantiles final : public VectorOperator {
     std::size_t histogram = 0;
     std::uint64_t q_bits = 0;  ///< with a label: only the steps with this quantile
   };
+
+  double quantile_of_native(std::size_t i, double q, const FloatHistogram& h) const {
+    const auto quantile = native_quantile(q, h);
+    if (quantile.is_nan_for_nans) set_.annotator().info(texts::quantile_is_nan(set_.name(i)), set_.span());
+    if (quantile.is_skewed_by_nans)
+      set_.annotator().info(texts::quantile_is_skewed(set_.name(i)), set_.span());
+    return quantile.value;
+  }
 
   void add(std::size_t argument, std::size_t histogram, std::uint64_t q_bits, LabelIds labels,
            std::vector<SeriesInfo>& out) {
@@ -232,6 +299,13 @@ class HistogramFraction final : public VectorOperator {
     if (auto going_on = context_.query.deadline.check(); !going_on) return pass(going_on);
     out.reset(context_.steps.count());
     for (std::size_t step = 0; step < out.values.size(); ++step) {
+      if (const auto* native = set_.native_at(next_, step)) {
+        const auto fraction = native_fraction(lower_values_[step], upper_values_[step], *native);
+        if (fraction.leaves_out_nans)
+          set_.annotator().info(texts::fraction_leaves_out_nans(set_.name(next_)), set_.span());
+        out.set(step, fraction.value);
+        continue;
+      }
       set_.buckets_at(next_, step, buckets_);
       if (!buckets_.empty())
         out.set(step, bucket_fraction(lower_values_[step], upper_values_[step], buckets_));

@@ -1,5 +1,5 @@
-// histogram_quantile, histogram_quantiles and histogram_fraction over classic histograms:
-// series that differ in `le` alone make one histogram.
+// histogram_quantile, histogram_quantiles and histogram_fraction, over native histograms and
+// classic ones: series that differ in `le` alone make one histogram.
 //
 // Threads: one at a time.
 // Source: Prometheus promql/functions.go

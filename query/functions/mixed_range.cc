@@ -1,0 +1,65 @@
+#include "query/functions/mixed_range.h"
+
+namespace narthex::query {
+
+namespace {
+
+class WithHistograms final : public RangeFunction {
+ public:
+  WithHistograms(RangeFunctionPtr of_floats, HistogramFunctionPtr of_histograms, const RangeCallSite& site)
+      : of_floats_(std::move(of_floats)), of_histograms_(std::move(of_histograms)), site_(site) {}
+
+  Result<void> prepare(std::vector<std::vector<double>> scalars) override {
+    return of_floats_->prepare(std::move(scalars));
+  }
+
+  Result<void> run(const RangeInput& in, StepColumn& out) override {
+    if (in.histograms.empty()) return of_floats_->run(in, out);
+    series_.part(in);
+    for (std::size_t step = 0; step < in.windows.size(); ++step) {
+      if (series_.histograms(step).empty()) continue;
+      if (of_histograms_)
+        series_.hide_floats(step);
+      else if (!series_.floats(step).empty())
+        site_.annotator.info(texts::ignored_in_mixed_range(in.metric_name), site_.first_argument);
+    }
+    if (auto ran = of_floats_->run(series_.float_input(in), out); !ran) return ran;
+    if (!of_histograms_) return {};
+    for (std::size_t step = 0; step < in.windows.size(); ++step)
+      if (!series_.histograms(step).empty()) of_histograms_->at_step(series_, in, step, out);
+    return {};
+  }
+
+ private:
+  RangeFunctionPtr of_floats_;
+  HistogramFunctionPtr of_histograms_;
+  RangeCallSite site_;
+  PartedSeries series_;
+};
+
+}  // namespace
+
+RangeFunctionPtr with_histograms(RangeFunctionPtr of_floats, HistogramFunctionPtr of_histograms,
+                                 const RangeCallSite& site) {
+  return std::make_unique<WithHistograms>(std::move(of_floats), std::move(of_histograms), site);
+}
+
+HistogramFunctionPtr make_histogram_function(FunctionId id, const RangeCallSite& site) {
+  switch (id) {
+    case FunctionId::rate:
+    case FunctionId::increase:
+    case FunctionId::delta:
+      return site.anchored || site.smoothed ? make_histogram_extended_rate(id, site)
+                                            : make_histogram_rate(id, site);
+    case FunctionId::irate:
+    case FunctionId::idelta:
+      return make_histogram_rate(id, site);
+    case FunctionId::changes:
+    case FunctionId::resets:
+      return make_histogram_changes(id, site);
+    default:
+      return make_histogram_over_time(id, site);
+  }
+}
+
+}  // namespace narthex::query
