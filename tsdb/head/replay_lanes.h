@@ -28,7 +28,7 @@ namespace narthex::tsdb {
 struct ReplayItem {
   enum class Kind : std::uint32_t {
     sample,     ///< {t, v}
-    histogram,  ///< at t; whoever takes it deletes `value`
+    histogram,  ///< at t; whoever takes it deletes it
   };
   std::uint32_t ordinal;
   Kind kind;
