@@ -108,6 +108,8 @@ class Head {
  private:
   std::vector<Ordinal> drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest);
   void raise_mint(Timestamp oldest);
+  Result<std::size_t> map_chunks_of(HeadShard& shard);
+  /// Of one shard.
   void forget_series(std::span<const Ordinal> dead, Collected& done);
 
   // ---- Replay. A lane is worked on by one thread, or drained and so by the one that reads the

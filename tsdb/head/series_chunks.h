@@ -14,13 +14,11 @@
 // once they were mapped, until free_mapped().
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "io/file_system.h"
@@ -182,32 +180,6 @@ class SeriesChunks {
   /// Mapped, and perhaps still borrowed; ascending by serial.
   std::deque<Retired> retired_;
   std::size_t count_full_ = 0;
-};
-
-/// Series spread over several SeriesChunks, so that replay can fill them from as many threads.
-class ChunkLanes {
- public:
-  static constexpr std::size_t kLanes = 8;
-
-  ChunkLanes(PageArena& arena, DurationMs block_range)
-      : lanes_(make(arena, block_range, std::make_index_sequence<kLanes>{})) {}
-
-  /// Neighbours share a lane: they are appended one after the other.
-  [[nodiscard]] static std::size_t lane_of(std::uint32_t ordinal) { return ordinal >> 6 & (kLanes - 1); }
-  SeriesChunks& operator[](std::uint32_t ordinal) { return lanes_[lane_of(ordinal)]; }
-  const SeriesChunks& operator[](std::uint32_t ordinal) const { return lanes_[lane_of(ordinal)]; }
-  [[nodiscard]] auto begin() { return lanes_.begin(); }
-  [[nodiscard]] auto end() { return lanes_.end(); }
-  [[nodiscard]] auto begin() const { return lanes_.begin(); }
-  [[nodiscard]] auto end() const { return lanes_.end(); }
-
- private:
-  template <std::size_t... I>
-  static std::array<SeriesChunks, kLanes> make(PageArena& arena, DurationMs range,
-                                               std::index_sequence<I...>) {
-    return {((void)I, SeriesChunks(arena, range))...};
-  }
-  std::array<SeriesChunks, kLanes> lanes_;
 };
 
 /// Replaces `out` by the open chunk of `views` as complete bytes.
