@@ -50,6 +50,13 @@ bool Head::is_compactable() const {
   return oldest <= newest && newest - oldest > state_.options.block_range / 2 * 3;
 }
 
+void Head::use_xor2_floats(bool xor2) {
+  HeadEncodings encodings = state_.options.encodings;
+  encodings.xor2_floats = xor2;
+  const sync::MutexLock lock(state_.shard.mutex);
+  for (SeriesChunks& lane : state_.shard.chunks) lane.use_encodings(encodings);
+}
+
 HeadStats Head::stats() const {
   HeadStats stats;
   stats.mint = mint();

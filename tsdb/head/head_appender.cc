@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <limits>
@@ -48,9 +49,10 @@ Result<storage::SeriesRef, storage::AppendFault> HeadAppender::series(const Labe
 
 void HeadAppender::append(std::span<const storage::RefSample> samples) {
   begin();
-  if (extra_ && !extra_->kinds.empty()) return append_among_histograms(samples);
+  if (extra_ && !extra_->kinds.empty()) return append_among_histograms(samples, {});
   if (samples_.capacity() == 0) samples_ = head_.batches.take();
   samples_.insert(samples_.end(), samples.begin(), samples.end());
+  if (!starts_.empty()) starts_.resize(samples_.size());
 }
 
 Result<storage::CommitStats> HeadAppender::commit() {
@@ -77,6 +79,7 @@ Result<storage::CommitStats> HeadAppender::commit() {
     head_.isolation.publish(commit.id);
     if (head_.records.capacity() > kKeptSamples) {
       head_.records = {};
+      head_.record_starts = {};
       head_.samples_bytes = {};
     }
   }
@@ -100,6 +103,7 @@ void HeadAppender::resolve(storage::CommitStats& stats) {
     }
     head_.records.push_back({head_.shard.refs[ordinal_of(s.ref)], s.t, s.v});
   }
+  resolve_starts();
 }
 
 Result<void> HeadAppender::log() {
@@ -120,7 +124,7 @@ Result<void> HeadAppender::log() {
     for (const auto& record : extra_->records) group.emplace_back(record);
   } else if (!head_.records.empty()) {
     head_.samples_bytes.clear();
-    encode_samples(head_.records, head_.samples_bytes);
+    encode_floats(0, head_.records.size(), head_.samples_bytes);
     group.emplace_back(head_.samples_bytes);
   }
   if (group.empty()) return {};
@@ -159,7 +163,12 @@ void HeadAppender::sweep_floats(std::size_t begin, std::size_t end, Sweep& sweep
   for (; begin < end; begin += kSlice) {
     const sync::MutexLock lock(head_.shard.mutex);
     const std::size_t count = std::min(kSlice, end - begin);
-    sweep_slice(head_.shard, std::span(samples_).subspan(begin, count), begin, sweep);
+    const auto samples = std::span(samples_).subspan(begin, count);
+    if (starts_.empty()) {
+      sweep_slice<false>(head_.shard, samples, {}, begin, sweep);
+    } else {
+      sweep_slice<true>(head_.shard, samples, std::span(starts_).subspan(begin, count), begin, sweep);
+    }
   }
 }
 
@@ -175,8 +184,9 @@ HeadAppender::Marks HeadAppender::begin_slice(HeadShard& shard, const Sweep& swe
 }
 
 // hot: bench/append_bench
+template <bool kStarts>
 void HeadAppender::sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples,
-                               std::size_t first, Sweep& sweep) {
+                               std::span<const Timestamp> starts, std::size_t first, Sweep& sweep) {
   const Marks marks = begin_slice(shard, sweep);
   const Timestamp oldest = sweep.oldest;
   // Counted here: the compiler cannot know that the sweep's own are touched by nobody else.
@@ -213,9 +223,13 @@ void HeadAppender::sweep_slice(HeadShard& shard, std::span<const storage::RefSam
     if (was_stale != is_stale_nan(sample.v)) [[unlikely]] {
       shard.stale_series += was_stale ? ~std::uint64_t{0} : 1;
       // A marker becomes what its series is.
-      if (s.slot == kBuilderSlot && !was_stale) ++sweep.histograms;
+      if (s.slot == kBuilderSlot && !was_stale && is_of_histograms(shard, o)) ++sweep.histograms;
     }
-    chunks += shard.chunks[o].append(s, shard.full[o], sample.t, sample.v);
+    if constexpr (kStarts) {
+      chunks += shard.chunks[o].append_with_start(s, shard.full[o], sample.t, starts[i], sample.v);
+    } else {
+      chunks += shard.chunks[o].append(s, shard.full[o], sample.t, sample.v);
+    }
     mint = std::min(mint, sample.t);
     maxt = std::max(maxt, sample.t);
     ++appended;
@@ -236,10 +250,14 @@ std::optional<storage::AppendFault> HeadAppender::fault_of(const HeadShard& shar
   if (s.value_bits() != std::bit_cast<std::uint64_t>(sample.v))
     return storage::AppendFault::duplicate_timestamp;
   // A marker is what its series is.
-  if (is_stale_nan(sample.v)) return std::nullopt;
-  const auto encoding = shard.chunks[o].newest_encoding(s, shard.full[o]);
-  if (encoding && is_histogram_encoding(*encoding)) return storage::AppendFault::duplicate_timestamp;
-  return std::nullopt;
+  if (is_stale_nan(sample.v) || !is_of_histograms(shard, o)) return std::nullopt;
+  return storage::AppendFault::duplicate_timestamp;
+}
+
+/// Whether the newest sample of the series is a histogram.
+bool HeadAppender::is_of_histograms(const HeadShard& shard, Ordinal o) {
+  const auto encoding = shard.chunks[o].newest_encoding(shard.hot[o], shard.full[o]);
+  return encoding && is_histogram_encoding(*encoding);
 }
 
 void HeadAppender::count(const storage::CommitStats& stats, std::uint64_t histograms) {
@@ -273,6 +291,7 @@ void HeadAppender::clear() {
   new_series_.clear();
   if (samples_.capacity() > 0) head_.batches.give_back(std::move(samples_));
   samples_ = {};
+  starts_ = {};
   extra_.reset();
   if (active_) head_.metrics.add_active_appender(-1);
   active_ = false;

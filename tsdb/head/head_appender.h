@@ -4,7 +4,8 @@
 //   commit()  one WAL series record, one WAL samples record -> a sweep over the batch, in its
 //             order, that checks each sample and pushes it into its series' chunk -> publish
 //
-// Plain floats are the rule; everything else is in an ExtraBatch (head_appender_extra.cc).
+// Plain floats are the rule; everything else is in an ExtraBatch (head_appender_extra.cc). Start
+// timestamps stand beside the floats (head_appender_starts.cc).
 // A batch that cannot be logged leaves nothing behind: its new series are forgotten.
 // Threads: one at a time per appender; any number of appenders.
 #pragma once
@@ -27,8 +28,11 @@ class HeadAppender final : public storage::Appender {
   Result<storage::SeriesRef, storage::AppendFault> series(const Labels& labels) override;
   using storage::Appender::append;
   void append(std::span<const storage::RefSample> samples) override;
+  void append(std::span<const storage::RefSample> samples, std::span<const Timestamp> starts) override;
   Result<void> append_histogram(storage::SeriesRef ref, Timestamp t, AnyHistogram value,
                                 Timestamp st) override;
+  Result<bool, storage::AppendFault> append_start_zero(storage::SeriesRef ref, Timestamp t, Timestamp st,
+                                                       const AnyHistogram* like) override;
   Result<void, storage::ExemplarFault> append_exemplar(storage::SeriesRef ref,
                                                        const storage::Exemplar& exemplar) override;
   void set_metadata(storage::SeriesRef ref, const storage::Metadata& metadata) override;
@@ -53,7 +57,11 @@ class HeadAppender final : public storage::Appender {
   };
 
   void resolve(storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
+  void resolve_starts() NARTHEX_REQUIRES(head_.commit_turn);
   Result<void> log() NARTHEX_REQUIRES(head_.commit_turn);
+  /// Of head_.records.
+  void encode_floats(std::size_t first, std::size_t count, std::vector<std::byte>& out)
+      NARTHEX_REQUIRES(head_.commit_turn);
   void publish_series() NARTHEX_REQUIRES(head_.commit_turn);
   Sweep sweep(Isolation::Commit commit, storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
   void sweep_floats(std::size_t begin, std::size_t end, Sweep& sweep) NARTHEX_REQUIRES(head_.commit_turn);
@@ -69,11 +77,16 @@ class HeadAppender final : public storage::Appender {
     s.visible_maxt = newest;
     s.commit = marks.commit;
   }
-  static void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples, std::size_t first,
-                          Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
+  template <bool kStarts>
+  static void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples,
+                          std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
+      NARTHEX_REQUIRES(shard.mutex);
+  Result<bool, storage::AppendFault> check_start_zero(storage::SeriesRef ref, Timestamp t, Timestamp st,
+                                                      const AnyHistogram* zero) const;
   static std::optional<storage::AppendFault> fault_of(const HeadShard& shard, Ordinal ordinal,
                                                       const storage::RefSample& sample, Timestamp oldest)
       NARTHEX_REQUIRES(shard.mutex);
+  static bool is_of_histograms(const HeadShard& shard, Ordinal ordinal) NARTHEX_REQUIRES(shard.mutex);
   void count(const storage::CommitStats& stats, std::uint64_t histograms);
   void forget_series() NARTHEX_REQUIRES(head_.commit_turn);
   void begin();
@@ -81,7 +94,8 @@ class HeadAppender final : public storage::Appender {
 
   // ---- What is not a plain float (head_appender_extra.cc)
   ExtraBatch& extra();
-  void append_among_histograms(std::span<const storage::RefSample> samples);
+  void append_among_histograms(std::span<const storage::RefSample> samples,
+                               std::span<const Timestamp> starts);
   void resolve_extra(storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
   void encode_extra() NARTHEX_REQUIRES(head_.commit_turn);
   void sweep_extra(Sweep& sweep) NARTHEX_REQUIRES(head_.commit_turn);
@@ -92,6 +106,8 @@ class HeadAppender final : public storage::Appender {
   HeadState& head_;
   bool active_ = false;
   std::vector<storage::RefSample> samples_;
+  /// Start timestamps of samples_; empty if none has one.
+  std::vector<Timestamp> starts_;
   /// Null while there are plain floats only.
   std::unique_ptr<ExtraBatch> extra_;
   /// Series that no commit has logged yet.

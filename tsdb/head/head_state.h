@@ -32,6 +32,10 @@ struct HeadOptions {
   DurationMs block_range = 2 * 3600 * 1000;
   bool no_time_bounds = false;
   std::size_t max_exemplars = 0;
+  /// Start timestamps are logged and kept; they also need HeadEncodings that hold them.
+  bool st_storage = false;
+  /// At first: floats can be changed, see Head::use_xor2_floats().
+  HeadEncodings encodings = {};
 };
 
 /// A series' generation is the low half of its WAL ref: never 0, and other for the next series
@@ -117,6 +121,7 @@ struct HeadState {
   HeadState(const HeadOptions& o, prometheus::Registry* registry)
       : options(o), metrics(registry), index(arena), shard(arena, o.block_range), exemplars(registry) {
     exemplars.resize(o.max_exemplars);
+    for (SeriesChunks& lane : shard.chunks) lane.use_encodings(o.encodings);
   }
 
   const HeadOptions options;
@@ -134,6 +139,8 @@ struct HeadState {
   bool closed NARTHEX_GUARDED_BY(commit_turn) = false;
   /// Reused by every commit.
   std::vector<SampleRecord> records NARTHEX_GUARDED_BY(commit_turn);
+  /// Start timestamps of the records; empty if none has one.
+  std::vector<Timestamp> record_starts NARTHEX_GUARDED_BY(commit_turn);
   std::vector<std::byte> series_bytes NARTHEX_GUARDED_BY(commit_turn);
   std::vector<std::byte> samples_bytes NARTHEX_GUARDED_BY(commit_turn);
   std::vector<io::Bytes> log_group NARTHEX_GUARDED_BY(commit_turn);
