@@ -50,6 +50,15 @@ bool Head::is_compactable() const {
   return oldest <= newest && newest - oldest > state_.options.block_range / 2 * 3;
 }
 
+void Head::use_xor2_floats(bool xor2) {
+  HeadEncodings encodings = state_.options.encodings;
+  encodings.xor2_floats = xor2;
+  for (HeadShard& shard : state_.shards) {
+    const sync::MutexLock lock(shard.mutex);
+    shard.chunks.use_encodings(encodings);
+  }
+}
+
 HeadStats Head::stats() const {
   HeadStats stats;
   stats.mint = mint();
@@ -92,8 +101,8 @@ std::vector<WalRef> Head::live_refs() const {
   for (const HeadShard& shard : state_.shards) {
     for (std::size_t page = 0; page < shard.count_pages(); ++page) {
       const sync::MutexLock lock(shard.mutex);
-      shard.for_each_of_page(
-          page, [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex) { refs.push_back(shard.refs[o]); });
+      shard.for_each_of_page(page,
+                             [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex) { refs.push_back(shard.refs[o]); });
     }
   }
   return refs;

@@ -53,8 +53,9 @@ class Head {
   /// A series record; a second reference for the same labels becomes another name of the series.
   void replay_series(const SeriesRecord& series);
   /// Samples that the head would refuse now (older, repeated, before min_valid) are dropped.
+  /// @param starts  their start timestamps; empty: none has one
   /// @return  how many had a reference that no series record had named
-  std::size_t replay_samples(std::span<const SampleRecord> samples);
+  std::size_t replay_samples(std::span<const SampleRecord> samples, std::span<const Timestamp> starts = {});
   std::size_t replay_histograms(std::vector<HistogramRecord> histograms);
   std::size_t replay_exemplars(std::span<const ExemplarRecord> exemplars);
   std::size_t replay_metadata(std::span<const MetadataRecord> metadata);
@@ -96,6 +97,9 @@ class Head {
   Result<void> truncate_chunk_files();
   /// References of all series that live.
   [[nodiscard]] std::vector<WalRef> live_refs() const;
+
+  /// Float chunks that are full from now on are XOR2 (encoding 4), or XOR.
+  void use_xor2_floats(bool xor2);
 
   [[nodiscard]] HeadStats stats() const;
   [[nodiscard]] CardinalityStats cardinality(std::size_t limit) const;

@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <limits>
@@ -50,9 +51,10 @@ Result<storage::SeriesRef, storage::AppendFault> HeadAppender::series(const Labe
 
 void HeadAppender::append(std::span<const storage::RefSample> samples) {
   begin();
-  if (extra_ && !extra_->kinds.empty()) return append_among_histograms(samples);
+  if (extra_ && !extra_->kinds.empty()) return append_among_histograms(samples, {});
   if (samples_.capacity() == 0) samples_ = head_.batches.take();
   samples_.insert(samples_.end(), samples.begin(), samples.end());
+  if (!starts_.empty()) starts_.resize(samples_.size());
 }
 
 Result<storage::CommitStats> HeadAppender::commit() {
@@ -124,10 +126,12 @@ void HeadAppender::resolve(storage::CommitStats& stats, LogBuffers& buffers) {
     }
   });
   if (unknown > 0) std::erase_if(buffers.records, [](const SampleRecord& r) { return r.ref == 0; });
+  resolve_starts(buffers);
 }
 
 Result<Isolation::Commit> HeadAppender::log(LogBuffers& buffers) {
-  if (head_.closed.load()) return fail(Code::unavailable, "the database is closing: nothing more is accepted");
+  if (head_.closed.load())
+    return fail(Code::unavailable, "the database is closing: nothing more is accepted");
   if (head_.wal == nullptr) return head_.isolation.begin_commit();
   if (!new_series_.empty()) {
     std::vector<SeriesRecord> series;
@@ -140,7 +144,7 @@ Result<Isolation::Commit> HeadAppender::log(LogBuffers& buffers) {
     encode_extra(buffers);
     for (const auto& record : extra_->records) buffers.group.emplace_back(record);
   } else if (!buffers.records.empty()) {
-    encode_samples(buffers.records, buffers.samples);
+    encode_floats(buffers, 0, buffers.records.size(), buffers.samples);
     buffers.group.emplace_back(buffers.samples);
   }
   if (buffers.group.empty()) return head_.isolation.begin_commit();
@@ -153,6 +157,7 @@ Result<Isolation::Commit> HeadAppender::log(LogBuffers& buffers) {
 void LogBuffers::clear() {
   const bool keep = records.capacity() <= kKeptSamples;
   records.clear();
+  starts.clear();
   series = {};
   samples.clear();
   group.clear();
@@ -194,29 +199,37 @@ void HeadAppender::sweep_floats(std::size_t begin, std::size_t end, Sweep& sweep
   for (; begin < end; begin += kSlice) {
     const sync::MutexLock lock(shard.mutex);
     const std::size_t count = std::min(kSlice, end - begin);
-    sweep_slice(shard, std::span(samples_).subspan(begin, count), begin, sweep);
+    const auto samples = std::span(samples_).subspan(begin, count);
+    const auto starts =
+        starts_.empty() ? std::span<const Timestamp>() : std::span(starts_).subspan(begin, count);
+    sweep_slice(shard, samples, starts, begin, sweep);
   }
 }
 
 /// A batch of several shards (rules, requests): its samples are gathered by shard first.
 void HeadAppender::sweep_floats_by_shard(std::size_t begin, std::size_t end, Sweep& sweep) {
   std::vector<storage::RefSample> gathered;
+  std::vector<Timestamp> starts;
   std::vector<std::size_t> places;
   for (HeadShard& shard : head_.shards) {
     gathered.clear();
+    starts.clear();
     places.clear();
     for (std::size_t i = begin; i < end; ++i) {
       const storage::RefSample& s = samples_[i];
       if (s.ref == storage::SeriesRef::none || shard_of(ordinal_of(s.ref)) != shard.number) continue;
       gathered.push_back(s);
       places.push_back(i);
+      if (!starts_.empty()) starts.push_back(starts_[i]);
     }
     for (std::size_t at = 0; at < gathered.size(); at += kSlice) {
       const std::size_t refused = sweep.stats.refused.size();
+      const std::size_t count = std::min(kSlice, gathered.size() - at);
       {
         const sync::MutexLock lock(shard.mutex);
-        const std::size_t count = std::min(kSlice, gathered.size() - at);
-        sweep_slice(shard, std::span(gathered).subspan(at, count), at, sweep);
+        const auto some =
+            starts.empty() ? std::span<const Timestamp>() : std::span(starts).subspan(at, count);
+        sweep_slice(shard, std::span(gathered).subspan(at, count), some, at, sweep);
       }
       for (std::size_t i = refused; i < sweep.stats.refused.size(); ++i) {
         sweep.stats.refused[i].index = places[sweep.stats.refused[i].index];
@@ -236,9 +249,16 @@ HeadAppender::Marks HeadAppender::begin_slice(HeadShard& shard, const Sweep& swe
           static_cast<std::uint32_t>(oldest_reader - shard.epoch)};
 }
 
-// hot: bench/append_bench
 void HeadAppender::sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples,
-                               std::size_t first, Sweep& sweep) {
+                               std::span<const Timestamp> starts, std::size_t first, Sweep& sweep) {
+  if (starts.empty()) return sweep_slice_of<false>(shard, samples, starts, first, sweep);
+  sweep_slice_of<true>(shard, samples, starts, first, sweep);
+}
+
+// hot: bench/append_bench
+template <bool kStarts>
+void HeadAppender::sweep_slice_of(HeadShard& shard, std::span<const storage::RefSample> samples,
+                                  std::span<const Timestamp> starts, std::size_t first, Sweep& sweep) {
   const Marks marks = begin_slice(shard, sweep);
   const Timestamp oldest = sweep.oldest;
   // Counted here: the compiler cannot know that the sweep's own are touched by nobody else.
@@ -275,9 +295,13 @@ void HeadAppender::sweep_slice(HeadShard& shard, std::span<const storage::RefSam
     if (was_stale != is_stale_nan(sample.v)) [[unlikely]] {
       shard.stale_series += was_stale ? ~std::uint64_t{0} : 1;
       // A marker becomes what its series is.
-      if (s.slot == kBuilderSlot && !was_stale) ++sweep.histograms;
+      if (s.slot == kBuilderSlot && !was_stale && is_of_histograms(shard, o)) ++sweep.histograms;
     }
-    chunks += shard.chunks.append(s, shard.full[o], sample.t, sample.v);
+    if constexpr (kStarts) {
+      chunks += shard.chunks.append_with_start(s, shard.full[o], sample.t, starts[i], sample.v);
+    } else {
+      chunks += shard.chunks.append(s, shard.full[o], sample.t, sample.v);
+    }
     mint = std::min(mint, sample.t);
     maxt = std::max(maxt, sample.t);
     ++appended;
@@ -298,10 +322,14 @@ std::optional<storage::AppendFault> HeadAppender::fault_of(const HeadShard& shar
   if (s.value_bits() != std::bit_cast<std::uint64_t>(sample.v))
     return storage::AppendFault::duplicate_timestamp;
   // A marker is what its series is.
-  if (is_stale_nan(sample.v)) return std::nullopt;
-  const auto encoding = shard.chunks.newest_encoding(s, shard.full[o]);
-  if (encoding && is_histogram_encoding(*encoding)) return storage::AppendFault::duplicate_timestamp;
-  return std::nullopt;
+  if (is_stale_nan(sample.v) || !is_of_histograms(shard, o)) return std::nullopt;
+  return storage::AppendFault::duplicate_timestamp;
+}
+
+/// Whether the newest sample of the series is a histogram.
+bool HeadAppender::is_of_histograms(const HeadShard& shard, Ordinal o) {
+  const auto encoding = shard.chunks.newest_encoding(shard.hot[o], shard.full[o]);
+  return encoding && is_histogram_encoding(*encoding);
 }
 
 void HeadAppender::count(const storage::CommitStats& stats, std::uint64_t histograms) {
@@ -337,6 +365,7 @@ void HeadAppender::clear() {
   new_series_.clear();
   if (samples_.capacity() > 0) head_.batches.give_back(std::move(samples_));
   samples_ = {};
+  starts_ = {};
   extra_.reset();
   if (active_) head_.metrics.add_active_appender(-1);
   active_ = false;

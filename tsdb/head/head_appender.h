@@ -8,7 +8,8 @@
 // The series of a target share a shard, so a scrape takes one turn, and scrapes of targets in other
 // shards are encoded, compressed and swept beside it; only the write to the log is one at a time.
 //
-// Plain floats are the rule; everything else is in an ExtraBatch (head_appender_extra.cc).
+// Plain floats are the rule; everything else is in an ExtraBatch (head_appender_extra.cc). Start
+// timestamps stand beside the floats (head_appender_starts.cc).
 // A batch that cannot be logged leaves nothing behind: its new series are forgotten.
 // Threads: one at a time per appender; any number of appenders.
 #pragma once
@@ -26,6 +27,7 @@ namespace narthex::tsdb {
 /// What a commit hands to the log.
 struct LogBuffers {
   std::vector<SampleRecord> records;
+  std::vector<Timestamp> starts;  ///< of the records; empty if none has one
   std::vector<std::byte> series;
   std::vector<std::byte> samples;
   std::vector<io::Bytes> group;
@@ -41,8 +43,11 @@ class HeadAppender final : public storage::Appender {
   Result<storage::SeriesRef, storage::AppendFault> series(const Labels& labels) override;
   using storage::Appender::append;
   void append(std::span<const storage::RefSample> samples) override;
+  void append(std::span<const storage::RefSample> samples, std::span<const Timestamp> starts) override;
   Result<void> append_histogram(storage::SeriesRef ref, Timestamp t, AnyHistogram value,
                                 Timestamp st) override;
+  Result<bool, storage::AppendFault> append_start_zero(storage::SeriesRef ref, Timestamp t, Timestamp st,
+                                                       const AnyHistogram* like) override;
   Result<void, storage::ExemplarFault> append_exemplar(storage::SeriesRef ref,
                                                        const storage::Exemplar& exemplar) override;
   void set_metadata(storage::SeriesRef ref, const storage::Metadata& metadata) override;
@@ -69,7 +74,11 @@ class HeadAppender final : public storage::Appender {
   // ---- Under the turns of shards_
   [[nodiscard]] ShardMask touched_shards() const;
   void resolve(storage::CommitStats& stats, LogBuffers& buffers);
+  void resolve_starts(LogBuffers& buffers);
   Result<Isolation::Commit> log(LogBuffers& buffers);
+  /// Some of `buffers.records`.
+  void encode_floats(const LogBuffers& buffers, std::size_t first, std::size_t count,
+                     std::vector<std::byte>& out);
   void publish_series();
   Sweep sweep(Isolation::Commit commit, storage::CommitStats& stats);
   void sweep_floats(std::size_t begin, std::size_t end, Sweep& sweep);
@@ -86,11 +95,20 @@ class HeadAppender final : public storage::Appender {
     s.visible_maxt = newest;
     s.commit = marks.commit;
   }
-  static void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples, std::size_t first,
-                          Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
+  /// @param starts  one for each sample, or none at all
+  static void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples,
+                          std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
+      NARTHEX_REQUIRES(shard.mutex);
+  template <bool kStarts>
+  static void sweep_slice_of(HeadShard& shard, std::span<const storage::RefSample> samples,
+                             std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
+      NARTHEX_REQUIRES(shard.mutex);
+  Result<bool, storage::AppendFault> check_start_zero(storage::SeriesRef ref, Timestamp t, Timestamp st,
+                                                      const AnyHistogram* zero) const;
   static std::optional<storage::AppendFault> fault_of(const HeadShard& shard, Ordinal ordinal,
                                                       const storage::RefSample& sample, Timestamp oldest)
       NARTHEX_REQUIRES(shard.mutex);
+  static bool is_of_histograms(const HeadShard& shard, Ordinal ordinal) NARTHEX_REQUIRES(shard.mutex);
   void count(const storage::CommitStats& stats, std::uint64_t histograms);
   void forget_series();
   void begin();
@@ -98,7 +116,8 @@ class HeadAppender final : public storage::Appender {
 
   // ---- What is not a plain float (head_appender_extra.cc)
   ExtraBatch& extra();
-  void append_among_histograms(std::span<const storage::RefSample> samples);
+  void append_among_histograms(std::span<const storage::RefSample> samples,
+                               std::span<const Timestamp> starts);
   void resolve_extra(storage::CommitStats& stats);
   void encode_extra(LogBuffers& buffers);
   void sweep_extra(Sweep& sweep);
@@ -121,6 +140,8 @@ class HeadAppender final : public storage::Appender {
   /// That the commit under way is about.
   ShardMask shards_ = 0;
   std::vector<storage::RefSample> samples_;
+  /// Start timestamps of samples_; empty if none has one.
+  std::vector<Timestamp> starts_;
   /// Null while there are plain floats only.
   std::unique_ptr<ExtraBatch> extra_;
   /// Series that no commit has logged yet.

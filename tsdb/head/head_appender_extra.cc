@@ -38,21 +38,29 @@ ExtraBatch& HeadAppender::extra() {
 Result<void> HeadAppender::append_histogram(storage::SeriesRef ref, Timestamp t, AnyHistogram value,
                                             Timestamp st) {
   if (auto sound = std::visit([](const auto& h) { return validate(h); }, value); !sound) return sound;
+  if (!head_.options.st_storage) st = 0;
   extra().add_histogram(ref, {.ref = 0, .t = t, .st = st, .value = std::move(value)}, samples_.size());
   return {};
 }
 
-void HeadAppender::append_among_histograms(std::span<const storage::RefSample> samples) {
+void HeadAppender::append_among_histograms(std::span<const storage::RefSample> samples,
+                                           std::span<const Timestamp> starts) {
   ExtraBatch& batch = *extra_;
   if (samples_.capacity() == 0) samples_ = head_.batches.take();
-  for (const storage::RefSample& s : samples) {
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const storage::RefSample& s = samples[i];
+    const Timestamp st = starts.empty() ? 0 : starts[i];
     const auto kind = batch.kinds.find(s.ref);
     if (kind != batch.kinds.end() && is_stale_nan(s.v)) {
-      batch.add_histogram(s.ref, {.ref = 0, .t = s.t, .st = 0, .value = stale_histogram(kind->second)},
+      batch.add_histogram(s.ref, {.ref = 0, .t = s.t, .st = st, .value = stale_histogram(kind->second)},
                           samples_.size());
       continue;
     }
     if (kind != batch.kinds.end()) batch.finish_part(samples_.size());
+    if (st != 0 || !starts_.empty()) {
+      starts_.resize(samples_.size());
+      starts_.push_back(st);
+    }
     samples_.push_back(s);
   }
 }
@@ -87,7 +95,9 @@ void HeadAppender::set_metadata(storage::SeriesRef ref, const storage::Metadata&
 /// Leaves out what belongs to series that are gone.
 void HeadAppender::resolve_extra(storage::CommitStats& stats) {
   for_each_shard([&](HeadShard& shard) NARTHEX_REQUIRES(shard.mutex) {
-    const auto is_here = [&shard](storage::SeriesRef ref) { return shard_of(ordinal_of(ref)) == shard.number; };
+    const auto is_here = [&shard](storage::SeriesRef ref) {
+      return shard_of(ordinal_of(ref)) == shard.number;
+    };
     const auto is_gone = [&](const auto& pending) NARTHEX_REQUIRES(shard.mutex) {
       return is_here(pending.ref) && !shard.holds(pending.ref);
     };
@@ -123,10 +133,9 @@ void HeadAppender::encode_extra(LogBuffers& buffers) {
       record_at += samples_[float_at].ref != storage::SeriesRef::none ? 1 : 0;
     }
     if (record_at > first_record) {
-      const auto records = std::span(buffers.records).subspan(first_record, record_at - first_record);
-      encode_samples(records, extra_->records.emplace_back());
+      encode_floats(buffers, first_record, record_at - first_record, extra_->records.emplace_back());
     }
-    extra_->encode_histograms(histogram_at, histograms_end);
+    extra_->encode_histograms(histogram_at, histograms_end, head_.options.st_storage);
     histogram_at = histograms_end;
   }
   // Behind the samples: who ships the log must know a series before its exemplars.

@@ -190,8 +190,8 @@ Result<void> HeadChunkSource::add_chunks(SourceSeries& out) {
     ++pages_touched_;
   }
   if (views_.has_open) {
-    complete_open(views_, made_);
-    out.chunks.push_back({views_.open.mint, views_.open.maxt(), views_.open_encoding, made_});
+    const std::uint8_t encoding = complete_open(views_, made_);
+    out.chunks.push_back({views_.open.mint, views_.open.maxt(), encoding, made_});
   }
   // Whoever reads cuts at the end of its range, but does not know what is committed.
   ChunkToWrite& newest = out.chunks.back();

@@ -52,12 +52,13 @@ void Head::replay_series(const SeriesRecord& series) {
   if (!known) take_over_chunks(o, series.ref);
 }
 
-std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
+std::size_t Head::replay_samples(std::span<const SampleRecord> samples, std::span<const Timestamp> starts) {
   std::size_t unknown = 0;
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
   const bool any_mapped = !replay_->loaded.empty();
   RefTable::Cursor refs(replay_->refs);
-  for (const SampleRecord& sample : samples) {
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const SampleRecord& sample = samples[i];
     const Ordinal o = refs.find(sample.ref);
     if (o == kNoNumber) [[unlikely]] {
       ++unknown;
@@ -66,7 +67,12 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
     }
     if (sample.t < min_valid || sample.t == kMinTime) continue;
     const ReplayItem item{.ordinal = o, .kind = ReplayItem::Kind::sample, .t = sample.t, .v = sample.v};
-    if (!any_mapped || !is_mapped(item)) replay_->lanes->add(item);
+    if (any_mapped && is_mapped(item)) continue;
+    if (starts.empty() || starts[i] == 0) {
+      replay_->lanes->add(item);
+    } else {
+      replay_->lanes->add({.ordinal = o, .kind = ReplayItem::Kind::start, .t = starts[i], .v = 0}, item);
+    }
   }
   state_.metrics.count_unknown_refs(unknown, "samples");
   return unknown;
@@ -85,6 +91,8 @@ void Head::apply_replayed(std::span<const ReplayItem> items) {
       const HeadShard& shard = state_.shard(ahead);
       shard.chunks.prefetch(shard.hot[ahead]);
     }
+    const bool has_start = items[i].kind == ReplayItem::Kind::start;
+    const Timestamp st = has_start ? items[i++].t : 0;
     const ReplayItem& item = items[i];
     const Ordinal o = item.ordinal;
     HeadShard& shard = state_.shard(o);
@@ -95,7 +103,9 @@ void Head::apply_replayed(std::span<const ReplayItem> items) {
     HotSeries& s = shard.hot[o];
     if (item.t <= s.maxt()) continue;
     Replay::Tally& tally = replay_->tallies[shard_of(o)];
-    tally.chunks += shard.chunks.append(s, shard.full[o], item.t, item.v);
+    SeriesChunks& chunks = shard.chunks;
+    tally.chunks += has_start ? chunks.append_with_start(s, shard.full[o], item.t, st, item.v)
+                              : chunks.append(s, shard.full[o], item.t, item.v);
     tally.oldest = std::min(tally.oldest, item.t);
     tally.newest = std::max(tally.newest, item.t);
   }

@@ -33,6 +33,10 @@ struct HeadOptions {
   DurationMs block_range = 2 * 3600 * 1000;
   bool no_time_bounds = false;
   std::size_t max_exemplars = 0;
+  /// Start timestamps are logged and kept; they also need HeadEncodings that hold them.
+  bool st_storage = false;
+  /// At first: floats can be changed, see Head::use_xor2_floats().
+  HeadEncodings encodings = {};
 };
 
 /// A batch larger than this does not leave its buffers behind.
@@ -64,8 +68,16 @@ class BatchPool {
 
 struct HeadState {
   HeadState(const HeadOptions& o, prometheus::Registry* registry)
-      : options(o), metrics(registry), index(arena), shards(make_shards(arena, o.block_range)), exemplars(registry) {
+      : options(o),
+        metrics(registry),
+        index(arena),
+        shards(make_shards(arena, o.block_range)),
+        exemplars(registry) {
     exemplars.resize(o.max_exemplars);
+    for (HeadShard& s : shards) {
+      const sync::MutexLock lock(s.mutex);
+      s.chunks.use_encodings(o.encodings);
+    }
   }
 
   const HeadOptions options;

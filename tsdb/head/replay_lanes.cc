@@ -38,9 +38,20 @@ ReplayLanes::~ReplayLanes() {
   }
 }
 
+ReplayLanes::Worker& ReplayLanes::worker_of(const ReplayItem& item) {
+  return *workers_[shard_of(item.ordinal) % workers_.size()];
+}
+
 void ReplayLanes::add(const ReplayItem& item) {
-  Worker& worker = *workers_[shard_of(item.ordinal) % workers_.size()];
+  Worker& worker = worker_of(item);
   worker.gathering.push_back(item);
+  if (worker.gathering.size() >= kBatch) hand_over(worker);
+}
+
+void ReplayLanes::add(const ReplayItem& start, const ReplayItem& sample) {
+  Worker& worker = worker_of(sample);
+  worker.gathering.push_back(start);
+  worker.gathering.push_back(sample);
   if (worker.gathering.size() >= kBatch) hand_over(worker);
 }
 

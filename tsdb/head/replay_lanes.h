@@ -28,6 +28,7 @@ namespace narthex::tsdb {
 struct ReplayItem {
   enum class Kind : std::uint32_t {
     sample,     ///< {t, v}
+    start,      ///< t is the start timestamp of the sample behind it
     histogram,  ///< at t; whoever takes it deletes it
   };
   std::uint32_t ordinal;
@@ -52,6 +53,8 @@ class ReplayLanes {
   ReplayLanes& operator=(const ReplayLanes&) = delete;
 
   void add(const ReplayItem& item);
+  /// Both, and never one without the other.
+  void add(const ReplayItem& start, const ReplayItem& sample);
   /// Hands over what add() has gathered.
   void flush();
   /// Returns when everything that was added has been applied.
@@ -70,6 +73,7 @@ class ReplayLanes {
     std::thread thread;
   };
 
+  Worker& worker_of(const ReplayItem& item);
   void hand_over(Worker& worker);
   void work(Worker& worker);
 
