@@ -46,6 +46,8 @@ struct DbOptions {
   bool no_lockfile = false;
   DurationMs background_interval = 60'000;  ///< 0: only when run_background_once() is called
   std::uint64_t max_exemplars = 0;          ///< 0: none are kept
+  /// Samples of this age, counted from the newest, are accepted though newer ones are there; 0: none.
+  DurationMs out_of_order_window = 0;
   /// For replayed test scripts: accept samples of any age.
   bool no_time_bounds = false;
 };
@@ -93,6 +95,10 @@ class Db final : public storage::Appendable, public storage::Queryable, public s
 
   /// Keeps as many exemplars from now on. Threads: any.
   void set_max_exemplars(std::uint64_t most);
+
+  /// As DbOptions::out_of_order_window, from now on. Errors: io (the log of such samples cannot be opened).
+  /// Threads: any.
+  Result<void> set_out_of_order_window(DurationMs window);
 
   /// One round of what the background thread does: reload blocks, retention, cut the head if due,
   /// compaction.

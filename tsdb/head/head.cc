@@ -73,6 +73,8 @@ HeadStats Head::stats() const {
     stats.histogram_series += lane.builders().count_histograms();
     stats.histogram_buckets += lane.builders().count_buckets();
   }
+  stats.chunks += shard.ooo.count_chunks();
+  stats.memory.full_chunks += shard.ooo.size_bytes();
   stats.memory.series =
       shard.refs.size_bytes() + shard.hot.size_bytes() + shard.full.size_bytes() + shard.side.size_bytes();
   return stats;

@@ -55,7 +55,7 @@ void HeadAppender::append(std::span<const storage::RefSample> samples) {
 
 Result<storage::CommitStats> HeadAppender::commit() {
   storage::CommitStats stats;
-  std::uint64_t histograms = 0;
+  Result<void> late_logged;
   if (samples_.empty() && new_series_.empty() && !extra_) {
     clear();
     return stats;
@@ -72,16 +72,18 @@ Result<storage::CommitStats> HeadAppender::commit() {
     // half of it.
     const Isolation::Commit commit = head_.isolation.begin_commit();
     publish_series();
-    histograms = sweep(commit, stats).histograms;
+    Sweep swept = sweep(commit, stats);
     if (extra_) apply_extra();
+    if (!swept.late.empty()) late_logged = append_out_of_order(swept);
     head_.isolation.publish(commit.id);
+    count(stats, swept);
     if (head_.records.capacity() > kKeptSamples) {
       head_.records = {};
       head_.samples_bytes = {};
     }
   }
-  count(stats, histograms);
   clear();
+  if (!late_logged) return pass(late_logged, "logging samples that are out of order");
   return stats;
 }
 
@@ -140,7 +142,13 @@ void HeadAppender::publish_series() {
 }
 
 HeadAppender::Sweep HeadAppender::sweep(Isolation::Commit commit, storage::CommitStats& stats) {
-  Sweep sweep{.commit = commit, .oldest = head_.oldest_acceptable(), .stats = stats};
+  Sweep sweep{.commit = commit,
+              .oldest = head_.oldest_acceptable(),
+              .stats = stats,
+              .head_maxt = head_.newest(),
+              .window = head_.ooo_window.load(std::memory_order_relaxed),
+              .late = {},
+              .delays = {}};
   const std::size_t unknown = stats.refused.size();
   if (extra_) {
     sweep_extra(sweep);
@@ -202,7 +210,9 @@ void HeadAppender::sweep_slice(HeadShard& shard, std::span<const storage::RefSam
     HotSeries& s = shard.hot[o];
     const Timestamp newest = s.maxt();
     if (sample.t < oldest || sample.t <= newest) [[unlikely]] {
-      if (const auto fault = fault_of(shard, o, sample, oldest))
+      auto fault = fault_of(shard, o, sample, oldest);
+      if (fault) fault = take_late(shard, o, sample, first + i, *fault, sweep);
+      if (fault)
         sweep.stats.refused.push_back({first + i, *fault});
       else
         ++appended;
@@ -242,8 +252,9 @@ std::optional<storage::AppendFault> HeadAppender::fault_of(const HeadShard& shar
   return std::nullopt;
 }
 
-void HeadAppender::count(const storage::CommitStats& stats, std::uint64_t histograms) {
-  head_.metrics.count_appended(stats.appended - histograms, histograms);
+void HeadAppender::count(const storage::CommitStats& stats, const Sweep& sweep) {
+  head_.metrics.count_appended(stats.appended - sweep.histograms, sweep.histograms);
+  for (const DurationMs delay : sweep.delays) head_.metrics.observe_delay(delay);
   for (const storage::RefusedSample& r : stats.refused) {
     head_.metrics.count_refused(r.fault, extra_ && extra_->is_histogram(r.index));
   }
@@ -274,6 +285,7 @@ void HeadAppender::clear() {
   if (samples_.capacity() > 0) head_.batches.give_back(std::move(samples_));
   samples_ = {};
   extra_.reset();
+  ooo_turns_.clear();
   if (active_) head_.metrics.add_active_appender(-1);
   active_ = false;
 }

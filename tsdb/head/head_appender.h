@@ -3,6 +3,7 @@
 //   append()  collects
 //   commit()  one WAL series record, one WAL samples record -> a sweep over the batch, in its
 //             order, that checks each sample and pushes it into its series' chunk -> publish
+//             Late samples are put aside by the sweep: see head_appender_ooo.cc.
 //
 // Plain floats are the rule; everything else is in an ExtraBatch (head_appender_extra.cc).
 // A batch that cannot be logged leaves nothing behind: its new series are forgotten.
@@ -32,10 +33,16 @@ class HeadAppender final : public storage::Appender {
   Result<void, storage::ExemplarFault> append_exemplar(storage::SeriesRef ref,
                                                        const storage::Exemplar& exemplar) override;
   void set_metadata(storage::SeriesRef ref, const storage::Metadata& metadata) override;
+  void accept_out_of_order(bool accept) override;
   Result<storage::CommitStats> commit() override;
   void rollback() override;
 
  private:
+  /// A sample that came late and is accepted.
+  struct LateSample {
+    Ordinal ordinal;
+    OooSample sample;
+  };
   /// A commit on its way through the batch.
   struct Sweep {
     Isolation::Commit commit;
@@ -45,6 +52,10 @@ class HeadAppender final : public storage::Appender {
     Timestamp maxt = kMinTime;
     std::uint64_t chunks = 0;
     std::uint64_t histograms = 0;  ///< of stats.appended
+    Timestamp head_maxt = 0;       ///< newest sample of all series before this commit
+    DurationMs window = 0;         ///< how much older than that late samples may be
+    std::vector<LateSample> late;
+    std::vector<DurationMs> delays;  ///< of late samples, accepted or not
   };
   /// The same for a slice, relative to the shard's epoch.
   struct Marks {
@@ -69,12 +80,12 @@ class HeadAppender final : public storage::Appender {
     s.visible_maxt = newest;
     s.commit = marks.commit;
   }
-  static void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples, std::size_t first,
-                          Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
+  void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples, std::size_t first,
+                   Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
   static std::optional<storage::AppendFault> fault_of(const HeadShard& shard, Ordinal ordinal,
                                                       const storage::RefSample& sample, Timestamp oldest)
       NARTHEX_REQUIRES(shard.mutex);
-  void count(const storage::CommitStats& stats, std::uint64_t histograms);
+  void count(const storage::CommitStats& stats, const Sweep& sweep);
   void forget_series() NARTHEX_REQUIRES(head_.commit_turn);
   void begin();
   void clear();
@@ -85,9 +96,26 @@ class HeadAppender final : public storage::Appender {
   void resolve_extra(storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
   void encode_extra() NARTHEX_REQUIRES(head_.commit_turn);
   void sweep_extra(Sweep& sweep) NARTHEX_REQUIRES(head_.commit_turn);
-  static void sweep_histograms(HeadShard& shard, std::span<const ExtraBatch::PendingHistogram> histograms,
-                               Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
+  void sweep_histograms(HeadShard& shard, std::span<const ExtraBatch::PendingHistogram> histograms,
+                        Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
   void apply_extra() NARTHEX_REQUIRES(head_.commit_turn);
+
+  // ---- What comes late (head_appender_ooo.cc)
+  /// For a float, the number `number` of the batch's, or histogram `number`, that is not in order.
+  /// @return  why it is refused all the same; nothing: it was put aside
+  std::optional<storage::AppendFault> take_late(const HeadShard& shard, Ordinal ordinal,
+                                                const storage::RefSample& sample, std::size_t number,
+                                                storage::AppendFault fault, Sweep& sweep) const
+      NARTHEX_REQUIRES(shard.mutex);
+  std::optional<storage::AppendFault> take_late(Ordinal ordinal,
+                                                const ExtraBatch::PendingHistogram& histogram,
+                                                storage::AppendFault fault, Sweep& sweep) const;
+  std::optional<storage::AppendFault> fault_of_late(Timestamp t, std::size_t index,
+                                                    storage::AppendFault fault, Sweep& sweep) const;
+  /// Puts what was put aside into memory and into its log. Errors: io; the samples are in memory then.
+  Result<void> append_out_of_order(Sweep& sweep) NARTHEX_REQUIRES(head_.commit_turn);
+  [[nodiscard]] std::size_t count_samples() const;
+  class LateBatch;
 
   HeadState& head_;
   bool active_ = false;
@@ -100,6 +128,8 @@ class HeadAppender final : public storage::Appender {
     SeriesRecord record;
   };
   std::vector<NewSeries> new_series_;
+  /// Numbers of samples from which on late ones are refused, accepted, refused and so on.
+  std::vector<std::size_t> ooo_turns_;
 };
 
 /// Where the first chunk of a range ends, see series_chunks.h. Series of one target end theirs

@@ -21,6 +21,11 @@ void Head::hide_before(Timestamp t) {
   if (maxt() < t && maxt() != kMinTime) state_.maxt.store(t, std::memory_order_relaxed);
 }
 
+void Head::hide_out_of_order_before(std::uint64_t number) {
+  state_.ooo_floor.store(number, std::memory_order_release);
+  hidden_from_serial_ = state_.isolation.next_serial();
+}
+
 std::optional<Head::Collected> Head::collect() {
   if (hidden_from_serial_ == 0) return Collected{};
   if (state_.isolation.has_reader_below(hidden_from_serial_)) return std::nullopt;
@@ -33,6 +38,7 @@ std::optional<Head::Collected> Head::collect() {
     const sync::MutexLock turn(state_.commit_turn);
     oldest = state_.oldest_acceptable();
   }
+  done.chunks += drop_out_of_order();
   const Timestamp floor = state_.floor.load(std::memory_order_relaxed);
   const std::vector<Ordinal> dead = drop_chunks_before(floor, done, oldest);
   for (std::size_t at = 0; at < dead.size(); at += kSlice) {
@@ -59,6 +65,19 @@ void Head::raise_mint(Timestamp oldest) {
                          std::memory_order_relaxed);
 }
 
+std::size_t Head::drop_out_of_order() {
+  // The turn, as a commit may be between finding a series' late samples and logging them.
+  const sync::MutexLock turn(state_.commit_turn);
+  const sync::MutexLock lock(state_.shard.mutex);
+  OooStore& store = state_.shard.ooo;
+  if (store.empty()) return 0;
+  const std::size_t dropped = store.drop_before(state_.ooo_floor.load(std::memory_order_relaxed));
+  const auto left = store.range();
+  state_.ooo_mint.store(left ? left->mint : kMaxTime, std::memory_order_relaxed);
+  state_.ooo_maxt.store(left ? left->maxt : kMinTime, std::memory_order_relaxed);
+  return dropped;
+}
+
 std::vector<Ordinal> Head::drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest) {
   std::vector<Ordinal> dead;
   HeadShard& shard = state_.shard;
@@ -79,7 +98,7 @@ std::vector<Ordinal> Head::drop_chunks_before(Timestamp t, Collected& done, Time
         continue;
       }
       shard.stale_series -= was_stale ? 1 : 0;
-      dead.push_back(o);
+      if (shard.ooo.find(o) == nullptr) dead.push_back(o);
     }
   }
   return dead;
@@ -94,6 +113,7 @@ void Head::forget_series(std::span<const Ordinal> dead, Collected& done) {
   for (const Ordinal o : dead) {
     // Samples may have come since, and a series that a batch is about to log is not ours.
     if (shard.refs[o] == 0 || !shard.hot[o].empty() || !state_.index.is_published(o)) continue;
+    if (shard.ooo.find(o) != nullptr) continue;
     done.refs.push_back(shard.refs[o]);
     ++done.series;
     shard.refs[o] = 0;

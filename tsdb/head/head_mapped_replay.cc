@@ -58,6 +58,10 @@ Result<HeadChunkFiles::Loaded> Head::replay_chunk_files() {
   return state_.chunk_files->load([&](const HeadChunk& chunk, HeadChunkPlace place) {
     state_.skip_ref(chunk.series);
     const MappedChunk mapped{chunk.range, place};
+    if (chunk.out_of_order && is_known(chunk.encoding)) {
+      replay_->ooo.add_chunk(chunk.series, chunk.range, place);
+      return;
+    }
     // What blocks hold, and what only a later version can read, stays where it is.
     if (chunk.out_of_order || chunk.range.maxt < min_valid || !is_known(chunk.encoding)) return;
     if (MappedChunks::fits(mapped)) replay_->loaded.add(chunk.series, mapped);
@@ -168,12 +172,15 @@ Result<void> Head::tidy_chunk_files() {
   const auto old = files.files();
   if (!old.empty()) {
     files.cut();
-    const sync::MutexLock lock(shard.mutex);
-    for (Ordinal o = 0; o < shard.full.size(); ++o) {
-      if (shard.refs[o] == 0 || shard.full[o].mapped == kNoSlot) continue;
-      auto moved = shard.chunks[o].move_mapped(shard.full[o], shard.refs[o], *state_.chunk_files);
-      if (!moved) return moved;
+    {
+      const sync::MutexLock lock(shard.mutex);
+      for (Ordinal o = 0; o < shard.full.size(); ++o) {
+        if (shard.refs[o] == 0 || shard.full[o].mapped == kNoSlot) continue;
+        auto moved = shard.chunks[o].move_mapped(shard.full[o], shard.refs[o], *state_.chunk_files);
+        if (!moved) return moved;
+      }
     }
+    if (auto moved = move_out_of_order_chunks(); !moved) return moved;
     if (auto synced = files.sync(); !synced) return synced;
     if (auto removed = files.remove_before(old.back().number + 1); !removed) return removed;
   }

@@ -40,6 +40,7 @@ void Head::replay_series(const SeriesRecord& series) {
   } else if (state_.shard.refs[o] != series.ref && !known) {
     replay_->gone.push_back(series.ref);
   }
+  if (!known) replay_->ooo.name(series.ref, o, state_.shard.ooo);
   if (replay_->loaded.empty()) return;
   if (acquired->created) {
     replay_->cursors.grow_to(o + 1);
@@ -109,6 +110,8 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
   shard.chunks[ordinal].drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
   shard.refs[ordinal] = 0;
   shard.deleted.erase(ordinal);
+  shard.ooo.forget(ordinal);
+  replay_->ooo.forget(ordinal);
   shard.metadata.forget(ordinal);
   state_.index.forget(ordinal);
   // Its other names end with it.
@@ -118,6 +121,7 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
 
 std::vector<WalRef> Head::finish_replay() {
   replay_->lanes->drain();
+  finish_out_of_order_replay();
   std::uint64_t series;
   {
     const sync::MutexLock lock(state_.index_mutex);

@@ -2,7 +2,8 @@
 //
 // Lock order: collect_turn, commit_turn, index_mutex, shard.mutex, then Isolation's own. The turn is held
 // over the write to the WAL, so that samples are applied in the order in which they are
-// logged; of the others only collect_turn is ever held during I/O. Readers never take the turn.
+// logged; of the others only collect_turn is ever held during I/O. Readers never take the turn. Who has
+// commit_turn may try collect_turn, without waiting.
 #pragma once
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include "tsdb/head/exemplar_ring.h"
 #include "tsdb/head/head_metrics.h"
 #include "tsdb/head/isolation.h"
+#include "tsdb/head/ooo_store.h"
 #include "tsdb/head/ordinal_array.h"
 #include "tsdb/head/page_arena.h"
 #include "tsdb/head/series_chunks.h"
@@ -65,6 +67,8 @@ struct HeadShard {
   /// Deleted ranges by ordinal, as tombstones of the log say; nearly always empty.
   boost::unordered_flat_map<Ordinal, std::vector<TimeRange>> deleted NARTHEX_GUARDED_BY(mutex);
   SeriesMetadata metadata NARTHEX_GUARDED_BY(mutex);
+  /// Samples that came late, by ordinal; empty without an out-of-order window.
+  OooStore ooo NARTHEX_GUARDED_BY(mutex);
 
   void add(Ordinal ordinal, WalRef ref, std::uint8_t stagger) NARTHEX_REQUIRES(mutex) {
     refs.grow_to(ordinal + 1);
@@ -137,6 +141,8 @@ struct HeadState {
   std::vector<std::byte> series_bytes NARTHEX_GUARDED_BY(commit_turn);
   std::vector<std::byte> samples_bytes NARTHEX_GUARDED_BY(commit_turn);
   std::vector<io::Bytes> log_group NARTHEX_GUARDED_BY(commit_turn);
+  /// The log of late samples; null until a window opens it.
+  Wal* ooo_log NARTHEX_GUARDED_BY(commit_turn) = nullptr;
 
   mutable sync::Mutex index_mutex;
   SeriesIndex index NARTHEX_GUARDED_BY(index_mutex);
@@ -153,6 +159,13 @@ struct HeadState {
   std::atomic<Timestamp> min_valid{kMinTime};
   /// New readers see nothing older: blocks hold it.
   std::atomic<Timestamp> floor{kMinTime};
+  /// How much older than the newest sample of all a late one may be; 0: none is accepted.
+  std::atomic<DurationMs> ooo_window{0};
+  /// Late samples lie between these; kMaxTime and kMinTime while there are none.
+  std::atomic<Timestamp> ooo_mint{kMaxTime};
+  std::atomic<Timestamp> ooo_maxt{kMinTime};
+  /// New readers see no chunks of late samples below this number: blocks hold them.
+  std::atomic<std::uint64_t> ooo_floor{0};
 
   WalRef draw_ref() {
     WalRef ref;
@@ -167,6 +180,20 @@ struct HeadState {
   void widen(Timestamp from, Timestamp to) {
     if (from < mint.load(std::memory_order_relaxed)) mint.store(from, std::memory_order_relaxed);
     if (to > maxt.load(std::memory_order_relaxed)) maxt.store(to, std::memory_order_relaxed);
+  }
+  /// Of the newest sample; of an empty head, where blocks end.
+  [[nodiscard]] Timestamp newest() const {
+    return std::max(maxt.load(std::memory_order_relaxed), min_valid.load(std::memory_order_relaxed));
+  }
+  void widen_out_of_order(Timestamp from, Timestamp to) {
+    if (from < ooo_mint.load(std::memory_order_relaxed)) ooo_mint.store(from, std::memory_order_relaxed);
+    if (to > ooo_maxt.load(std::memory_order_relaxed)) ooo_maxt.store(to, std::memory_order_relaxed);
+  }
+  /// Whether late samples may lie in the range.
+  [[nodiscard]] bool overlaps_out_of_order(TimeRange range) const {
+    const Timestamp from = ooo_mint.load(std::memory_order_relaxed);
+    const Timestamp to = ooo_maxt.load(std::memory_order_relaxed);
+    return from <= to && range.overlaps({from, to});
   }
   /// Samples before it are out of bounds.
   [[nodiscard]] Timestamp oldest_acceptable() const {

@@ -74,6 +74,12 @@ struct ChunkViews {
   bool open_is_run = false;
   std::uint8_t open_encoding = 0;
   std::vector<std::byte> open_bytes;  ///< empty if open_is_run; complete unless plain XOR
+
+  void clear() {
+    full.clear();
+    open_bytes.clear();
+    has_open = false;
+  }
 };
 
 class SeriesChunks {
