@@ -75,6 +75,9 @@ void Db::set_max_exemplars(std::uint64_t most) {
                                                {"to", std::to_string(ring.size())},
                                                {"migrated", std::to_string(kept)}});
 }
+Result<void> Db::set_out_of_order_window(DurationMs window) {
+  return impl_->set_out_of_order_window(window);
+}
 Result<void> Db::run_background_once() {
   return impl_->maintain();
 }
@@ -121,7 +124,7 @@ Result<std::unique_ptr<storage::Querier>> Db::Impl::querier(TimeRange range) {
     // The list of blocks and the floor of the head must be of one moment.
     const sync::MutexLock view(view_mutex);
     all = blocks.snapshot();
-    if (range.maxt >= head.mint()) head_querier = head.querier(range);
+    if (range.maxt >= head.mint() || head.overlaps_out_of_order(range)) head_querier = head.querier(range);
   }
   std::vector<std::unique_ptr<storage::Querier>> stores;
   Blocks used;
@@ -147,7 +150,7 @@ Result<void> Db::Impl::use_xor2_floats(bool xor2) {
 
 Timestamp Db::Impl::lowest_timestamp() const {
   const sync::MutexLock view(view_mutex);
-  Timestamp lowest = head.mint();
+  Timestamp lowest = std::min(head.mint(), head.ooo_mint());
   for (const auto& block : blocks.snapshot()) lowest = std::min(lowest, block->meta().mint);
   return lowest;
 }
@@ -171,6 +174,7 @@ Result<void> Db::Impl::close() {
     }
   }
   if (wal) synced = wal->sync();
+  if (auto late = sync_out_of_order_log(); !late && synced) synced = std::move(late);
   if (lock) {
     // Away before it is given up: whoever takes it next makes the file anew.
     if (auto removed = fs.remove_file(directory + "/lock"); !removed) {

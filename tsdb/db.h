@@ -53,6 +53,8 @@ struct DbOptions {
   bool xor2_floats = false;
   /// Chunks of histograms keep start timestamps. Prometheus 3.14 and later read that.
   bool histograms_with_start = false;
+  /// Samples of this age, counted from the newest, are accepted though newer ones are there; 0: none.
+  DurationMs out_of_order_window = 0;
   /// For replayed test scripts: accept samples of any age.
   bool no_time_bounds = false;
 };
@@ -101,6 +103,10 @@ class Db final : public storage::Appendable, public storage::Queryable, public s
 
   /// Keeps as many exemplars from now on. Threads: any.
   void set_max_exemplars(std::uint64_t most);
+
+  /// As DbOptions::out_of_order_window, from now on. Errors: io (the log of such samples cannot be opened).
+  /// Threads: any.
+  Result<void> set_out_of_order_window(DurationMs window);
 
   /// One round of what the background thread does: reload blocks, retention, cut the head if due,
   /// compaction.

@@ -84,6 +84,7 @@ Result<void> Db::Impl::cut_block() {
   if (*block) blocks.add(std::move(*block));
   head.hide_before(meta.maxt);
   wal_due_before = meta.maxt;
+  ooo_due = true;
   return {};
 }
 

@@ -1,6 +1,7 @@
 // What is behind Db: its parts, and who may touch them.
 //
-// Lock order: maintenance_mutex, view_mutex, then the head's own; retention_mutex is innermost.
+// Lock order: maintenance_mutex, ooo_log_mutex, view_mutex, then the head's own; retention_mutex is
+// innermost.
 // maintenance_mutex is held over I/O: it is the turn of whoever changes the directory. view_mutex ties the
 // list of blocks to what the head still shows, so that no query sees a sample twice or not at all.
 #pragma once
@@ -25,6 +26,9 @@
 
 namespace narthex::tsdb {
 
+struct OooSnapshot;
+struct ReplayReport;
+
 struct Db::Impl {
   Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db_options, const Clock& db_clock,
        prometheus::Registry* registry);
@@ -41,6 +45,7 @@ struct Db::Impl {
   Result<void> open_chunk_files(prometheus::Registry* registry);
   Result<void> replay();
   Result<void> remove_redundant_files();
+  Result<void> repair_logs(const ReplayReport& report);
 
   // ---- Maintenance (db_maintenance.cc)
   void run_in_background();
@@ -67,6 +72,16 @@ struct Db::Impl {
                                              std::vector<std::unique_ptr<ChunkSource>> sources,
                                              bool from_head) NARTHEX_REQUIRES(maintenance_mutex);
 
+  // ---- Late samples (db_ooo.cc)
+  Result<void> set_out_of_order_window(DurationMs window);
+  Result<void> open_out_of_order_log() NARTHEX_EXCLUDES(ooo_log_mutex);
+  /// After replay: the log goes on if it holds something, or if there is a window.
+  Result<void> continue_out_of_order_log();
+  Result<void> sync_out_of_order_log() NARTHEX_EXCLUDES(ooo_log_mutex);
+  Result<void> compact_out_of_order() NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> write_out_of_order_blocks(const std::shared_ptr<const OooSnapshot>& snapshot,
+                                         std::uint64_t end) NARTHEX_REQUIRES(maintenance_mutex);
+
   // ---- Retention (db_retention.cc)
   Result<void> apply_retention() NARTHEX_REQUIRES(maintenance_mutex);
   void set_retention(const Retention& retention);
@@ -82,12 +97,14 @@ struct Db::Impl {
   [[nodiscard]] Timestamp lowest_timestamp() const;
 
   [[nodiscard]] std::string wal_directory() const { return directory + "/wal"; }
+  [[nodiscard]] std::string ooo_log_directory() const { return directory + "/wbl"; }
   [[nodiscard]] std::string quarantine_directory() const { return directory + "/narthex/quarantine"; }
 
   io::FileSystem& fs;
   const std::string directory;
   const DbOptions options;
   const Clock& clock;
+  prometheus::Registry* const metrics_registry;
   DbMetrics metrics;
   std::unique_ptr<io::FileLock> lock;
   std::unique_ptr<Wal> wal;
@@ -104,11 +121,17 @@ struct Db::Impl {
   std::map<WalRef, Timestamp> expired_refs NARTHEX_GUARDED_BY(maintenance_mutex);
   /// The head was truncated up to here, and the log not yet.
   Timestamp wal_due_before NARTHEX_GUARDED_BY(maintenance_mutex) = kMinTime;
+  /// A block was cut from the head, and none of late samples since.
+  bool ooo_due NARTHEX_GUARDED_BY(maintenance_mutex) = false;
 
   /// When the head was first seen to be due; nothing while it is not.
   std::optional<std::chrono::nanoseconds> head_due_since NARTHEX_GUARDED_BY(maintenance_mutex);
   /// How long it then waits.
   DurationMs compaction_delay NARTHEX_GUARDED_BY(maintenance_mutex) = 0;
+
+  sync::Mutex ooo_log_mutex;
+  /// Null until there is a window, or was one. Commits use it through the head.
+  std::unique_ptr<Wal> ooo_log NARTHEX_GUARDED_BY(ooo_log_mutex);
 
   sync::Mutex retention_mutex;
   Retention retention NARTHEX_GUARDED_BY(retention_mutex);

@@ -62,12 +62,14 @@ Result<void> Db::Impl::maintain() {
   // Each step stands alone: a full disk must not stop retention, which makes room.
   metrics.compactions_triggered->Increment();
   keep_going(wal->sync());
+  keep_going(sync_out_of_order_log());
   keep_going(reload_blocks());
   keep_going(apply_retention());
   keep_going(map_chunks());
   keep_going(compact_head());
   // Before blocks are merged: that needs space.
   keep_going(truncate_wal());
+  keep_going(compact_out_of_order());
   keep_going(compact_blocks());
   keep_going(apply_retention());
   update_metrics();

@@ -16,6 +16,7 @@ Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db
       directory(std::move(dir)),
       options(db_options),
       clock(db_clock),
+      metrics_registry(registry),
       metrics(registry),
       head({.block_range = db_options.min_block_range,
             .no_time_bounds = db_options.no_time_bounds,
@@ -43,6 +44,7 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   wal = std::move(*opened);
   wal->count_corruptions(damaged_records);
   head.start_logging(*wal);
+  if (auto continued = continue_out_of_order_log(); !continued) return continued;
   set_retention(options.retention);
   tell_encodings();
   update_metrics();
@@ -109,15 +111,15 @@ Result<void> Db::Impl::open_chunk_files(prometheus::Registry* registry) {
 Result<void> Db::Impl::replay() {
   const auto begin = clock.steady();
   if (auto settled = settle_segments(fs, wal_directory()); !settled) return settled;
+  if (auto settled = settle_segments(fs, ooo_log_directory()); !settled) return settled;
   auto chunks = head.replay_chunk_files();
   if (!chunks) return pass(chunks);
   damaged_records += chunks->damaged;
-  auto report = replay_wal(fs, wal_directory(), head, std::thread::hardware_concurrency());
+  auto report =
+      replay_wal(fs, wal_directory(), head, std::thread::hardware_concurrency(), ooo_log_directory());
   if (!report) return pass(report);
   damaged_records += report->damaged;
-  // Prometheus would delete everything behind the first bad record.
-  auto repaired = repair_segments(fs, wal_directory(), report->damaged_segments, quarantine_directory());
-  if (!repaired) return pass(repaired);
+  if (auto repaired = repair_logs(*report); !repaired) return repaired;
   if (auto tidied = head.tidy_chunk_files(); !tidied) {
     telemetry::warn("Head chunks could not be written anew; the log holds what they hold",
                     {{"error", tidied.error().text}});
@@ -149,6 +151,16 @@ Result<void> Db::Impl::replay() {
   return {};
 }
 
+/// Prometheus would delete everything behind the first bad record.
+Result<void> Db::Impl::repair_logs(const ReplayReport& report) {
+  for (const auto& [log, damaged] : {std::pair(wal_directory(), &report.damaged_segments),
+                                     std::pair(ooo_log_directory(), &report.damaged_ooo_segments)}) {
+    auto repaired = repair_segments(fs, log, *damaged, quarantine_directory());
+    if (!repaired) return pass(repaired);
+  }
+  return {};
+}
+
 Result<void> Db::Impl::remove_redundant_files() {
   auto entries = fs.list(directory);
   if (!entries) return pass(entries);
@@ -161,16 +173,6 @@ Result<void> Db::Impl::remove_redundant_files() {
   const std::string state = wal_directory() + "/series_state.json";
   if (fs.exists(state)) {
     if (auto removed = fs.remove_file(state); !removed) return removed;
-  }
-  if (fs.exists(directory + "/wbl")) {
-    auto logs = fs.list(directory + "/wbl");
-    if (!logs) return pass(logs);
-    std::uint64_t bytes = 0;
-    for (const io::DirEntry& e : *logs) bytes += e.size_bytes;
-    if (bytes > 0) {
-      telemetry::warn("The log of out-of-order samples (wbl) is left as it is and not read",
-                      {{"bytes", std::to_string(bytes)}});
-    }
   }
   return {};
 }

@@ -83,6 +83,9 @@ HeadStats Head::stats() const {
     stats.memory.series +=
         shard.refs.size_bytes() + shard.hot.size_bytes() + shard.full.size_bytes() + shard.side.size_bytes();
   }
+  const sync::MutexLock lock(state_.ooo_mutex);
+  stats.chunks += state_.ooo.count_chunks();
+  stats.memory.full_chunks += state_.ooo.size_bytes();
   return stats;
 }
 

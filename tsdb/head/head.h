@@ -25,6 +25,7 @@
 namespace narthex::tsdb {
 
 struct MappedCursor;
+struct OooSnapshot;
 struct ReplayItem;
 
 class Head {
@@ -37,6 +38,11 @@ class Head {
   void start_logging(Wal& wal);
   /// Waits for the commit under way; later ones are refused.
   void stop();
+
+  /// Late samples of this age, counted from the newest sample of all, are accepted from here on; 0: none.
+  void set_out_of_order_window(DurationMs window);
+  /// From here on they are logged to `log`, which must outlive them.
+  void start_out_of_order_log(Wal& log);
 
   std::unique_ptr<storage::Appender> appender();
   std::unique_ptr<storage::Querier> querier(TimeRange range);
@@ -59,6 +65,10 @@ class Head {
   std::size_t replay_histograms(std::vector<HistogramRecord> histograms);
   std::size_t replay_exemplars(std::span<const ExemplarRecord> exemplars);
   std::size_t replay_metadata(std::span<const MetadataRecord> metadata);
+  /// What the log of late samples holds, after everything else. @return  how many had an unknown reference
+  std::size_t replay_out_of_order(std::span<const SampleRecord> samples);
+  std::size_t replay_out_of_order(std::vector<HistogramRecord> histograms);
+  std::size_t replay_markers(std::span<const MmapMarkerRecord> markers);
   /// Samples of the series in `range` were deleted; all of time means that the series itself
   /// was, and that a later record with its labels is a new one. @return  false: unknown reference
   bool replay_deletion(WalRef ref, TimeRange range);
@@ -78,6 +88,24 @@ class Head {
   /// New readers see only samples from `t` on, and collect() may free what lies before.
   /// refuse_before(t) came first.
   void hide_before(Timestamp t);
+  /// Late samples up to here become blocks.
+  struct OooBoundary {
+    std::uint64_t chunk = 0;    ///< chunks below it
+    std::uint32_t segment = 0;  ///< segments of their log below it hold them
+  };
+  /// Begins a segment of the log of late samples and closes all their chunks. Errors: io.
+  Result<OooBoundary> close_out_of_order();
+  std::shared_ptr<const OooSnapshot> out_of_order_snapshot(const OooBoundary& boundary);
+  /// Samples of the snapshot inside `range`, which may be used while nothing is collected.
+  std::unique_ptr<ChunkSource> out_of_order_source(std::shared_ptr<const OooSnapshot> snapshot,
+                                                   TimeRange range);
+  /// New readers do not see chunks of late samples below `number`, and collect() may free them.
+  void hide_out_of_order_before(std::uint64_t number);
+  /// Whether late samples may lie in the range.
+  [[nodiscard]] bool overlaps_out_of_order(TimeRange range) const {
+    return state_.overlaps_out_of_order(range);
+  }
+  [[nodiscard]] Timestamp ooo_mint() const { return state_.ooo_mint.load(std::memory_order_relaxed); }
   struct Collected {
     std::size_t series = 0;
     std::size_t chunks = 0;
@@ -110,6 +138,7 @@ class Head {
   HeadState& state() { return state_; }
 
  private:
+  std::size_t drop_out_of_order();
   std::vector<Ordinal> drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest);
   void raise_mint(Timestamp oldest);
   Result<std::size_t> map_chunks_of(HeadShard& shard);
@@ -127,6 +156,9 @@ class Head {
   void advance(const ReplayItem& item, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void give_up_chunks(Ordinal o, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void complete_closed(Ordinal o) NARTHEX_UNCHECKED;
+  void finish_out_of_order_replay();
+  /// To new places, as move_mapped() does with those in order.
+  Result<void> move_out_of_order_chunks();
 
   HeadState state_;
   /// While replaying.

@@ -59,13 +59,13 @@ void HeadAppender::append(std::span<const storage::RefSample> samples) {
 
 Result<storage::CommitStats> HeadAppender::commit() {
   storage::CommitStats stats;
+  Result<void> late_logged;
   if (samples_.empty() && new_series_.empty() && !extra_) {
     clear();
     return stats;
   }
   // Kept per thread: a thousand targets that each kept their own would pay for it by the series.
   static thread_local LogBuffers buffers;
-  std::uint64_t histograms = 0;
   CommitId id;
   {
     shards_ = touched_shards();
@@ -82,12 +82,14 @@ Result<storage::CommitStats> HeadAppender::commit() {
     // half of it.
     id = commit->id;
     publish_series();
-    histograms = sweep(*commit, stats).histograms;
+    Sweep swept = sweep(*commit, stats);
     if (extra_) apply_extra();
+    if (!swept.late.empty()) late_logged = append_out_of_order(swept);
+    count(stats, swept);
   }
   head_.isolation.publish(id);
-  count(stats, histograms);
   clear();
+  if (!late_logged) return pass(late_logged, "logging samples that are out of order");
   return stats;
 }
 
@@ -177,7 +179,14 @@ void HeadAppender::publish_series() {
 }
 
 HeadAppender::Sweep HeadAppender::sweep(Isolation::Commit commit, storage::CommitStats& stats) {
-  Sweep sweep{.commit = commit, .oldest = head_.oldest_acceptable(), .stats = stats};
+  Sweep sweep{.commit = commit,
+              .oldest = head_.oldest_acceptable(),
+              .stats = stats,
+              .head_maxt = head_.newest(),
+              .window = head_.ooo_window.load(std::memory_order_relaxed),
+              .late = {},
+              .delays = {},
+              .places = {}};
   const std::size_t unknown = stats.refused.size();
   if (extra_) {
     sweep_extra(sweep);
@@ -223,19 +232,14 @@ void HeadAppender::sweep_floats_by_shard(std::size_t begin, std::size_t end, Swe
       if (!starts_.empty()) starts.push_back(starts_[i]);
     }
     for (std::size_t at = 0; at < gathered.size(); at += kSlice) {
-      const std::size_t refused = sweep.stats.refused.size();
       const std::size_t count = std::min(kSlice, gathered.size() - at);
-      {
-        const sync::MutexLock lock(shard.mutex);
-        const auto some =
-            starts.empty() ? std::span<const Timestamp>() : std::span(starts).subspan(at, count);
-        sweep_slice(shard, std::span(gathered).subspan(at, count), some, at, sweep);
-      }
-      for (std::size_t i = refused; i < sweep.stats.refused.size(); ++i) {
-        sweep.stats.refused[i].index = places[sweep.stats.refused[i].index];
-      }
+      const auto some = starts.empty() ? std::span<const Timestamp>() : std::span(starts).subspan(at, count);
+      sweep.places = std::span(places).subspan(at, count);
+      const sync::MutexLock lock(shard.mutex);
+      sweep_slice(shard, std::span(gathered).subspan(at, count), some, 0, sweep);
     }
   }
+  sweep.places = {};
 }
 
 HeadAppender::Marks HeadAppender::begin_slice(HeadShard& shard, const Sweep& sweep) {
@@ -284,8 +288,11 @@ void HeadAppender::sweep_slice_of(HeadShard& shard, std::span<const storage::Ref
     HotSeries& s = shard.hot[o];
     const Timestamp newest = s.maxt();
     if (sample.t < oldest || sample.t <= newest) [[unlikely]] {
-      if (const auto fault = fault_of(shard, o, sample, oldest))
-        sweep.stats.refused.push_back({first + i, *fault});
+      auto fault = fault_of(shard, o, sample, oldest);
+      const std::size_t number = sweep.places.empty() ? first + i : sweep.places[i];
+      if (fault) fault = take_late(shard, o, sample, number, *fault, sweep);
+      if (fault)
+        sweep.stats.refused.push_back({number, *fault});
       else
         ++appended;
       continue;
@@ -332,8 +339,9 @@ bool HeadAppender::is_of_histograms(const HeadShard& shard, Ordinal o) {
   return encoding && is_histogram_encoding(*encoding);
 }
 
-void HeadAppender::count(const storage::CommitStats& stats, std::uint64_t histograms) {
-  head_.metrics.count_appended(stats.appended - histograms, histograms);
+void HeadAppender::count(const storage::CommitStats& stats, const Sweep& sweep) {
+  head_.metrics.count_appended(stats.appended - sweep.histograms, sweep.histograms);
+  for (const DurationMs delay : sweep.delays) head_.metrics.observe_delay(delay);
   for (const storage::RefusedSample& r : stats.refused) {
     head_.metrics.count_refused(r.fault, extra_ && extra_->is_histogram(r.index));
   }
@@ -367,6 +375,7 @@ void HeadAppender::clear() {
   samples_ = {};
   starts_ = {};
   extra_.reset();
+  ooo_turns_.clear();
   if (active_) head_.metrics.add_active_appender(-1);
   active_ = false;
 }

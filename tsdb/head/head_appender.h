@@ -4,6 +4,7 @@
 //   commit()  turns of its shards -> one WAL series record, one WAL samples record -> a sweep over
 //             the batch, in its order, that checks each sample and pushes it into its series' chunk
 //             -> publish
+//             Late samples are put aside by the sweep: see head_appender_ooo.cc.
 //
 // The series of a target share a shard, so a scrape takes one turn, and scrapes of targets in other
 // shards are encoded, compressed and swept beside it; only the write to the log is one at a time.
@@ -51,10 +52,17 @@ class HeadAppender final : public storage::Appender {
   Result<void, storage::ExemplarFault> append_exemplar(storage::SeriesRef ref,
                                                        const storage::Exemplar& exemplar) override;
   void set_metadata(storage::SeriesRef ref, const storage::Metadata& metadata) override;
+  void accept_out_of_order(bool accept) override;
   Result<storage::CommitStats> commit() override;
   void rollback() override;
 
  private:
+  /// A sample that came late and is accepted.
+  struct LateSample {
+    Ordinal ordinal;
+    WalRef ref;
+    OooSample sample;
+  };
   /// A commit on its way through the batch.
   struct Sweep {
     Isolation::Commit commit;
@@ -64,6 +72,12 @@ class HeadAppender final : public storage::Appender {
     Timestamp maxt = kMinTime;
     std::uint64_t chunks = 0;
     std::uint64_t histograms = 0;  ///< of stats.appended
+    Timestamp head_maxt = 0;       ///< newest sample of all series before this commit
+    DurationMs window = 0;         ///< how much older than that late samples may be
+    std::vector<LateSample> late;
+    std::vector<DurationMs> delays;  ///< of late samples, accepted or not
+    /// Where gathered samples stand in the batch; empty: they are as they stand there.
+    std::span<const std::size_t> places;
   };
   /// The same for a slice, relative to the shard's epoch.
   struct Marks {
@@ -96,12 +110,12 @@ class HeadAppender final : public storage::Appender {
     s.commit = marks.commit;
   }
   /// @param starts  one for each sample, or none at all
-  static void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples,
-                          std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
+  void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples,
+                   std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
       NARTHEX_REQUIRES(shard.mutex);
   template <bool kStarts>
-  static void sweep_slice_of(HeadShard& shard, std::span<const storage::RefSample> samples,
-                             std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
+  void sweep_slice_of(HeadShard& shard, std::span<const storage::RefSample> samples,
+                      std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
       NARTHEX_REQUIRES(shard.mutex);
   Result<bool, storage::AppendFault> check_start_zero(storage::SeriesRef ref, Timestamp t, Timestamp st,
                                                       const AnyHistogram* zero) const;
@@ -109,7 +123,7 @@ class HeadAppender final : public storage::Appender {
                                                       const storage::RefSample& sample, Timestamp oldest)
       NARTHEX_REQUIRES(shard.mutex);
   static bool is_of_histograms(const HeadShard& shard, Ordinal ordinal) NARTHEX_REQUIRES(shard.mutex);
-  void count(const storage::CommitStats& stats, std::uint64_t histograms);
+  void count(const storage::CommitStats& stats, const Sweep& sweep);
   void forget_series();
   void begin();
   void clear();
@@ -121,8 +135,8 @@ class HeadAppender final : public storage::Appender {
   void resolve_extra(storage::CommitStats& stats);
   void encode_extra(LogBuffers& buffers);
   void sweep_extra(Sweep& sweep);
-  static void sweep_histograms(HeadShard& shard, std::span<const ExtraBatch::PendingHistogram> histograms,
-                               Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
+  void sweep_histograms(HeadShard& shard, std::span<const ExtraBatch::PendingHistogram> histograms,
+                        Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
   void apply_extra();
 
   /// Calls f(shard) for each of `shards_`, under the shard's mutex.
@@ -134,6 +148,22 @@ class HeadAppender final : public storage::Appender {
       f(shard);
     }
   }
+
+  // ---- What comes late (head_appender_ooo.cc)
+  /// For a float, the number `number` of the batch's, or histogram `number`, that is not in order.
+  /// @return  why it is refused all the same; nothing: it was put aside
+  std::optional<storage::AppendFault> take_late(const HeadShard& shard, Ordinal ordinal,
+                                                const storage::RefSample& sample, std::size_t number,
+                                                storage::AppendFault fault, Sweep& sweep) const
+      NARTHEX_REQUIRES(shard.mutex);
+  std::optional<storage::AppendFault> take_late(const ExtraBatch::PendingHistogram& histogram,
+                                                storage::AppendFault fault, Sweep& sweep) const;
+  std::optional<storage::AppendFault> fault_of_late(Timestamp t, std::size_t index,
+                                                    storage::AppendFault fault, Sweep& sweep) const;
+  /// Puts what was put aside into memory and into its log. Errors: io; the samples are in memory then.
+  Result<void> append_out_of_order(Sweep& sweep);
+  [[nodiscard]] std::size_t count_samples() const;
+  class LateBatch;
 
   HeadState& head_;
   bool active_ = false;
@@ -150,6 +180,8 @@ class HeadAppender final : public storage::Appender {
     SeriesRecord record;
   };
   std::vector<NewSeries> new_series_;
+  /// Numbers of samples from which on late ones are refused, accepted, refused and so on.
+  std::vector<std::size_t> ooo_turns_;
 };
 
 /// What a new series gets by its target.

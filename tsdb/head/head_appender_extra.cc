@@ -176,10 +176,16 @@ void HeadAppender::sweep_histograms(HeadShard& shard,
     SeriesChunks& chunks = shard.chunks;
     const Timestamp t = h.record.t;
     const Timestamp newest = s.maxt();
-    if (t < sweep.oldest) {
-      refuse(h, storage::AppendFault::out_of_bounds);
-    } else if (t < newest) {
-      refuse(h, storage::AppendFault::out_of_order);
+    if (t < sweep.oldest || t < newest) {
+      const auto fault = take_late(
+          h, t < sweep.oldest ? storage::AppendFault::out_of_bounds : storage::AppendFault::out_of_order,
+          sweep);
+      if (fault) {
+        refuse(h, *fault);
+      } else {
+        ++sweep.stats.appended;
+        ++sweep.histograms;
+      }
     } else if (t == newest && !chunks.is_newest(s, shard.full[o], h.record.value)) {
       refuse(h, storage::AppendFault::duplicate_timestamp);
     } else {

@@ -21,6 +21,11 @@ void Head::hide_before(Timestamp t) {
   if (maxt() < t && maxt() != kMinTime) state_.maxt.store(t, std::memory_order_relaxed);
 }
 
+void Head::hide_out_of_order_before(std::uint64_t number) {
+  state_.ooo_floor.store(number, std::memory_order_release);
+  hidden_from_serial_ = state_.isolation.next_serial();
+}
+
 std::optional<Head::Collected> Head::collect() {
   if (hidden_from_serial_ == 0) return Collected{};
   if (state_.isolation.has_reader_below(hidden_from_serial_)) return std::nullopt;
@@ -33,6 +38,7 @@ std::optional<Head::Collected> Head::collect() {
     const ShardTurns turns(state_, kAllShards);
     oldest = state_.oldest_acceptable();
   }
+  done.chunks += drop_out_of_order();
   const Timestamp floor = state_.floor.load(std::memory_order_relaxed);
   const std::vector<Ordinal> dead = drop_chunks_before(floor, done, oldest);
   for (auto rest = std::span(dead); !rest.empty();) {
@@ -63,13 +69,27 @@ void Head::raise_mint(Timestamp oldest) {
                          std::memory_order_relaxed);
 }
 
+std::size_t Head::drop_out_of_order() {
+  // The turns, as a commit may be between finding a series' late samples and logging them.
+  const ShardTurns turns(state_, kAllShards);
+  const sync::MutexLock lock(state_.ooo_mutex);
+  OooStore& store = state_.ooo;
+  if (store.empty()) return 0;
+  const std::size_t dropped = store.drop_before(state_.ooo_floor.load(std::memory_order_relaxed));
+  const auto left = store.range();
+  state_.ooo_mint.store(left ? left->mint : kMaxTime, std::memory_order_relaxed);
+  state_.ooo_maxt.store(left ? left->maxt : kMinTime, std::memory_order_relaxed);
+  return dropped;
+}
+
 std::vector<Ordinal> Head::drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest) {
   std::vector<Ordinal> dead;
   for (HeadShard& shard : state_.shards) {
     const std::size_t pages = shard.count_pages();
     for (std::size_t page = 0; page < pages; ++page) {
       const sync::MutexLock lock(shard.mutex);
-      shard.for_each_of_page(page, [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex) {
+      const sync::MutexLock ooo_lock(state_.ooo_mutex);
+      shard.for_each_of_page(page, [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex, state_.ooo_mutex) {
         HotSeries& s = shard.hot[o];
         const bool was_stale = !s.empty() && is_stale_nan(s.enc.v);
         done.chunks += shard.chunks.drop_before(s, shard.full[o], t);
@@ -78,7 +98,7 @@ std::vector<Ordinal> Head::drop_chunks_before(Timestamp t, Collected& done, Time
           return;
         }
         shard.stale_series -= was_stale ? 1 : 0;
-        dead.push_back(o);
+        if (state_.ooo.find(o) == nullptr) dead.push_back(o);
       });
     }
   }
@@ -91,9 +111,11 @@ void Head::forget_series(std::span<const Ordinal> dead, Collected& done) {
   const sync::MutexLock turn(shard.turn);
   const sync::MutexLock index_lock(state_.index_mutex);
   const sync::MutexLock shard_lock(shard.mutex);
+  const sync::MutexLock ooo_lock(state_.ooo_mutex);
   for (const Ordinal o : dead) {
     // Samples may have come since, and a series that a batch is about to log is not ours.
     if (shard.refs[o] == 0 || !shard.hot[o].empty() || !state_.index.is_published(o)) continue;
+    if (state_.ooo.find(o) != nullptr) continue;
     done.refs.push_back(shard.refs[o]);
     ++done.series;
     shard.refs[o] = 0;

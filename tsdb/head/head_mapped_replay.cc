@@ -58,6 +58,10 @@ Result<HeadChunkFiles::Loaded> Head::replay_chunk_files() {
   return state_.chunk_files->load([&](const HeadChunk& chunk, HeadChunkPlace place) {
     state_.skip_ref(chunk.series);
     const MappedChunk mapped{chunk.range, place};
+    if (chunk.out_of_order && is_known(chunk.encoding)) {
+      replay_->ooo.add_chunk(chunk.series, chunk.range, place);
+      return;
+    }
     // What blocks hold, and what only a later version can read, stays where it is.
     if (chunk.out_of_order || chunk.range.maxt < min_valid || !is_known(chunk.encoding)) return;
     if (MappedChunks::fits(mapped)) replay_->loaded.add(chunk.series, mapped);
@@ -180,6 +184,7 @@ Result<void> Head::tidy_chunk_files() {
       }
       if (!moved) return moved;
     }
+    if (auto moved = move_out_of_order_chunks(); !moved) return moved;
     if (auto synced = files.sync(); !synced) return synced;
     if (auto removed = files.remove_before(old.back().number + 1); !removed) return removed;
   }

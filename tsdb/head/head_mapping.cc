@@ -136,6 +136,14 @@ Result<void> Head::truncate_chunk_files() {
       });
     }
   }
+  {
+    const sync::MutexLock lock(state_.ooo_mutex);
+    state_.ooo.for_each([&](Ordinal, const OooSeries& series) {
+      for (const OooChunk& c : series.chunks) {
+        if (c.is_mapped()) needed = std::min(needed, c.place.file - first);
+      }
+    });
+  }
   // So that the next truncation can remove what is being written now.
   files.cut();
   return files.remove_before(first + needed);

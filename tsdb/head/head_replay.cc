@@ -44,6 +44,10 @@ void Head::replay_series(const SeriesRecord& series) {
   } else if (shard.refs[o] != series.ref && !known) {
     replay_->gone.push_back(series.ref);
   }
+  if (!known) {
+    const sync::MutexLock lock(state_.ooo_mutex);
+    replay_->ooo.name(series.ref, o, state_.ooo);
+  }
   if (replay_->loaded.empty()) return;
   if (acquired->created) {
     replay_->cursors.grow_to(o + 1);
@@ -127,6 +131,11 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
   shard.chunks.drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
   shard.refs[ordinal] = 0;
   shard.deleted.erase(ordinal);
+  {
+    const sync::MutexLock ooo_lock(state_.ooo_mutex);
+    state_.ooo.forget(ordinal);
+  }
+  replay_->ooo.forget(ordinal);
   shard.metadata.forget(ordinal);
   state_.index.forget(ordinal);
   // Its other names end with it.
@@ -136,6 +145,7 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
 
 std::vector<WalRef> Head::finish_replay() {
   replay_->lanes->drain();
+  finish_out_of_order_replay();
   std::uint64_t series;
   {
     const sync::MutexLock lock(state_.index_mutex);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tsdb/head/head.h"
+#include "tsdb/head/ooo_replay.h"
 #include "tsdb/head/replay_lanes.h"
 
 namespace narthex::tsdb {
@@ -124,6 +125,7 @@ struct Head::Replay {
   /// Deleted series, and other names of series.
   std::vector<WalRef> gone;
   LoadedChunks loaded;
+  OooReplay ooo;
 
   PageArena arena;
   /// Grown only if there are loaded chunks.

@@ -4,9 +4,10 @@
 // them over the write to the WAL, so that samples of a series are applied in the order in which they
 // are logged; batches of other shards go on meanwhile.
 //
-// Lock order: collect_turn, turns of shards (ascending), index_mutex, one shard's mutex, then
+// Lock order: collect_turn, turns of shards (ascending), index_mutex, one shard's mutex, ooo_mutex, then
 // Isolation's own. Of these only collect_turn and the turns are ever held during I/O. Readers never
-// take a turn, and nobody holds the mutexes of two shards.
+// take a turn, and nobody holds the mutexes of two shards. Who has a turn may try collect_turn, without
+// waiting.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +24,7 @@
 #include "tsdb/head/head_metrics.h"
 #include "tsdb/head/head_shard.h"
 #include "tsdb/head/isolation.h"
+#include "tsdb/head/ooo_store.h"
 #include "tsdb/head/page_arena.h"
 #include "tsdb/head/series_index.h"
 #include "tsdb/wal/wal.h"
@@ -91,6 +93,8 @@ struct HeadState {
   sync::Mutex collect_turn;
   /// Null until the log is open. Set under all turns, read under any.
   Wal* wal = nullptr;
+  /// The log of late samples; null until a window opens it. The same.
+  Wal* ooo_log = nullptr;
   /// Nothing more is accepted. Set under no turn: all of them, taken afterwards, mean that no batch
   /// is on its way any more.
   std::atomic<bool> closed{false};
@@ -100,6 +104,10 @@ struct HeadState {
 
   std::array<HeadShard, kShards> shards;
   Isolation isolation;
+  /// Samples that came late, of all shards; empty without an out-of-order window. A series in it changes
+  /// under its shard's turn only.
+  mutable sync::Mutex ooo_mutex;
+  OooStore ooo NARTHEX_GUARDED_BY(ooo_mutex);
   BatchPool batches;
   ExemplarRing exemplars;
 
@@ -110,6 +118,13 @@ struct HeadState {
   std::atomic<Timestamp> min_valid{kMinTime};
   /// New readers see nothing older: blocks hold it.
   std::atomic<Timestamp> floor{kMinTime};
+  /// How much older than the newest sample of all a late one may be; 0: none is accepted.
+  std::atomic<DurationMs> ooo_window{0};
+  /// Late samples lie between these; kMaxTime and kMinTime while there are none.
+  std::atomic<Timestamp> ooo_mint{kMaxTime};
+  std::atomic<Timestamp> ooo_maxt{kMinTime};
+  /// New readers see no chunks of late samples below this number: blocks hold them.
+  std::atomic<std::uint64_t> ooo_floor{0};
 
   [[nodiscard]] HeadShard& shard(Ordinal o) { return shards[shard_of(o)]; }
   [[nodiscard]] const HeadShard& shard(Ordinal o) const { return shards[shard_of(o)]; }
@@ -130,6 +145,20 @@ struct HeadState {
     known = maxt.load(std::memory_order_relaxed);
     while (to > known && !maxt.compare_exchange_weak(known, to, std::memory_order_relaxed)) {
     }
+  }
+  /// Of the newest sample; of an empty head, where blocks end.
+  [[nodiscard]] Timestamp newest() const {
+    return std::max(maxt.load(std::memory_order_relaxed), min_valid.load(std::memory_order_relaxed));
+  }
+  void widen_out_of_order(Timestamp from, Timestamp to) NARTHEX_REQUIRES(ooo_mutex) {
+    if (from < ooo_mint.load(std::memory_order_relaxed)) ooo_mint.store(from, std::memory_order_relaxed);
+    if (to > ooo_maxt.load(std::memory_order_relaxed)) ooo_maxt.store(to, std::memory_order_relaxed);
+  }
+  /// Whether late samples may lie in the range.
+  [[nodiscard]] bool overlaps_out_of_order(TimeRange range) const {
+    const Timestamp from = ooo_mint.load(std::memory_order_relaxed);
+    const Timestamp to = ooo_maxt.load(std::memory_order_relaxed);
+    return from <= to && range.overlaps({from, to});
   }
   /// Samples before it are out of bounds.
   [[nodiscard]] Timestamp oldest_acceptable() const {

@@ -80,6 +80,12 @@ struct ChunkViews {
   bool xor2_floats = false;  ///< the open chunk, if it is XOR, will be XOR2 when it is full
   std::uint8_t open_encoding = 0;
   std::vector<std::byte> open_bytes;  ///< empty if open_is_run; complete unless plain XOR
+
+  void clear() {
+    full.clear();
+    open_bytes.clear();
+    has_open = false;
+  }
 };
 
 class SeriesChunks {

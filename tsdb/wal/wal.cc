@@ -80,6 +80,12 @@ struct Finished {
   std::unique_ptr<io::WritableFile> file;
 };
 
+/// As Prometheus calls them.
+std::string metric_prefix(const std::string& dir) {
+  return std::filesystem::path(dir).filename() == "wbl" ? "prometheus_tsdb_out_of_order_wbl_"
+                                                        : "prometheus_tsdb_wal_";
+}
+
 /// With its own entry on disk: a power cut must not take the whole log.
 Result<void> make_directory(io::FileSystem& fs, const std::string& dir) {
   if (fs.exists(dir)) return {};
@@ -99,7 +105,7 @@ Result<void> make_directory(io::FileSystem& fs, const std::string& dir) {
 // Until the way back to open succeeds every log() is refused.
 struct Wal::Impl {
   Impl(io::FileSystem& f, std::string d, WalOptions o, prometheus::Registry* registry)
-      : fs(f), dir(std::move(d)), options(o), metrics(registry, o.compression) {}
+      : fs(f), dir(std::move(d)), options(o), metrics(registry, o.compression, metric_prefix(dir)) {}
 
   Result<void> log(std::span<const io::Bytes> records, const std::function<void()>& on_written);
   Result<void> sync();
