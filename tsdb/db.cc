@@ -75,6 +75,15 @@ void Db::set_max_exemplars(std::uint64_t most) {
                                                {"to", std::to_string(ring.size())},
                                                {"migrated", std::to_string(kept)}});
 }
+Result<void> Db::delete_series(TimeRange range, std::span<const Matcher> matchers) {
+  return impl_->delete_series(range, matchers);
+}
+Result<void> Db::clean_tombstones() {
+  return impl_->clean_tombstones();
+}
+Result<std::string> Db::snapshot(bool with_head) {
+  return impl_->snapshot(with_head);
+}
 Result<void> Db::run_background_once() {
   return impl_->maintain();
 }

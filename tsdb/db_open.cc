@@ -21,6 +21,7 @@ Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db
             .no_time_bounds = db_options.no_time_bounds,
             .max_exemplars = db_options.max_exemplars},
            registry),
+      uploads(file_system, db_options.upload_list),
       blocks(file_system, directory) {}
 
 Db::Impl::~Impl() = default;

@@ -142,6 +142,16 @@ class PairTranslator {
   boost::unordered_flat_map<PairNumber, PairId> sparse_;
 };
 
+/// Whether one deletion covers all that the series has in `range`.
+bool is_deleted(const HeadShard& shard, Ordinal o, TimeRange range) NARTHEX_REQUIRES(shard.mutex) {
+  const auto at = shard.deleted.find(o);
+  if (at == shard.deleted.end()) return false;
+  const HotSeries& s = shard.hot[o];
+  const TimeRange own = intersect(range, {shard.chunks[o].mint(s, shard.full[o]), s.maxt()});
+  return std::ranges::any_of(at->second,
+                             [&](const TimeRange& r) { return r.mint <= own.mint && own.maxt <= r.maxt; });
+}
+
 /// Series that have, or may have, samples in `range`, with their references.
 std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadShard& shard, TimeRange range,
                                                         std::span<const Ordinal> series) {
@@ -158,6 +168,8 @@ std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadShard& shard, 
       const HotSeries& hot = shard.hot[o];
       const bool too_new = shard.full[o].empty() && hot.mint > range.maxt;
       if (hot.empty() || hot.maxt() < range.mint || too_new) continue;
+      if (!shard.deleted.empty() && is_deleted(shard, o, range)) [[unlikely]]
+        continue;
       kept.emplace_back(o, shard.refs[o]);
     }
   }
