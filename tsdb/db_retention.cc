@@ -26,7 +26,7 @@ std::uint64_t bytes_below(io::FileSystem& fs, const std::string& directory) {
 void Db::Impl::set_retention(const Retention& wanted) {
   const sync::MutexLock guard(retention_mutex);
   if (wanted != retention) {
-    telemetry::info("Retention updated", {{"time", format_duration(wanted.time)},
+    telemetry::info("Retention updated", {{"kept", format_duration(wanted.time)},
                                           {"size_bytes", std::to_string(wanted.size_bytes)},
                                           {"percentage", format_general(wanted.percentage)}});
     if (wanted.percentage > 0 && wanted.size_bytes > 0)
