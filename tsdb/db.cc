@@ -78,6 +78,15 @@ void Db::set_max_exemplars(std::uint64_t most) {
 Result<void> Db::set_out_of_order_window(DurationMs window) {
   return impl_->set_out_of_order_window(window);
 }
+Result<void> Db::delete_series(TimeRange range, std::span<const Matcher> matchers) {
+  return impl_->delete_series(range, matchers);
+}
+Result<void> Db::clean_tombstones() {
+  return impl_->clean_tombstones();
+}
+Result<std::string> Db::snapshot(bool with_head) {
+  return impl_->snapshot(with_head);
+}
 Result<void> Db::run_background_once() {
   return impl_->maintain();
 }

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,8 @@ struct DbOptions {
   /// times of it they are not.
   DurationMs max_block_range = 0;
   bool merge_overlapping_blocks = true;
+  /// File that names blocks which may be compacted (UploadList); empty: all may.
+  std::string upload_list = {};
   std::uint64_t chunk_segment_bytes = kChunkSegmentBytes;
   /// The head is cut later by a random time, of up to so many percent of the block range.
   int compaction_delay_percent = 0;
@@ -107,6 +110,15 @@ class Db final : public storage::Appendable, public storage::Queryable, public s
   /// As DbOptions::out_of_order_window, from now on. Errors: io (the log of such samples cannot be opened).
   /// Threads: any.
   Result<void> set_out_of_order_window(DurationMs window);
+  /// Deletes the samples in `range` of the series that match: no query finds them any more, also
+  /// after a crash; their space is free when a block is written anew without them. Waits for a
+  /// compaction that is under way. Errors: io, corruption; what could be deleted is.
+  Result<void> delete_series(TimeRange range, std::span<const Matcher> matchers);
+  /// Writes blocks with deleted samples anew without them. Errors: io, corruption, cancelled (closing).
+  Result<void> clean_tombstones();
+  /// Makes <directory>/snapshots/<name>, which a server can be started on: blocks share their files
+  /// with it, the head, if wanted, becomes a block. @return  the name. Errors: io, corruption.
+  Result<std::string> snapshot(bool with_head);
 
   /// One round of what the background thread does: reload blocks, retention, cut the head if due,
   /// compaction.

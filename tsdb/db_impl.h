@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "sync/stop_token.h"
 #include "tsdb/block_set.h"
 #include "tsdb/compact/chunk_source.h"
+#include "tsdb/compact/upload_list.h"
 #include "tsdb/db.h"
 #include "tsdb/db_metrics.h"
 #include "tsdb/head/head.h"
@@ -81,6 +83,20 @@ struct Db::Impl {
   Result<void> compact_out_of_order() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> write_out_of_order_blocks(const std::shared_ptr<const OooSnapshot>& snapshot,
                                          std::uint64_t end) NARTHEX_REQUIRES(maintenance_mutex);
+  // ---- Deletion (db_deletion.cc)
+  Result<void> delete_series(TimeRange range, std::span<const Matcher> matchers)
+      NARTHEX_EXCLUDES(maintenance_mutex);
+  Result<void> delete_in_block(const Block& block, TimeRange range, std::span<const Matcher> matchers)
+      NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> delete_in_head(TimeRange range, std::span<const Matcher> matchers)
+      NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> clean_tombstones() NARTHEX_EXCLUDES(maintenance_mutex);
+  /// Writes the block anew without what is deleted.
+  Result<void> rewrite_block(const Block& block) NARTHEX_REQUIRES(maintenance_mutex);
+
+  // ---- Snapshots (db_snapshot.cc)
+  Result<std::string> snapshot(bool with_head) NARTHEX_EXCLUDES(maintenance_mutex);
+  Result<void> fill_snapshot(const std::string& to, bool with_head) NARTHEX_REQUIRES(maintenance_mutex);
 
   // ---- Retention (db_retention.cc)
   Result<void> apply_retention() NARTHEX_REQUIRES(maintenance_mutex);
@@ -135,6 +151,8 @@ struct Db::Impl {
 
   sync::Mutex retention_mutex;
   Retention retention NARTHEX_GUARDED_BY(retention_mutex);
+
+  const UploadList uploads;
 
   mutable sync::Mutex view_mutex;
   BlockSet blocks;

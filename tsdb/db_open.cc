@@ -26,6 +26,7 @@ Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db
                           .histograms_with_start = db_options.histograms_with_start}},
            registry),
       xor2_floats(db_options.xor2_floats),
+      uploads(file_system, db_options.upload_list),
       blocks(file_system, directory) {}
 
 Db::Impl::~Impl() = default;

@@ -49,6 +49,11 @@ class Head {
   /// The head's series with their chunks, as of now. Deleted samples are in the chunks still.
   std::unique_ptr<ChunkSource> chunk_source(TimeRange range);
 
+  /// Deletes the samples in `range` of the series that match, which stay in their chunks but are
+  /// in no query and no block any more. @return  how many series had any
+  /// Errors: io (nothing is deleted then), unavailable (stopped). Source: Prometheus Head.Delete
+  Result<std::size_t> remove(TimeRange range, std::span<const Matcher> matchers);
+
   // ---- Replay: what files and the log hold, before start_logging(). One thread.
 
   /// Reads which chunks lie in the files (use_chunk_files() came first): samples that they hold
@@ -144,6 +149,7 @@ class Head {
   Result<std::size_t> map_chunks_of(HeadShard& shard);
   /// Of one shard.
   void forget_series(std::span<const Ordinal> dead, Collected& done);
+  void forget_deletions_before(Timestamp t);
 
   // ---- Replay. A lane is worked on by one thread, or drained and so by the one that reads the
   // log: no mutex is needed.

@@ -53,6 +53,7 @@ std::optional<Head::Collected> Head::collect() {
     state_.index.dictionary().compact();
     state_.index.dictionary().optimize_postings();
   }
+  forget_deletions_before(floor);
   raise_mint(oldest);
   hidden_from_serial_ = 0;
   state_.metrics.count_series_removed(done.series);

@@ -177,6 +177,16 @@ bool has_late(const HeadState& head, Ordinal o, const HeadView& view) {
   return head.ooo.overlaps(o, view.asked, view.ooo_floor);
 }
 
+/// Whether one deletion covers all that the series has in order in `range`.
+bool is_deleted(const HeadShard& shard, Ordinal o, TimeRange range) NARTHEX_REQUIRES(shard.mutex) {
+  const auto at = shard.deleted.find(o);
+  if (at == shard.deleted.end()) return false;
+  const HotSeries& s = shard.hot[o];
+  const TimeRange own = intersect(range, {shard.chunks.mint(s, shard.full[o]), s.maxt()});
+  return std::ranges::any_of(at->second,
+                             [&](const TimeRange& r) { return r.mint <= own.mint && own.maxt <= r.maxt; });
+}
+
 /// Series that have, or may have, samples that are seen, with their references.
 std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadState& head, const HeadView& view,
                                                         std::span<const Ordinal> series) {
@@ -197,7 +207,9 @@ std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadState& head, c
       const HotSeries& hot = shard.hot[o];
       const TimeRange& range = view.in_order;
       const bool too_new = shard.full[o].empty() && hot.mint > range.maxt;
-      const bool none = hot.empty() || hot.maxt() < range.mint || range.mint > range.maxt || too_new;
+      bool none = hot.empty() || hot.maxt() < range.mint || range.mint > range.maxt || too_new;
+      if (!none && !shard.deleted.empty()) [[unlikely]]
+        none = is_deleted(shard, o, range);
       if (none && !(any_late && has_late(head, o, view))) continue;
       kept.emplace_back(o, shard.refs[o]);
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/value.h"
+#include "tsdb/block/tombstones.h"
 #include "tsdb/head/head_appender.h"
 
 namespace narthex::tsdb {
@@ -122,7 +123,7 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
   HeadShard& shard = state_.shard(ordinal);
   if (range != TimeRange{}) {
     const sync::MutexLock lock(shard.mutex);
-    shard.deleted[ordinal].push_back(range);
+    add_range(shard.deleted[ordinal], range);
     return true;
   }
   replay_->lanes->drain();

@@ -49,7 +49,7 @@ struct HeadShard {
   /// HotSeries::commit counts from here.
   CommitId epoch NARTHEX_GUARDED_BY(mutex) = 0;
   std::uint64_t stale_series NARTHEX_GUARDED_BY(mutex) = 0;
-  /// Deleted ranges by ordinal, as tombstones of the log say; nearly always empty.
+  /// Deleted ranges by ordinal, ascending and apart; in the log as tombstones. Nearly always empty.
   boost::unordered_flat_map<Ordinal, std::vector<TimeRange>> deleted NARTHEX_GUARDED_BY(mutex);
   SeriesMetadata metadata NARTHEX_GUARDED_BY(mutex);
 
