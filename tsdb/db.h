@@ -32,6 +32,14 @@ class Registry;
 
 namespace narthex::tsdb {
 
+/// Snapshots of the head in <dir>/narthex, so that a start reads only the end of the log.
+struct SnapshotOptions {
+  bool enabled = false;
+  std::uint64_t samples = 20'000'000;  ///< one is written after so many
+  DurationMs interval = 600'000;       ///< or after this time, if anything came in
+  bool at_close = true;
+};
+
 struct DbOptions {
   WalOptions wal;
   DurationMs min_block_range = 2 * 3600 * 1000;
@@ -46,6 +54,7 @@ struct DbOptions {
   bool no_lockfile = false;
   DurationMs background_interval = 60'000;  ///< 0: only when run_background_once() is called
   std::uint64_t max_exemplars = 0;          ///< 0: none are kept
+  SnapshotOptions snapshots;
   /// For replayed test scripts: accept samples of any age.
   bool no_time_bounds = false;
 };
@@ -99,6 +108,8 @@ class Db final : public storage::Appendable, public storage::Queryable, public s
   Result<void> run_background_once();
   /// What the background does every second: full chunks of the head go to files.
   Result<void> run_mapping_once();
+  /// What the background does now and then: writes a snapshot of the head.
+  Result<void> run_snapshot_once();
   /// Heeded from the next round on.
   void set_retention(const Retention& retention);
   /// Stops the background thread, syncs the WAL, gives up the lock.

@@ -259,13 +259,15 @@ Result<ReplayReport> replay_ahead(io::FileSystem& fs, const Sources& sources, Re
 }  // namespace
 
 Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
-                                std::size_t threads) {
-  Sources sources{.checkpoint = {}, .log = wal_dir};
-  auto checkpoint = last_checkpoint(fs, wal_dir);
-  if (!checkpoint) return pass(checkpoint, "replaying the WAL");
-  if (*checkpoint) {
-    sources.checkpoint = (*checkpoint)->first;
-    sources.first = (*checkpoint)->second + 1;
+                                std::size_t threads, std::optional<std::uint32_t> first) {
+  Sources sources{.checkpoint = {}, .log = wal_dir, .first = first.value_or(0)};
+  if (!first) {
+    auto checkpoint = last_checkpoint(fs, wal_dir);
+    if (!checkpoint) return pass(checkpoint, "replaying the WAL");
+    if (*checkpoint) {
+      sources.checkpoint = (*checkpoint)->first;
+      sources.first = (*checkpoint)->second + 1;
+    }
   }
   Replayer replayer(head);
   if (threads > 1) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,8 @@ struct ReplayReport {
 /// Errors: io, corruption (segments are not sequential). Damaged records are skipped, logged
 /// and counted, by segment and offset.
 /// @param threads  that apply samples, beside the one that reads; 1: none beside it
+/// @param first  of the segments that are read, without a checkpoint: the head has what was before
 Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
-                                std::size_t threads = 1);
+                                std::size_t threads = 1, std::optional<std::uint32_t> first = std::nullopt);
 
 }  // namespace narthex::tsdb

@@ -21,6 +21,8 @@
 #include "tsdb/compact/chunk_source.h"
 #include "tsdb/db.h"
 #include "tsdb/head/head_state.h"
+#include "tsdb/head/snapshot_file.h"
+#include "tsdb/head/snapshot_state.h"
 
 namespace narthex::tsdb {
 
@@ -47,7 +49,8 @@ class Head {
 
   /// Reads which chunks lie in the files (use_chunk_files() came first): samples that they hold
   /// are then skipped. Before the first series. Errors: io.
-  Result<HeadChunkFiles::Loaded> replay_chunk_files();
+  /// @param snapshot  what will be restored, or null: it has the chunks up to its end
+  Result<HeadChunkFiles::Loaded> replay_chunk_files(const SnapshotState* snapshot = nullptr);
   /// Samples are applied by so many threads from here on.
   void replay_with_threads(std::size_t threads);
   /// A series record; a second reference for the same labels becomes another name of the series.
@@ -97,6 +100,19 @@ class Head {
   /// References of all series that live.
   [[nodiscard]] std::vector<WalRef> live_refs() const;
 
+  // ---- Snapshots: docs/formats/head-snapshot.md
+
+  /// Writes the head as it is to `out`, beginning a segment of the log for what comes in from here on,
+  /// some of which is written, too. Commits and queries go on meanwhile; the log and the chunk files
+  /// are synced. @return  what the snapshot says of itself. Errors: io, unavailable (there is no log)
+  Result<SnapshotState> save(SnapshotWriter& out);
+  /// Takes over a snapshot in place of the log before its first segment. Into an empty head, which
+  /// may only be thrown away after an error; refuse_before() and replay_chunk_files() came first,
+  /// the rest of the log comes next. Errors: corruption.
+  Result<void> restore(const SnapshotReader& snapshot, const SnapshotState& state, std::size_t threads);
+  /// Samples that were appended, or replayed, up to now.
+  [[nodiscard]] std::uint64_t count_samples() const { return state_.samples.load(std::memory_order_relaxed); }
+
   [[nodiscard]] HeadStats stats() const;
   [[nodiscard]] CardinalityStats cardinality(std::size_t limit) const;
   /// Sets the gauges.
@@ -121,6 +137,15 @@ class Head {
   void advance(const ReplayItem& item, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void give_up_chunks(Ordinal o, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void complete_closed(Ordinal o) NARTHEX_UNCHECKED;
+
+  // ---- Restoring. A lane is one thread's, and nobody else is there yet.
+  Result<void> restore_index(const SnapshotReader& snapshot, const SnapshotState& state) NARTHEX_UNCHECKED;
+  Result<void> restore_lanes(const SnapshotReader& snapshot, std::size_t first, std::size_t step,
+                             std::span<const HeadChunkFiles::File> files) NARTHEX_UNCHECKED;
+  void adopt_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
+  Result<void> restore_references(const SnapshotReader& snapshot,
+                                  const SnapshotState& state) NARTHEX_UNCHECKED;
+  Result<void> restore_annotations(const SnapshotReader& snapshot) NARTHEX_UNCHECKED;
 
   HeadState state_;
   /// While replaying.

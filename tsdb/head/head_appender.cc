@@ -244,6 +244,7 @@ std::optional<storage::AppendFault> HeadAppender::fault_of(const HeadShard& shar
 
 void HeadAppender::count(const storage::CommitStats& stats, std::uint64_t histograms) {
   head_.metrics.count_appended(stats.appended - histograms, histograms);
+  head_.samples.fetch_add(stats.appended, std::memory_order_relaxed);
   for (const storage::RefusedSample& r : stats.refused) {
     head_.metrics.count_refused(r.fault, extra_ && extra_->is_histogram(r.index));
   }
