@@ -33,6 +33,14 @@ class Registry;
 
 namespace narthex::tsdb {
 
+/// Snapshots of the head in <dir>/narthex, so that a start reads only the end of the log.
+struct SnapshotOptions {
+  bool enabled = false;
+  std::uint64_t samples = 20'000'000;  ///< one is written after so many
+  DurationMs interval = 600'000;       ///< or after this time, if anything came in
+  bool at_close = true;
+};
+
 struct DbOptions {
   WalOptions wal;
   DurationMs min_block_range = 2 * 3600 * 1000;
@@ -58,6 +66,7 @@ struct DbOptions {
   bool histograms_with_start = false;
   /// Samples of this age, counted from the newest, are accepted though newer ones are there; 0: none.
   DurationMs out_of_order_window = 0;
+  SnapshotOptions snapshots;
   /// For replayed test scripts: accept samples of any age.
   bool no_time_bounds = false;
 };
@@ -128,6 +137,8 @@ class Db final : public storage::Appendable, public storage::Queryable, public s
   /// New chunks of floats are XOR2 (encoding 4) from now on, or XOR. Errors: invalid (XOR cannot keep
   /// the start timestamps that the options ask for). Threads: any.
   Result<void> use_xor2_floats(bool xor2);
+  /// What the background does now and then: writes a snapshot of the head.
+  Result<void> run_snapshot_once();
   /// Heeded from the next round on.
   void set_retention(const Retention& retention);
   /// Stops the background thread, syncs the WAL, gives up the lock.

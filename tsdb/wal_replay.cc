@@ -317,14 +317,17 @@ Result<ReplayReport> replay_ahead(io::FileSystem& fs, const Sources& sources, Re
 }  // namespace
 
 Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
-                                std::size_t threads, const std::string& ooo_dir) {
-  Sources sources{.checkpoint = {}, .log = wal_dir, .out_of_order = {}};
+                                std::size_t threads, const std::string& ooo_dir,
+                                std::optional<std::uint32_t> first) {
+  Sources sources{.checkpoint = {}, .log = wal_dir, .first = first.value_or(0), .out_of_order = {}};
   if (!ooo_dir.empty() && fs.exists(ooo_dir)) sources.out_of_order = ooo_dir;
-  auto checkpoint = last_checkpoint(fs, wal_dir);
-  if (!checkpoint) return pass(checkpoint, "replaying the WAL");
-  if (*checkpoint) {
-    sources.checkpoint = (*checkpoint)->first;
-    sources.first = (*checkpoint)->second + 1;
+  if (!first) {
+    auto checkpoint = last_checkpoint(fs, wal_dir);
+    if (!checkpoint) return pass(checkpoint, "replaying the WAL");
+    if (*checkpoint) {
+      sources.checkpoint = (*checkpoint)->first;
+      sources.first = (*checkpoint)->second + 1;
+    }
   }
   Replayer replayer(head);
   if (threads > 1) {

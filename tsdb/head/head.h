@@ -21,6 +21,8 @@
 #include "tsdb/compact/chunk_source.h"
 #include "tsdb/db.h"
 #include "tsdb/head/head_state.h"
+#include "tsdb/head/snapshot_file.h"
+#include "tsdb/head/snapshot_state.h"
 
 namespace narthex::tsdb {
 
@@ -58,7 +60,8 @@ class Head {
 
   /// Reads which chunks lie in the files (use_chunk_files() came first): samples that they hold
   /// are then skipped. Before the first series. Errors: io.
-  Result<HeadChunkFiles::Loaded> replay_chunk_files();
+  /// @param snapshot  what will be restored, or null: it has the chunks up to its end
+  Result<HeadChunkFiles::Loaded> replay_chunk_files(const SnapshotState* snapshot = nullptr);
   /// Samples are applied by so many threads from here on.
   void replay_with_threads(std::size_t threads);
   /// A series record; a second reference for the same labels becomes another name of the series.
@@ -133,6 +136,18 @@ class Head {
 
   /// Float chunks that are full from now on are XOR2 (encoding 4), or XOR.
   void use_xor2_floats(bool xor2);
+  // ---- Snapshots: docs/formats/head-snapshot.md
+
+  /// Writes the head as it is to `out`, beginning a segment of the log for what comes in from here on,
+  /// some of which is written, too. Commits and queries go on meanwhile; the log and the chunk files
+  /// are synced. @return  what the snapshot says of itself. Errors: io, unavailable (there is no log)
+  Result<SnapshotState> save(SnapshotWriter& out);
+  /// Takes over a snapshot in place of the log before its first segment. Into an empty head, which
+  /// may only be thrown away after an error; refuse_before() and replay_chunk_files() came first,
+  /// the rest of the log comes next. Errors: corruption.
+  Result<void> restore(const SnapshotReader& snapshot, const SnapshotState& state, std::size_t threads);
+  /// Samples that were appended, or replayed, up to now.
+  [[nodiscard]] std::uint64_t count_samples() const { return state_.samples.load(std::memory_order_relaxed); }
 
   [[nodiscard]] HeadStats stats() const;
   [[nodiscard]] CardinalityStats cardinality(std::size_t limit) const;
@@ -166,10 +181,22 @@ class Head {
   /// To new places, as move_mapped() does with those in order.
   Result<void> move_out_of_order_chunks();
 
+  // ---- Restoring. A lane is one thread's, and nobody else is there yet.
+  Result<void> restore_index(const SnapshotReader& snapshot, const SnapshotState& state) NARTHEX_UNCHECKED;
+  Result<void> restore_shards(const SnapshotReader& snapshot, std::size_t first, std::size_t step,
+                              std::span<const HeadChunkFiles::File> files) NARTHEX_UNCHECKED;
+  void adopt_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
+  Result<void> restore_references(const SnapshotReader& snapshot,
+                                  const SnapshotState& state) NARTHEX_UNCHECKED;
+  Result<void> restore_annotations(const SnapshotReader& snapshot) NARTHEX_UNCHECKED;
+
   HeadState state_;
   /// While replaying.
   std::unique_ptr<Replay> replay_;
   bool irregular_chunk_files_ = false;
+  /// Further references of series that the log named twice, and the ones they go by. The log of late
+  /// samples, which is read from its beginning at each start, may use them. Set by replay.
+  std::vector<std::pair<WalRef, WalRef>> other_names_;
   /// Readers below this serial may still read what is hidden; 0: nothing is. Touched by the
   /// one thread that cuts blocks.
   std::uint64_t hidden_from_serial_ = 0;

@@ -341,6 +341,7 @@ bool HeadAppender::is_of_histograms(const HeadShard& shard, Ordinal o) {
 
 void HeadAppender::count(const storage::CommitStats& stats, const Sweep& sweep) {
   head_.metrics.count_appended(stats.appended - sweep.histograms, sweep.histograms);
+  head_.samples.fetch_add(stats.appended, std::memory_order_relaxed);
   for (const DurationMs delay : sweep.delays) head_.metrics.observe_delay(delay);
   for (const storage::RefusedSample& r : stats.refused) {
     head_.metrics.count_refused(r.fault, extra_ && extra_->is_histogram(r.index));

@@ -53,19 +53,23 @@ void LoadedChunks::add(WalRef ref, const MappedChunk& chunk) {
   last_.set(ref, i);
 }
 
-Result<HeadChunkFiles::Loaded> Head::replay_chunk_files() {
+Result<HeadChunkFiles::Loaded> Head::replay_chunk_files(const SnapshotState* snapshot) {
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
-  return state_.chunk_files->load([&](const HeadChunk& chunk, HeadChunkPlace place) {
+  const HeadChunkPlace known = snapshot != nullptr ? snapshot->chunks_end() : HeadChunkPlace{};
+  const bool all = snapshot == nullptr || snapshot->has_out_of_order;
+  const auto on_chunk = [&](const HeadChunk& chunk, HeadChunkPlace place) {
     state_.skip_ref(chunk.series);
     const MappedChunk mapped{chunk.range, place};
     if (chunk.out_of_order && is_known(chunk.encoding)) {
       replay_->ooo.add_chunk(chunk.series, chunk.range, place);
       return;
     }
+    if (place < known) return;
     // What blocks hold, and what only a later version can read, stays where it is.
     if (chunk.out_of_order || chunk.range.maxt < min_valid || !is_known(chunk.encoding)) return;
     if (MappedChunks::fits(mapped)) replay_->loaded.add(chunk.series, mapped);
-  });
+  };
+  return state_.chunk_files->load(on_chunk, all ? HeadChunkPlace{} : known);
 }
 
 void Head::take_over_chunks(Ordinal o, WalRef ref) {

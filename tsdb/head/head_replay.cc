@@ -170,6 +170,13 @@ std::vector<WalRef> Head::finish_replay() {
       });
     }
   }
+  for (const WalRef name : replay_->gone) {
+    const Ordinal o = replay_->refs.find(name);
+    if (o == kNoNumber) continue;
+    const HeadShard& shard = state_.shard(o);
+    const sync::MutexLock lock(shard.mutex);
+    other_names_.emplace_back(name, shard.refs[o]);
+  }
   std::vector<WalRef> gone = std::move(replay_->gone);
   replay_.reset();
   return gone;

@@ -112,6 +112,8 @@ struct HeadState {
   ExemplarRing exemplars;
 
   std::atomic<WalRef> last_ref{0};
+  /// Appended or replayed.
+  std::atomic<std::uint64_t> samples{0};
   std::atomic<Timestamp> mint{kMaxTime};
   std::atomic<Timestamp> maxt{kMinTime};
   /// Nothing older is accepted: blocks hold it.

@@ -47,6 +47,15 @@ class SeriesIndex {
   /// Takes the series out of everything; its ordinal may be given out again.
   void forget(Ordinal ordinal);
 
+  // ---- Taking over the series of a snapshot, into an empty index whose dictionary has their pairs
+
+  /// Ordinals will be below `end`; `series` of them are in use.
+  void begin_restore(Ordinal end, std::size_t series);
+  /// The labels of series `ordinal`, ascending by name. @return  false: that makes no sense
+  bool restore(Ordinal ordinal, std::span<const PairNumber> pairs);
+  /// Builds the postings: all series are published.
+  void finish_restore();
+
   /// The published or pending series with these labels, or kNoNumber.
   [[nodiscard]] Ordinal find(const Labels& labels) const;
   [[nodiscard]] bool is_published(Ordinal ordinal) const { return all_.contains(ordinal); }
@@ -71,6 +80,14 @@ class SeriesIndex {
   [[nodiscard]] Ordinal find(std::span<const PairNumber> pairs) const;
   Ordinal create(const Labels& labels, std::size_t shard);
   Ordinal draw_ordinal(std::size_t shard);
+  void set_labels(Ordinal ordinal, std::span<const PairNumber> pairs);
+  /// Calls f for each series in ascending order.
+  template <class F>
+  void for_each_restored(F&& f) const {
+    for (Ordinal o = 0; o < slots_.size(); ++o) {
+      if (slots_[o] != kNoSlot) f(o);
+    }
+  }
 
   PairDictionary dictionary_;
   IdTable table_;

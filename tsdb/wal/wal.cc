@@ -124,6 +124,7 @@ struct Wal::Impl {
   io::FileSystem& fs;
   const std::string dir;
   const WalOptions options;
+  OnSegment on_segment;
   WalMetrics metrics;
   std::atomic<std::uint32_t> number = 0;
   std::atomic<std::uint64_t> current_bytes = 0;
@@ -247,6 +248,7 @@ Result<void> Wal::Impl::begin_segment(std::uint32_t next) {
   number = next;
   other_bytes += current_bytes.exchange(0);
   metrics.segment_current->Set(next);
+  if (on_segment) on_segment(next);
   return {};
 }
 
@@ -344,7 +346,7 @@ Wal::~Wal() {
 }
 
 Result<std::unique_ptr<Wal>> Wal::open(io::FileSystem& fs, std::string dir, WalOptions options,
-                                       prometheus::Registry* registry) {
+                                       prometheus::Registry* registry, OnSegment on_segment) {
   if (options.segment_bytes == 0 || options.segment_bytes % kWalPageBytes != 0)
     return fail(Code::invalid, "WAL segment size must be a multiple of 32 KiB");
   if (auto made = make_directory(fs, dir); !made) return pass(made, "opening the WAL");
@@ -361,6 +363,7 @@ Result<std::unique_ptr<Wal>> Wal::open(io::FileSystem& fs, std::string dir, WalO
                     {{"dir", dir}});
   }
   auto impl = std::make_unique<Impl>(fs, std::move(dir), options, registry);
+  impl->on_segment = std::move(on_segment);
   {
     const sync::MutexLock lock(impl->mutex);
     if (auto begun = impl->begin_segment(next); !begun) return pass(begun, "opening the WAL");

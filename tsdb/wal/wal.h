@@ -42,10 +42,14 @@ inline constexpr std::size_t kWalPageBytes = 32 * 1024;
 
 class Wal {
  public:
+  using OnSegment = std::function<void(std::uint32_t segment)>;
+
   /// Opens `dir` for writing behind its last segment: always a new segment, as Prometheus does.
   /// The directory must have been repaired (repair_wal). @param registry may be null
+  /// @param on_segment  called with the number of each segment that has begun, before its first
+  ///                    record; under the log's mutex
   static Result<std::unique_ptr<Wal>> open(io::FileSystem& fs, std::string dir, WalOptions options,
-                                           prometheus::Registry* registry);
+                                           prometheus::Registry* registry, OnSegment on_segment = {});
   ~Wal();
   Wal(const Wal&) = delete;
   Wal& operator=(const Wal&) = delete;
