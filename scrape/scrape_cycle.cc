@@ -29,16 +29,12 @@ std::uint64_t value_bytes(std::string_view text) {
 
 /// Takes samples out whose series the store refused.
 void drop_unresolved(std::vector<storage::RefSample>& samples, std::vector<Timestamp>& starts) {
-  std::size_t kept = 0;
-  const std::size_t with_start = starts.size();
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (samples[i].ref == storage::SeriesRef::none) continue;
-    samples[kept] = samples[i];
-    if (i < with_start) starts[kept] = starts[i];
-    ++kept;
+  if (!starts.empty()) {
+    starts.resize(samples.size());
+    std::size_t i = 0;
+    std::erase_if(starts, [&](Timestamp) { return samples[i++].ref == storage::SeriesRef::none; });
   }
-  samples.resize(kept);
-  starts.resize(std::min(with_start, kept));
+  std::erase_if(samples, [](const auto& s) { return s.ref == storage::SeriesRef::none; });
 }
 
 }  // namespace
