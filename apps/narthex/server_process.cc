@@ -242,6 +242,8 @@ void ServerProcess::Impl::make_services() {
   scraping.adjust_timestamps = flags.scrape_adjust_timestamps;
   scraping.timestamp_tolerance = flags.scrape_timestamp_tolerance;
   scraping.metadata_wal_records = features.metadata_wal_records;
+  scraping.starts = features.st_storage || features.start_zeros;
+  scraping.start_zeros = features.start_zeros;
   scrape = std::make_unique<scrape::ScrapeManager>(io.get_executor(), *ingest_pool, *db, fs, clock, scraping,
                                                    registry.get());
 

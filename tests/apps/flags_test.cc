@@ -149,6 +149,24 @@ TEST_CASE("flags: a limit on size alone takes the limit on time away") {
          RetentionConfig{.time = 86'400'000, .size_bytes = 512 << 20}));
 }
 
+TEST_CASE("features: what has to do with start timestamps") {
+  Flags flags;
+  const Features none = read_features(flags);
+  CHECK_FALSE((none.st_storage || none.start_zeros || none.xor2_floats || none.histograms_with_start));
+  flags.features = {"st-storage", "created-timestamp-zero-ingestion", "histograms-st-encoding"};
+  const Features some = read_features(flags);
+  CHECK(some.st_storage);
+  CHECK(some.start_zeros);
+  CHECK(some.histograms_with_start);
+  CHECK(some.warnings.empty());
+  // Prometheus announces its end.
+  flags.features = {"xor2-encoding"};
+  const Features old = read_features(flags);
+  CHECK(old.xor2_floats);
+  REQUIRE(old.warnings.size() == 1);
+  CHECK(old.warnings[0].find("storage.tsdb.chunk_encoding.floats") != std::string::npos);
+}
+
 TEST_CASE("external URL: its path is the route prefix unless one is given") {
   CHECK(effective_external_url("http://x/y/", "0.0.0.0:9090") == "http://x/y");
   CHECK_FALSE(effective_external_url("\"http://x\"", "0.0.0.0:9090").has_value());

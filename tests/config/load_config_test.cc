@@ -189,6 +189,14 @@ TEST_CASE("a retention block replaces what the flags say, no block leaves it to 
   }
 }
 
+TEST_CASE("the encoding of float chunks is chosen, or left to the start flags") {
+  CHECK(!load("").tsdb.xor2_floats);
+  CHECK(load("storage: {tsdb: {chunk_encoding: {floats: xor}}}").tsdb.xor2_floats == false);
+  const Config config = load("storage: {tsdb: {chunk_encoding: {floats: xor2}}}");
+  CHECK(config.tsdb.xor2_floats == true);
+  CHECK(config.yaml.find("    chunk_encoding:\n      floats: xor2\n") != std::string::npos);
+}
+
 TEST_CASE("exemplars are kept with their feature only, and then 100000 if nothing else is said") {
   const struct {
     std::string_view yaml;

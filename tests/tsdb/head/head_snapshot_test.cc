@@ -85,7 +85,7 @@ struct RestartedHead {
       auto restored = head.restore(found->reader, found->state, threads);
       REQUIRE_MESSAGE(restored, why(restored));
     }
-    auto report = replay_wal(disk.fs, "/data/wal", head, threads, first);
+    auto report = replay_wal(disk.fs, "/data/wal", head, threads, {}, first);
     REQUIRE_MESSAGE(report, why(report));
     CHECK(report->unknown_refs == 0);
     samples = report->samples;
