@@ -17,11 +17,14 @@ Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db
       options(db_options),
       clock(db_clock),
       metrics(registry),
+      limit_metrics(registry),
       head({.block_range = db_options.min_block_range,
             .no_time_bounds = db_options.no_time_bounds,
-            .max_exemplars = db_options.max_exemplars},
+            .max_exemplars = db_options.max_exemplars,
+            .ceilings = db_options.ceilings},
            registry),
       uploads(file_system, db_options.upload_list),
+      disk(file_system, directory, db_options.reserve),
       blocks(file_system, directory) {}
 
 Db::Impl::~Impl() = default;
@@ -30,6 +33,8 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   if (auto made = fs.make_directories(wal_directory()); !made) return made;
   if (auto synced = fs.sync_directory(directory); !synced) return synced;
   if (auto locked = take_lock(); !locked) return locked;
+  // On a full disk the reserve file makes room for what a start has to write.
+  watch_limits();
   if (auto loaded = load_blocks(); !loaded) return loaded;
   if (auto opened = open_chunk_files(registry); !opened) return opened;
   if (auto replayed = replay(); !replayed) return replayed;
@@ -39,6 +44,8 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   wal = std::move(*opened);
   wal->count_corruptions(damaged_records);
   head.start_logging(*wal);
+  head.turn_growth_window();
+  head.measure_memory();
   set_retention(options.retention);
   update_metrics();
   if (options.background_interval > 0) {

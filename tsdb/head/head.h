@@ -102,6 +102,14 @@ class Head {
   /// References of all series that live.
   [[nodiscard]] std::vector<WalRef> live_refs() const;
 
+  /// Commits are refused from now on, or no longer.
+  void set_read_only(bool on) { state_.read_only.store(on, std::memory_order_relaxed); }
+  /// Tells the ceilings how much memory is held; of the postings, what stats() found the last time.
+  void measure_memory();
+  /// Growth is counted from now on, and from the last such moment.
+  void turn_growth_window();
+  [[nodiscard]] CeilingStats ceiling_stats() const;
+
   [[nodiscard]] HeadStats stats() const;
   [[nodiscard]] CardinalityStats cardinality(std::size_t limit) const;
   /// Sets the gauges.
@@ -111,6 +119,8 @@ class Head {
   HeadState& state() { return state_; }
 
  private:
+  /// Without the walk over all postings.
+  [[nodiscard]] HeadMemory quick_memory() const;
   std::vector<Ordinal> drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest);
   void raise_mint(Timestamp oldest);
   void forget_series(std::span<const Ordinal> dead, Collected& done);
@@ -132,6 +142,8 @@ class Head {
   /// While replaying.
   std::unique_ptr<Replay> replay_;
   bool irregular_chunk_files_ = false;
+  /// As of the last walk.
+  mutable std::atomic<std::uint64_t> postings_bytes_{0};
   /// Readers below this serial may still read what is hidden; 0: nothing is. Touched by the
   /// one thread that cuts blocks.
   std::uint64_t hidden_from_serial_ = 0;

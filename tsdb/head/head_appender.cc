@@ -34,9 +34,13 @@ void HeadAppender::begin() {
 Result<storage::SeriesRef, storage::AppendFault> HeadAppender::series(const Labels& labels) {
   begin();
   const sync::MutexLock index_lock(head_.index_mutex);
-  const auto acquired = head_.index.acquire(labels);
-  if (!acquired) return std::unexpected(acquired.error());
-
+  auto acquired = head_.index.acquire_known(labels);
+  if (!acquired) {
+    if (head_.ceilings.refuses(head_.index, labels)) return std::unexpected(storage::AppendFault::limit);
+    const auto made = head_.index.acquire_new(labels);
+    if (!made) return std::unexpected(made.error());
+    acquired = *made;
+  }
   const sync::MutexLock shard_lock(head_.shard.mutex);
   const Ordinal o = acquired->ordinal;
   if (acquired->created) head_.shard.add(o, head_.draw_ref(), stagger_of(labels));
@@ -79,6 +83,7 @@ Result<storage::CommitStats> HeadAppender::commit() {
       head_.records = {};
       head_.samples_bytes = {};
     }
+    head_.note_log_buffers();
   }
   count(stats, histograms);
   clear();
@@ -104,6 +109,11 @@ void HeadAppender::resolve(storage::CommitStats& stats) {
 
 Result<void> HeadAppender::log() {
   if (head_.closed) return fail(Code::unavailable, "the database is closing: nothing more is accepted");
+  if (head_.read_only.load(std::memory_order_relaxed)) {
+    return fail(Code::unavailable,
+                "the disk is nearly full and the database is read-only until there is space again "
+                "(narthexDisk in /api/v1/status/tsdb says how much is missing)");
+  }
   if (head_.wal == nullptr) return {};
   std::vector<io::Bytes>& group = head_.log_group;
   group.clear();

@@ -20,6 +20,7 @@
 #include "tsdb/head/isolation.h"
 #include "tsdb/head/ordinal_array.h"
 #include "tsdb/head/page_arena.h"
+#include "tsdb/head/series_ceilings.h"
 #include "tsdb/head/series_chunks.h"
 #include "tsdb/head/series_index.h"
 #include "tsdb/head/series_metadata.h"
@@ -32,6 +33,7 @@ struct HeadOptions {
   DurationMs block_range = 2 * 3600 * 1000;
   bool no_time_bounds = false;
   std::size_t max_exemplars = 0;
+  HeadCeilings ceilings = {};
 };
 
 /// A series' generation is the low half of its WAL ref: never 0, and other for the next series
@@ -100,6 +102,12 @@ class BatchPool {
     free_.pop_back();
     return batch;
   }
+  [[nodiscard]] std::size_t size_bytes() const {
+    std::size_t bytes = 0;
+    const sync::MutexLock lock(mutex_);
+    for (const auto& batch : free_) bytes += batch.capacity() * sizeof(storage::RefSample);
+    return bytes;
+  }
   void give_back(std::vector<storage::RefSample> batch) {
     static constexpr std::size_t kMost = 16;
     if (batch.capacity() > kKeptSamples) return;
@@ -109,13 +117,18 @@ class BatchPool {
   }
 
  private:
-  sync::Mutex mutex_;
+  mutable sync::Mutex mutex_;
   std::vector<std::vector<storage::RefSample>> free_ NARTHEX_GUARDED_BY(mutex_);
 };
 
 struct HeadState {
   HeadState(const HeadOptions& o, prometheus::Registry* registry)
-      : options(o), metrics(registry), index(arena), shard(arena, o.block_range), exemplars(registry) {
+      : options(o),
+        metrics(registry),
+        index(arena),
+        ceilings(o.ceilings),
+        shard(arena, o.block_range),
+        exemplars(registry) {
     exemplars.resize(o.max_exemplars);
   }
 
@@ -140,12 +153,17 @@ struct HeadState {
 
   mutable sync::Mutex index_mutex;
   SeriesIndex index NARTHEX_GUARDED_BY(index_mutex);
+  SeriesCeilings ceilings NARTHEX_GUARDED_BY(index_mutex);
 
   HeadShard shard;
   Isolation isolation;
   BatchPool batches;
   ExemplarRing exemplars;
 
+  /// Of the buffers that commits share, as of the last one.
+  std::atomic<std::uint64_t> log_buffer_bytes{0};
+  /// Commits are refused: there is no room for their records.
+  std::atomic<bool> read_only{false};
   std::atomic<WalRef> last_ref{0};
   std::atomic<Timestamp> mint{kMaxTime};
   std::atomic<Timestamp> maxt{kMinTime};
@@ -154,6 +172,11 @@ struct HeadState {
   /// New readers see nothing older: blocks hold it.
   std::atomic<Timestamp> floor{kMinTime};
 
+  void note_log_buffers() NARTHEX_REQUIRES(commit_turn) {
+    log_buffer_bytes.store(records.capacity() * sizeof(SampleRecord) + series_bytes.capacity() +
+                               samples_bytes.capacity() + log_group.capacity() * sizeof(io::Bytes),
+                           std::memory_order_relaxed);
+  }
   WalRef draw_ref() {
     WalRef ref;
     do ref = last_ref.fetch_add(1, std::memory_order_relaxed) + 1;

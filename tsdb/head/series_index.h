@@ -11,6 +11,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <roaring/roaring.hh>
 #include <span>
 #include <vector>
@@ -38,6 +39,10 @@ class SeriesIndex {
   };
   /// Errors: invalid_labels (none at all), limit (more labels than a slot holds).
   Result<Acquired, storage::AppendFault> acquire(const Labels& labels);
+  /// The same in two steps, for who may not want one made: nothing if there is none, ...
+  std::optional<Acquired> acquire_known(const Labels& labels);
+  /// ... and one that is not there yet.
+  Result<Acquired, storage::AppendFault> acquire_new(const Labels& labels);
   /// The commit that logged the series succeeded. Publishing twice is no error.
   void publish(Ordinal ordinal);
   /// A batch that had pinned the series gives it up.
@@ -57,6 +62,8 @@ class SeriesIndex {
 
   [[nodiscard]] const PairDictionary& dictionary() const { return dictionary_; }
   PairDictionary& dictionary() { return dictionary_; }
+  /// Published and pending ones.
+  [[nodiscard]] std::size_t count() const { return table_.size(); }
   /// Every published series.
   [[nodiscard]] const Roaring& all() const { return all_; }
   /// One beyond the largest ordinal ever given out.
