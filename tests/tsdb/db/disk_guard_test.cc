@@ -6,6 +6,7 @@
 #include "tests/tsdb/why.h"
 #include "tsdb/db.h"
 #include "tsdb/disk_guard.h"
+#include "tsdb/wal/wal.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -176,7 +177,24 @@ TEST_CASE("full disk: with a limit on size the oldest blocks go early, with one 
   }
 }
 
-TEST_CASE("full disk: the head is cut all the same, a merge waits until its blocks fit") {
+TEST_CASE("full disk: the head is cut all the same, and the log behind it goes") {
+  io::FaultFileSystem fs;
+  const ManualClock clock(kStart);
+  DbOptions options = quiet_options();
+  options.wal.segment_bytes = 32 * 1024;
+  options.reserve = {.free_bytes = 100 * kMiB};
+  auto db = open_db(fs, clock, options);
+  Contents model;
+  for (int step = 0; step < 400; ++step) REQUIRE(scrape(*db, 40, step, model));
+  fs.set_free_bytes(50 * kMiB);
+  REQUIRE(db->run_background_once());
+  CHECK(db->disk_state().read_only);
+  CHECK(db->blocks().size() == 3);
+  CHECK(last_checkpoint(fs, "/data/wal")->has_value());
+  CHECK(same(read_all(*db), model));
+}
+
+TEST_CASE("full disk: a merge waits until its blocks fit") {
   io::FaultFileSystem fs;
   const ManualClock clock(kStart);
   Contents model;

@@ -16,8 +16,14 @@ using storage::AppendFault;
 
 constexpr Timestamp kStart = 1'700'000'000'000;
 
+std::string numbered(const char* text, int number) {
+  std::string out = text;
+  out += std::to_string(number);
+  return out;
+}
+
 Labels pod(const std::string& job, int number) {
-  return Labels{{"__name__", "m"}, {"job", job}, {"pod", "pod-" + std::to_string(number)}};
+  return Labels{{"__name__", "m"}, {"job", job}, {"pod", numbered("pod-", number)}};
 }
 
 /// A batch with one sample of each. @return  how many series were refused
@@ -82,7 +88,7 @@ TEST_CASE("ceilings: a job has its own, others are not touched by it, series wit
   CHECK(append(head, pods("a", 0, 5), kStart) == 2);
   CHECK(append(head, pods("b", 0, 3), kStart) == 0);
   std::vector<Labels> without_job;
-  for (int i = 0; i < 9; ++i) without_job.push_back(Labels{{"__name__", "n" + std::to_string(i)}});
+  for (int i = 0; i < 9; ++i) without_job.push_back(Labels{{"__name__", numbered("n", i)}});
   CHECK(append(head, without_job, kStart) == 0);
   CHECK(append(head, pods("b", 3, 4), kStart) == 1);
   CHECK(head.ceiling_stats().refused[static_cast<std::size_t>(CeilingKind::series_per_job)] == 3);
@@ -107,7 +113,7 @@ TEST_CASE("ceilings: memory counts with what was measured, and between two looks
 TEST_CASE("ceilings: the label with most new values is named, refused ones among them") {
   Head head({.ceilings = {.series = 25}}, nullptr);
   std::vector<Labels> all = pods("a", 0, 20);
-  for (int i = 0; i < 3; ++i) all.push_back(Labels{{"__name__", "up"}, {"zone", "z" + std::to_string(i)}});
+  for (int i = 0; i < 3; ++i) all.push_back(Labels{{"__name__", "up"}, {"zone", numbered("z", i)}});
   append(head, all, kStart);
   CHECK(head.ceiling_stats().fastest_label == "pod");
   CHECK(head.ceiling_stats().fastest_label_values == 20);
@@ -118,7 +124,7 @@ TEST_CASE("ceilings: the label with most new values is named, refused ones among
   // Only two of these fit, but all of them press.
   std::vector<Labels> paths;
   for (int i = 0; i < 30; ++i)
-    paths.push_back(Labels{{"__name__", "http"}, {"job", "a"}, {"path", "/" + std::to_string(i)}});
+    paths.push_back(Labels{{"__name__", "http"}, {"job", "a"}, {"path", numbered("/", i)}});
   CHECK(append(head, paths, kStart) == 28);
   CHECK(head.ceiling_stats().fastest_label == "path");
   CHECK(head.ceiling_stats().fastest_label_values == 30);
