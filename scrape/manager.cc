@@ -199,6 +199,10 @@ std::vector<std::string> ScrapeManager::pools() const {
   return names;
 }
 
+std::uint64_t ScrapeManager::cache_bytes() const {
+  return static_cast<std::uint64_t>(std::max(0.0, impl_->metrics.cache_bytes.Value()));
+}
+
 std::vector<TargetMetadata> ScrapeManager::metadata(const std::string& metric) const {
   std::vector<TargetMetadata> all;
   for (const auto& target : impl_->targets()) {

@@ -91,6 +91,8 @@ class ScrapeManager {
   [[nodiscard]] std::vector<DroppedTarget> dropped() const;
   [[nodiscard]] std::map<std::string, std::uint64_t> dropped_counts() const;
   [[nodiscard]] std::vector<std::string> pools() const;
+  /// What is remembered of the series of all targets.
+  [[nodiscard]] std::uint64_t cache_bytes() const;
   /// Metadata of all targets; `metric` empty = all metrics.
   [[nodiscard]] std::vector<TargetMetadata> metadata(const std::string& metric) const;
 

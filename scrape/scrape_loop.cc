@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <prometheus/counter.h>
+#include <prometheus/gauge.h>
 
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
@@ -29,6 +30,15 @@ std::chrono::steady_clock::time_point in(DurationMs ms) {
 net::Awaitable<void> sleep(DurationMs ms) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, in(ms));
   co_await timer.async_wait(boost::asio::use_awaitable);
+}
+
+/// What of a page that was read did not reach the store.
+std::string notice_of(const ScrapeOutcome& outcome) {
+  if (outcome.commit_failure) return "nothing of the scrape is stored: " + outcome.commit_failure->text;
+  if (outcome.refused_series == 0) return {};
+  return fmt::format(
+      "{} new series refused: a ceiling on series or memory is reached; samples of known series are stored",
+      outcome.refused_series);
 }
 
 Error body_too_large() {
@@ -78,6 +88,7 @@ net::Awaitable<void> ScrapeLoop::run(std::shared_ptr<ScrapeLoop> self) {
   co_await self->loop();
   self->context_.metrics.add_metadata(self->settings_.job->job_name, -self->metadata_entries_,
                                       -self->metadata_bytes_);
+  self->context_.metrics.cache_bytes.Decrement(self->cache_bytes_);
   if (self->last_ == 0 || self->life() != Life::retired) co_return;
   co_await end_of_run(self->context_, self->cycle_, self->due_, self->target_->interval(),
                       self->target_->url());
@@ -143,7 +154,7 @@ net::Awaitable<void> ScrapeLoop::scrape(Timestamp t) {
 
   auto work = [this, &input, &body, gzipped]() { return take_in(input, std::move(body), gzipped); };
   const ScrapeOutcome outcome = co_await net::on_pool(context_.pool, std::move(work));
-  target_->report(t, outcome.duration_seconds, outcome.error);
+  target_->report(t, outcome.duration_seconds, outcome.error, notice_of(outcome));
   count(input, outcome);
 }
 
@@ -217,6 +228,9 @@ void ScrapeLoop::count(const ScrapeInput& input, const ScrapeOutcome& outcome) {
   if (settings_.job->extra_scrape_metrics)
     metrics.observe_scrape(std::chrono::duration<double>(context_.clock.steady() - input.start).count());
 
+  const auto cache = static_cast<double>(cycle_->cache().size_bytes());
+  metrics.cache_bytes.Increment(cache - cache_bytes_);
+  cache_bytes_ = cache;
   const auto entries = static_cast<double>(cycle_->metadata()->count());
   const auto bytes = static_cast<double>(cycle_->metadata()->size_bytes());
   if (entries == metadata_entries_ && bytes == metadata_bytes_) return;

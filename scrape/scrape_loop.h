@@ -100,6 +100,7 @@ class ScrapeLoop {
   std::chrono::nanoseconds last_start_{};
   double metadata_entries_ = 0;  ///< as counted for the job's metrics
   double metadata_bytes_ = 0;
+  double cache_bytes_ = 0;  ///< likewise
 };
 
 }  // namespace narthex::scrape

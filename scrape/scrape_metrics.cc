@@ -9,6 +9,8 @@
 
 #include <utility>
 
+#include "telemetry/memory_metric.h"
+
 namespace narthex::scrape {
 
 namespace {
@@ -144,6 +146,11 @@ ScrapeMetrics::ScrapeMetrics(std::unique_ptr<prometheus::Registry> own, promethe
       cache_flush_forced(
           counter(registry ? *registry : *own, "prometheus_target_scrapes_cache_flush_forced_total",
                   "How many times a scrape cache was flushed due to getting big while scrapes are failing.")),
+      cache_bytes(prometheus::BuildGauge()
+                      .Name(telemetry::kMemoryMetric)
+                      .Help(telemetry::kMemoryHelp)
+                      .Register(registry ? *registry : *own)
+                      .Add({{"part", "scrape_caches"}})),
       own_(std::move(own)),
       families_(std::make_unique<Families>(registry ? *registry : *own_)) {}
 

@@ -52,6 +52,7 @@ class ScrapeMetrics {
   prometheus::Counter& out_of_bounds;
   prometheus::Counter& exemplar_out_of_order;
   prometheus::Counter& cache_flush_forced;
+  prometheus::Gauge& cache_bytes;  ///< of all targets
 
  private:
   struct Families;

@@ -142,10 +142,10 @@ std::shared_ptr<const MetadataCache> Target::metadata() const {
   return metadata_;
 }
 
-void Target::report(Timestamp start, double seconds, const std::optional<Error>& error) {
+void Target::report(Timestamp start, double seconds, const std::optional<Error>& error, std::string notice) {
   sync::MutexLock lock(mutex_);
   health_ = error ? Health::down : Health::up;
-  last_error_ = error ? error->text : "";
+  last_error_ = error ? error->text : std::move(notice);
   last_scrape_ = start;
   last_seconds_ = seconds;
 }

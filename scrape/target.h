@@ -49,7 +49,8 @@ class Target {
   void adopt_discovery(const Target& newer);
   void set_metadata(std::shared_ptr<const MetadataCache> metadata);
   [[nodiscard]] std::shared_ptr<const MetadataCache> metadata() const;
-  void report(Timestamp start, double seconds, const std::optional<Error>& error);
+  /// @param notice  what else there is to say of a scrape that succeeded; may be ""
+  void report(Timestamp start, double seconds, const std::optional<Error>& error, std::string notice = {});
   /// @param external_url  of this server, for TargetStatus::global_url
   [[nodiscard]] TargetStatus status(const std::string& external_url) const;
 

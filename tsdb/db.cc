@@ -99,6 +99,7 @@ Result<void> Db::run_snapshot_once() {
   return impl_->write_snapshot();
 }
 Result<void> Db::run_mapping_once() {
+  impl_->watch_limits();
   return impl_->map_chunks();
 }
 Result<void> Db::close() {
@@ -115,6 +116,15 @@ void Db::refresh_metrics() {
 }
 HeadStats Db::head_stats() const {
   return impl_->head.stats();
+}
+CeilingStats Db::ceiling_stats() const {
+  return impl_->head.ceiling_stats();
+}
+const HeadCeilings& Db::ceilings() const {
+  return impl_->options.ceilings;
+}
+DiskState Db::disk_state() const {
+  return impl_->disk.state();
 }
 CardinalityStats Db::cardinality(std::size_t limit) const {
   return impl_->head.cardinality(limit);

@@ -24,6 +24,7 @@
 #include "storage/querier.h"
 #include "tsdb/block/block_meta.h"
 #include "tsdb/block/chunk_segment.h"
+#include "tsdb/ceilings.h"
 #include "tsdb/compact/retention.h"
 #include "tsdb/wal/wal.h"
 
@@ -69,11 +70,27 @@ struct DbOptions {
   SnapshotOptions snapshots;
   /// For replayed test scripts: accept samples of any age.
   bool no_time_bounds = false;
+  HeadCeilings ceilings = {};
+  DiskReserve reserve = {};
 };
 
 /// Bytes by part, as /metrics and /api/v1/status/tsdb show them.
 struct HeadMemory {
-  std::uint64_t labels = 0, postings = 0, series = 0, open_chunks = 0, full_chunks = 0, lookup = 0;
+  std::uint64_t labels = 0;
+  std::uint64_t postings = 0;
+  std::uint64_t series = 0;  ///< their state, but for labels and chunks
+  std::uint64_t open_chunks = 0;
+  std::uint64_t full_chunks = 0;
+  std::uint64_t lookup = 0;  ///< from labels to series
+  std::uint64_t metadata = 0;
+  std::uint64_t exemplars = 0;
+  std::uint64_t batches = 0;      ///< room of samples on their way, kept for the next ones
+  std::uint64_t log_buffers = 0;  ///< records on their way into the log
+
+  [[nodiscard]] std::uint64_t total() const {
+    return labels + postings + series + open_chunks + full_chunks + lookup + metadata + exemplars + batches +
+           log_buffers;
+  }
 };
 
 struct NamedCount {
@@ -132,7 +149,8 @@ class Db final : public storage::Appendable, public storage::Queryable, public s
   /// One round of what the background thread does: reload blocks, retention, cut the head if due,
   /// compaction.
   Result<void> run_background_once();
-  /// What the background does every second: full chunks of the head go to files.
+  /// What the background does every second: a look at disk and memory; full chunks of the head go
+  /// to files.
   Result<void> run_mapping_once();
   /// New chunks of floats are XOR2 (encoding 4) from now on, or XOR. Errors: invalid (XOR cannot keep
   /// the start timestamps that the options ask for). Threads: any.
@@ -148,6 +166,10 @@ class Db final : public storage::Appendable, public storage::Queryable, public s
   void refresh_metrics();
 
   [[nodiscard]] HeadStats head_stats() const;
+  [[nodiscard]] CeilingStats ceiling_stats() const;
+  [[nodiscard]] const HeadCeilings& ceilings() const;
+  /// As of the last look at the disk, a second ago at most.
+  [[nodiscard]] DiskState disk_state() const;
   [[nodiscard]] CardinalityStats cardinality(std::size_t limit) const;
   [[nodiscard]] std::vector<BlockMeta> blocks() const;
   /// Oldest sample in blocks or head; kMaxTime while empty.

@@ -136,11 +136,25 @@ Result<void> Db::Impl::compact_blocks() {
     std::vector<BlockMeta> metas;
     for (const auto& block : blocks.snapshot()) metas.push_back(block->meta());
     const auto plan = plan_compaction(uploads.compactable(std::move(metas)), planner);
-    if (plan.empty()) return {};
+    if (plan.empty() || !has_room_for(plan)) return {};
     auto merged = merge_blocks(plan);
     if (auto reloaded = reload_blocks(); !reloaded && merged) merged = pass(reloaded);
     if (!merged) return pass(merged, "compacting blocks " + join(plan));
   }
+}
+
+bool Db::Impl::has_room_for(const std::vector<std::string>& ulids) {
+  std::uint64_t bytes = 0;
+  for (const auto& block : blocks.snapshot()) {
+    if (std::ranges::find(ulids, block->meta().ulid) != ulids.end()) bytes += block->size_bytes();
+  }
+  disk.check();
+  if (disk.has_room_for(bytes)) return true;
+  telemetry::warn("Blocks are not compacted: the disk has no room for what they become",
+                  {{"blocks", join(ulids)},
+                   {"bytes", std::to_string(bytes)},
+                   {"free_bytes", std::to_string(disk.state().free_bytes)}});
+  return false;
 }
 
 Result<void> Db::Impl::merge_blocks(const std::vector<std::string>& ulids) {

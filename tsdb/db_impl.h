@@ -1,9 +1,9 @@
 // What is behind Db: its parts, and who may touch them.
 //
-// Lock order: maintenance_mutex, snapshot_mutex, expired_mutex, ooo_log_mutex, view_mutex, then the head's
-// own; retention_mutex is innermost. The first three are held over I/O: maintenance_mutex is the turn of
-// whoever changes blocks and log, snapshot_mutex of whoever writes a snapshot of the head. view_mutex ties
-// the list of blocks to what the head still shows, so that no query sees a sample twice or not at all.
+// Lock order: maintenance_mutex, snapshot_mutex, expired_mutex, ooo_log_mutex, watch_mutex, view_mutex, then
+// the head's own; retention_mutex is innermost. The first three are held over I/O: maintenance_mutex is the
+// turn of whoever changes blocks and log, snapshot_mutex of whoever writes a snapshot of the head. view_mutex
+// ties the list of blocks to what the head still shows, so that no query sees a sample twice or not at all.
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,9 @@
 #include "tsdb/compact/upload_list.h"
 #include "tsdb/db.h"
 #include "tsdb/db_metrics.h"
+#include "tsdb/disk_guard.h"
 #include "tsdb/head/head.h"
+#include "tsdb/limit_metrics.h"
 #include "tsdb/snapshot_store.h"
 #include "tsdb/wal_replay.h"
 
@@ -81,6 +83,8 @@ struct Db::Impl {
   [[nodiscard]] bool is_head_due() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> cut_block() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> compact_blocks() NARTHEX_REQUIRES(maintenance_mutex);
+  /// Whether the disk has room for what these blocks become, while they are still there.
+  [[nodiscard]] bool has_room_for(const std::vector<std::string>& ulids);
   Result<void> merge_blocks(const std::vector<std::string>& ulids) NARTHEX_REQUIRES(maintenance_mutex);
   /// Writes a block from `sources` and opens it; null if it would be empty.
   Result<std::shared_ptr<Block>> write_block(const BlockMeta& meta,
@@ -119,6 +123,14 @@ struct Db::Impl {
   /// What blocks and everything else may take together; 0: no limit.
   [[nodiscard]] std::uint64_t size_limit(const Retention& retention);
 
+  /// While the disk is nearly full: the oldest blocks go early, where a limit on size says that they may.
+  Result<void> make_room() NARTHEX_REQUIRES(maintenance_mutex);
+
+  // ---- Limits (db_limits.cc)
+  /// Looks at disk and memory: every second.
+  void watch_limits() NARTHEX_EXCLUDES(watch_mutex);
+  void say_what_is_refused() NARTHEX_REQUIRES(watch_mutex);
+
   // ---- Use (db.cc)
   Result<void> use_xor2_floats(bool xor2);
   Result<std::unique_ptr<storage::Querier>> querier(TimeRange range);
@@ -136,6 +148,7 @@ struct Db::Impl {
   const Clock& clock;
   prometheus::Registry* const metrics_registry;
   DbMetrics metrics;
+  LimitMetrics limit_metrics;
   std::unique_ptr<io::FileLock> lock;
   SnapshotStore snapshots;
   std::unique_ptr<Wal> wal;  ///< tells `snapshots` of its segments
@@ -176,6 +189,14 @@ struct Db::Impl {
   Retention retention NARTHEX_GUARDED_BY(retention_mutex);
 
   const UploadList uploads;
+  DiskGuard disk;
+
+  sync::Mutex watch_mutex;
+  std::chrono::nanoseconds memory_measured NARTHEX_GUARDED_BY(watch_mutex){0};
+  std::chrono::nanoseconds window_began NARTHEX_GUARDED_BY(watch_mutex){0};
+  /// When refused series were spoken of last; nothing: never yet.
+  std::optional<std::chrono::nanoseconds> refusals_said NARTHEX_GUARDED_BY(watch_mutex);
+  std::uint64_t refusals_seen NARTHEX_GUARDED_BY(watch_mutex) = 0;
 
   mutable sync::Mutex view_mutex;
   BlockSet blocks;

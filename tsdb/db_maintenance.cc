@@ -41,6 +41,7 @@ void Db::Impl::run_in_background() {
 void Db::Impl::map_in_background() {
   bool failed = false;
   while (!wait_for_stop(std::min(kMapInterval, options.background_interval))) {
+    watch_limits();
     const auto mapped = map_chunks();
     // Said once, not every second.
     if (!mapped && !failed) {
@@ -74,11 +75,13 @@ Result<void> Db::Impl::maintain() {
     if (!done && first_error) first_error = std::move(done);
   };
   // Each step stands alone: a full disk must not stop retention, which makes room.
+  watch_limits();
   metrics.compactions_triggered->Increment();
   keep_going(wal->sync());
   keep_going(sync_out_of_order_log());
   keep_going(reload_blocks());
   keep_going(apply_retention());
+  keep_going(make_room());
   keep_going(map_chunks());
   keep_going(compact_head());
   // Before blocks are merged: that needs space.
@@ -166,6 +169,7 @@ Result<void> Db::Impl::write_checkpoint(Timestamp mint, std::uint32_t up_to_segm
 
 void Db::Impl::update_metrics() {
   head.update_metrics();
+  limit_metrics.update(head.ceiling_stats(), options.ceilings, disk.state());
   const Timestamp lowest = lowest_timestamp();
   metrics.lowest_timestamp->Set(static_cast<double>(lowest));
   metrics.lowest_timestamp_seconds->Set(static_cast<double>(lowest / 1000));

@@ -20,16 +20,19 @@ Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db
       clock(db_clock),
       metrics_registry(registry),
       metrics(registry),
+      limit_metrics(registry),
       snapshots(file_system, directory),
       head({.block_range = db_options.min_block_range,
             .no_time_bounds = db_options.no_time_bounds,
             .max_exemplars = db_options.max_exemplars,
             .st_storage = db_options.st_storage,
             .encodings = {.xor2_floats = db_options.xor2_floats,
-                          .histograms_with_start = db_options.histograms_with_start}},
+                          .histograms_with_start = db_options.histograms_with_start},
+            .ceilings = db_options.ceilings},
            registry),
       xor2_floats(db_options.xor2_floats),
       uploads(file_system, db_options.upload_list),
+      disk(file_system, directory, db_options.reserve),
       blocks(file_system, directory) {}
 
 Db::Impl::~Impl() = default;
@@ -39,6 +42,8 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   if (auto made = fs.make_directories(wal_directory()); !made) return made;
   if (auto synced = fs.sync_directory(directory); !synced) return synced;
   if (auto locked = take_lock(); !locked) return locked;
+  // On a full disk the reserve file makes room for what a start has to write.
+  watch_limits();
   if (auto loaded = load_blocks(); !loaded) return loaded;
   if (auto opened = open_chunk_files(registry); !opened) return opened;
   if (auto replayed = replay(); !replayed) return replayed;
@@ -53,6 +58,8 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   wal->count_corruptions(damaged_records);
   head.start_logging(*wal);
   if (auto continued = continue_out_of_order_log(); !continued) return continued;
+  head.turn_growth_window();
+  head.measure_memory();
   set_retention(options.retention);
   tell_encodings();
   update_metrics();

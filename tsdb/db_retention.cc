@@ -2,6 +2,7 @@
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "model/value.h"
@@ -76,6 +77,30 @@ Result<void> Db::Impl::apply_retention() {
       telemetry::info("Deleting a block", {{"block", ulid}, {"why", why}});
     if (auto removed = blocks.remove(*ulids); !removed) return pass(removed, "applying retention");
   }
+  return {};
+}
+
+Result<void> Db::Impl::make_room() {
+  if (!disk.check().read_only) return {};
+  {
+    const sync::MutexLock guard(retention_mutex);
+    if (retention.size_bytes == 0 && retention.percentage <= 0) return {};
+  }
+  std::uint64_t missing = disk.missing_bytes();
+  auto all = blocks.snapshot();
+  // Never the newest: something should be left to look at.
+  if (!all.empty()) all.pop_back();
+  std::vector<std::string> early;
+  for (const auto& block : all) {
+    if (missing == 0) break;
+    missing -= std::min(missing, block->size_bytes());
+    early.push_back(block->meta().ulid);
+    telemetry::warn("Deleting a block", {{"block", block->meta().ulid}, {"why", "the disk is nearly full"}});
+  }
+  if (early.empty()) return {};
+  metrics.size_retentions->Increment();
+  if (auto removed = blocks.remove(early); !removed) return pass(removed, "making room on a full disk");
+  watch_limits();
   return {};
 }
 

@@ -121,6 +121,18 @@ constexpr std::array kFlags = {
             "How far a timestamp may be moved for that."},
     FlagRow{"scrape.discovery-reload-interval", duration, "5s", heeded, true,
             "Least time between two updates."},
+    FlagRow{"storage.tsdb.max-series", count, "0", heeded, false,
+            "Ceiling on series in the head; new ones above it are refused. 0: none.", "NARTHEX_MAX_SERIES"},
+    FlagRow{"storage.tsdb.max-series-per-job", count, "0", heeded, false,
+            "The same for the series of one job.", "NARTHEX_MAX_SERIES_PER_JOB"},
+    FlagRow{
+        "storage.tsdb.max-head-memory", size, "", heeded, false,
+        "Ceiling on the memory of the head. 0: none. Default: 60 percent of the machine's or container's.",
+        "NARTHEX_MAX_HEAD_MEMORY"},
+    FlagRow{"storage.tsdb.free-space-reserve", size, "", heeded, false,
+            "With less free space the database is read-only. 0: never. Default: 2 percent of the disk, 1GB "
+            "at most.",
+            "NARTHEX_FREE_SPACE_RESERVE"},
     FlagRow{"write-documentation", boolean, "false", refused, true, "Print the flags as Markdown."},
 };
 

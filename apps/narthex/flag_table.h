@@ -23,6 +23,9 @@ struct FlagRow {
   FlagSupport support;
   bool hidden;  ///< not in --help
   std::string_view help;
+  /// Ours alone: the variable that says it where the flag is not given. Prometheus, which does not
+  /// know the flag, starts all the same with the variable set.
+  std::string_view environment = {};
 };
 
 std::span<const FlagRow> flag_table();

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "apps/narthex/flag_table.h"
+#include "apps/narthex/runtime_facts.h"
 #include "config/byte_size.h"
 #include "model/labels.h"
 #include "tsdb/block/chunk_segment.h"
@@ -51,6 +52,7 @@ void declare(CLI::App& app, const FlagRow& row, Values& values) {
     option->expected(1);
   }
   option->group(group);
+  if (!row.environment.empty()) option->envname(std::string(row.environment));
 }
 
 std::unexpected<Error> bad(std::string_view flag, std::string_view why) {
@@ -173,6 +175,21 @@ Result<void> read_blocks(const Values& values, Flags& flags) {
   return {};
 }
 
+Result<void> read_ceilings(const Values& values, Flags& flags) {
+  flags.ceilings.series = count_of(values, "storage.tsdb.max-series");
+  flags.ceilings.series_per_job = count_of(values, "storage.tsdb.max-series-per-job");
+  auto memory = size_of(values, "storage.tsdb.max-head-memory");
+  if (!memory) return pass(memory);
+  flags.ceilings.memory_bytes = *memory;
+  if (values.text.find("storage.tsdb.max-head-memory")->second.empty())
+    flags.ceilings.memory_bytes = memory_limit() / 10 * 6;
+  auto reserve = size_of(values, "storage.tsdb.free-space-reserve");
+  if (!reserve) return pass(reserve);
+  if (!values.text.find("storage.tsdb.free-space-reserve")->second.empty())
+    flags.free_space_reserve = *reserve;
+  return {};
+}
+
 Result<Flags> read(const Values& values) {
   Flags flags;
   for (const FlagRow& row : flag_table()) {
@@ -211,6 +228,7 @@ Result<Flags> read(const Values& values) {
   flags.features = split_at_commas(values.lists.find("enable-feature")->second);
   if (auto wal = read_wal(values, flags); !wal) return pass(wal);
   if (auto blocks = read_blocks(values, flags); !blocks) return pass(blocks);
+  if (auto ceilings = read_ceilings(values, flags); !ceilings) return pass(ceilings);
   auto level = telemetry::parse_log_level(text("log.level"));
   if (!level) return bad("log.level", level.error().text);
   flags.log_level = *level;

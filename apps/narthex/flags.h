@@ -9,12 +9,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/result.h"
 #include "model/time.h"
 #include "telemetry/log.h"
+#include "tsdb/ceilings.h"
 #include "tsdb/wal/wal.h"
 
 namespace narthex::apps {
@@ -40,6 +42,8 @@ struct Flags {
   std::uint64_t chunk_segment_bytes = 0;
   bool merge_overlapping_blocks = true;
   std::string delay_compact_file;
+  tsdb::HeadCeilings ceilings;
+  std::optional<std::uint64_t> free_space_reserve;  ///< nothing = not given
   DurationMs block_reload_interval = 0;
   tsdb::WalOptions wal;
 

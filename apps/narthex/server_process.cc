@@ -42,6 +42,8 @@ constexpr std::size_t kIoThreads = 2;
 /// Requests beside queries: metadata, targets, pages.
 constexpr std::size_t kSpareRequestThreads = 4;
 constexpr std::size_t kRuleThreads = 4;
+/// Room for a repair, a segment's end and some tombstones on a disk that is full.
+constexpr std::uint64_t kReserveFileBytes = 4 << 20;
 
 enum class Event : std::uint8_t { quit, reload };
 
@@ -140,8 +142,17 @@ struct ServerProcess::Impl {
     sync::MutexLock lock(config_mutex);
     return config;
   }
+  /// What the flag says, else 2 percent of the disk, 1 GiB at most.
+  [[nodiscard]] std::uint64_t free_space_reserve() const;
   [[nodiscard]] web::RuntimeStatus runtime_status() const;
 };
+
+std::uint64_t ServerProcess::Impl::free_space_reserve() const {
+  static constexpr std::uint64_t kMost = 1 << 30;
+  if (flags.free_space_reserve) return *flags.free_space_reserve;
+  const auto space = fs.space(flags.storage_path);
+  return space ? std::min(kMost, space->total_bytes / 50) : 0;
+}
 
 web::RuntimeStatus ServerProcess::Impl::runtime_status() const {
   web::RuntimeStatus status;
@@ -199,6 +210,10 @@ Result<void> ServerProcess::Impl::open_database() {
   options.chunk_segment_bytes = flags.chunk_segment_bytes;
   options.merge_overlapping_blocks = flags.merge_overlapping_blocks;
   options.upload_list = flags.delay_compact_file;
+  options.ceilings = flags.ceilings;
+  // The reserve is a share of the disk that it lies on.
+  if (auto made = fs.make_directories(flags.storage_path); !made) return pass(made, "opening storage");
+  options.reserve = {.free_bytes = free_space_reserve(), .file_bytes = kReserveFileBytes};
   options.retention = retention_of(*settings);
   options.no_lockfile = flags.no_lockfile;
   options.background_interval = flags.block_reload_interval;

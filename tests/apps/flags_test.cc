@@ -9,6 +9,7 @@
 
 #include "apps/narthex/features.h"
 #include "apps/narthex/flag_table.h"
+#include "apps/narthex/runtime_facts.h"
 #include "apps/narthex/server_process.h"
 
 using namespace narthex;
@@ -134,6 +135,40 @@ TEST_CASE("features: known names switch things on, others warn") {
   CHECK(features.config.exemplar_storage);
   CHECK(features.metadata_wal_records);
   CHECK(features.warnings.size() == 2);
+}
+
+TEST_CASE("flags: ceilings come from the flag, else from the environment, else by default") {
+  const auto ceilings_of = [](const std::vector<const char*>& arguments) {
+    const auto parsed = parse(arguments);
+    REQUIRE(parsed.has_value());
+    return std::pair(parsed->flags.ceilings, parsed->flags.free_space_reserve);
+  };
+  const auto [by_default, no_reserve] = ceilings_of({});
+  CHECK(by_default.series == 0);
+  CHECK(by_default.series_per_job == 0);
+  CHECK(by_default.memory_bytes > 0);
+  CHECK(by_default.memory_bytes < memory_limit());
+  CHECK(!no_reserve);
+  const std::pair<const char*, const char*> variables[] = {{"NARTHEX_MAX_SERIES", "1000"},
+                                                           {"NARTHEX_MAX_SERIES_PER_JOB", "100"},
+                                                           {"NARTHEX_MAX_HEAD_MEMORY", "2GB"},
+                                                           {"NARTHEX_FREE_SPACE_RESERVE", "0"}};
+  for (const auto& [name, value] : variables) ::setenv(name, value, 1);
+  const auto [from_environment, reserve] = ceilings_of({});
+  const auto [from_flags, _] =
+      ceilings_of({"--storage.tsdb.max-series=7", "--storage.tsdb.max-head-memory=0"});
+  ::setenv("NARTHEX_MAX_HEAD_MEMORY", "lots", 1);
+  const auto bad = parse({});
+  for (const auto& [name, value] : variables) ::unsetenv(name);
+  CHECK(from_environment.series == 1000);
+  CHECK(from_environment.series_per_job == 100);
+  CHECK(from_environment.memory_bytes == 2ULL << 30);
+  CHECK(reserve == 0U);
+  CHECK(from_flags.series == 7);
+  CHECK(from_flags.series_per_job == 100);
+  CHECK(from_flags.memory_bytes == 0);
+  REQUIRE(!bad.has_value());
+  CHECK(bad.error().text.contains("max-head-memory"));
 }
 
 TEST_CASE("flags: a limit on size alone takes the limit on time away") {

@@ -114,6 +114,34 @@ net::Awaitable<void> scrape_a_few(Fixture& f) {
   CHECK(f.manager.pools() == std::vector<std::string>{"j"});
 }
 
+net::Awaitable<void> refuse_some_series(Fixture& f) {
+  f.page = "a 1\nb 2\n";
+  f.store.refuse_series("b{");
+  f.apply({f.job()});
+  auto enough = [&f] { return f.count("a") >= 3 && !f.manager.active()[0].last_error.empty(); };
+  co_await f.until(enough);
+  const auto row = f.manager.active()[0];
+  CHECK(row.health == Health::up);
+  CHECK(row.last_error.starts_with("1 new series refused: a ceiling on series or memory is reached"));
+  CHECK(f.count("b") == 0);
+  CHECK(f.store.samples(f.series("up")).back().v == 1);
+  CHECK(f.manager.cache_bytes() > 0);
+  CHECK(telemetry::metrics_text(f.registry).contains("narthex_memory_bytes{part=\"scrape_caches\"}"));
+}
+
+net::Awaitable<void> fail_to_store(Fixture& f) {
+  f.apply({f.job()});
+  auto started = [&f] { return f.count("a") >= 1; };
+  co_await f.until(started);
+  f.store.fail_next_commit();
+  auto noticed = [&f] { return !f.manager.active()[0].last_error.empty(); };
+  co_await f.until(noticed);
+  CHECK(f.manager.active()[0].health == Health::up);
+  CHECK(f.manager.active()[0].last_error.starts_with("nothing of the scrape is stored: "));
+  auto healed = [&f] { return f.manager.active()[0].last_error.empty(); };
+  co_await f.until(healed);
+}
+
 net::Awaitable<void> fail_and_recover(Fixture& f) {
   f.apply({f.job()});
   auto started = [&f] { return f.count("a") >= 1; };
@@ -260,6 +288,12 @@ TEST_CASE_FIXTURE(Fixture, "a target is scraped on its schedule, with the header
         std::string::npos);
 }
 
+TEST_CASE_FIXTURE(Fixture, "series that the store refuses leave their target up, and are told as its error") {
+  run(refuse_some_series(*this));
+}
+TEST_CASE_FIXTURE(Fixture, "a scrape that the store refuses leaves its target up, and says why") {
+  run(fail_to_store(*this));
+}
 TEST_CASE_FIXTURE(Fixture, "a target that fails is down, and comes back") {
   run(fail_and_recover(*this));
 }

@@ -68,25 +68,59 @@ HeadStats Head::stats() const {
     const SeriesIndex& index = state_.index;
     stats.series = index.all().cardinality();
     stats.label_pairs = index.dictionary().count_pairs();
-    stats.memory.labels = index.label_bytes() + index.dictionary().size_bytes();
-    stats.memory.postings = index.dictionary().postings_bytes() + index.all().getSizeInBytes(false);
-    stats.memory.lookup = index.lookup_bytes();
+    postings_bytes_ = index.dictionary().postings_bytes() + index.all().getSizeInBytes(false);
   }
+  stats.memory = quick_memory();
   stats.chunks = stats.series;
   for (const HeadShard& shard : state_.shards) {
     const sync::MutexLock lock(shard.mutex);
     stats.chunks += shard.chunks.count_full();
-    stats.memory.full_chunks += shard.chunks.full_bytes();
-    stats.memory.open_chunks += shard.chunks.open_bytes();
     stats.histogram_series += shard.chunks.builders().count_histograms();
     stats.histogram_buckets += shard.chunks.builders().count_buckets();
-    stats.memory.series +=
-        shard.refs.size_bytes() + shard.hot.size_bytes() + shard.full.size_bytes() + shard.side.size_bytes();
   }
   const sync::MutexLock lock(state_.ooo_mutex);
   stats.chunks += state_.ooo.count_chunks();
-  stats.memory.full_chunks += state_.ooo.size_bytes();
   return stats;
+}
+
+HeadMemory Head::quick_memory() const {
+  HeadMemory memory;
+  memory.postings = postings_bytes_;
+  memory.exemplars = state_.exemplars.size_bytes();
+  memory.batches = state_.batches.size_bytes();
+  memory.log_buffers = state_.log_buffers.size_bytes();
+  {
+    const sync::MutexLock lock(state_.index_mutex);
+    memory.labels = state_.index.label_bytes() + state_.index.dictionary().size_bytes();
+    memory.lookup = state_.index.lookup_bytes();
+  }
+  for (const HeadShard& shard : state_.shards) {
+    const sync::MutexLock lock(shard.mutex);
+    memory.full_chunks += shard.chunks.full_bytes();
+    memory.open_chunks += shard.chunks.open_bytes();
+    memory.series +=
+        shard.refs.size_bytes() + shard.hot.size_bytes() + shard.full.size_bytes() + shard.side.size_bytes();
+    memory.metadata += shard.metadata.size_bytes();
+  }
+  const sync::MutexLock lock(state_.ooo_mutex);
+  memory.full_chunks += state_.ooo.size_bytes();
+  return memory;
+}
+
+void Head::measure_memory() {
+  const std::uint64_t bytes = quick_memory().total();
+  const sync::MutexLock lock(state_.index_mutex);
+  state_.ceilings.set_memory(bytes);
+}
+
+void Head::turn_growth_window() {
+  const sync::MutexLock lock(state_.index_mutex);
+  state_.ceilings.turn_window(state_.index);
+}
+
+CeilingStats Head::ceiling_stats() const {
+  const sync::MutexLock lock(state_.index_mutex);
+  return state_.ceilings.stats(state_.index);
 }
 
 void Head::update_metrics() {

@@ -148,6 +148,13 @@ class Head {
   Result<void> restore(const SnapshotReader& snapshot, const SnapshotState& state, std::size_t threads);
   /// Samples that were appended, or replayed, up to now.
   [[nodiscard]] std::uint64_t count_samples() const { return state_.samples.load(std::memory_order_relaxed); }
+  /// Commits are refused from now on, or no longer.
+  void set_read_only(bool on) { state_.read_only.store(on, std::memory_order_relaxed); }
+  /// Tells the ceilings how much memory is held; of the postings, what stats() found the last time.
+  void measure_memory();
+  /// Growth is counted from now on, and from the last such moment.
+  void turn_growth_window();
+  [[nodiscard]] CeilingStats ceiling_stats() const;
 
   [[nodiscard]] HeadStats stats() const;
   [[nodiscard]] CardinalityStats cardinality(std::size_t limit) const;
@@ -159,6 +166,8 @@ class Head {
 
  private:
   std::size_t drop_out_of_order();
+  /// Without the walk over all postings.
+  [[nodiscard]] HeadMemory quick_memory() const;
   std::vector<Ordinal> drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest);
   void raise_mint(Timestamp oldest);
   Result<std::size_t> map_chunks_of(HeadShard& shard);
@@ -197,6 +206,8 @@ class Head {
   /// Further references of series that the log named twice, and the ones they go by. The log of late
   /// samples, which is read from its beginning at each start, may use them. Set by replay.
   std::vector<std::pair<WalRef, WalRef>> other_names_;
+  /// As of the last walk.
+  mutable std::atomic<std::uint64_t> postings_bytes_{0};
   /// Readers below this serial may still read what is hidden; 0: nothing is. Touched by the
   /// one thread that cuts blocks.
   std::uint64_t hidden_from_serial_ = 0;

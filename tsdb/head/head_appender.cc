@@ -36,9 +36,13 @@ Result<storage::SeriesRef, storage::AppendFault> HeadAppender::series(const Labe
   begin();
   const Placement place = placement_of(labels);
   const sync::MutexLock index_lock(head_.index_mutex);
-  const auto acquired = head_.index.acquire(labels, place.shard);
-  if (!acquired) return std::unexpected(acquired.error());
-
+  auto acquired = head_.index.acquire_known(labels);
+  if (!acquired) {
+    if (head_.ceilings.refuses(head_.index, labels)) return std::unexpected(storage::AppendFault::limit);
+    const auto made = head_.index.acquire_new(labels, place.shard);
+    if (!made) return std::unexpected(made.error());
+    acquired = *made;
+  }
   const Ordinal o = acquired->ordinal;
   HeadShard& shard = head_.shard(o);
   const sync::MutexLock shard_lock(shard.mutex);
@@ -64,15 +68,14 @@ Result<storage::CommitStats> HeadAppender::commit() {
     clear();
     return stats;
   }
-  // Kept per thread: a thousand targets that each kept their own would pay for it by the series.
-  static thread_local LogBuffers buffers;
+  LogBuffers buffers = head_.log_buffers.take();
   CommitId id;
   {
     shards_ = touched_shards();
     const ShardTurns turns(head_, shards_);
     resolve(stats, buffers);
     auto commit = log(buffers);
-    buffers.clear();
+    head_.log_buffers.give_back(std::move(buffers));
     if (!commit) {
       forget_series();
       clear();
@@ -134,6 +137,11 @@ void HeadAppender::resolve(storage::CommitStats& stats, LogBuffers& buffers) {
 Result<Isolation::Commit> HeadAppender::log(LogBuffers& buffers) {
   if (head_.closed.load())
     return fail(Code::unavailable, "the database is closing: nothing more is accepted");
+  if (head_.read_only.load(std::memory_order_relaxed)) {
+    return fail(Code::unavailable,
+                "the disk is nearly full and the database is read-only until there is space again "
+                "(narthexDisk in /api/v1/status/tsdb says how much is missing)");
+  }
   if (head_.wal == nullptr) return head_.isolation.begin_commit();
   if (!new_series_.empty()) {
     std::vector<SeriesRecord> series;
@@ -154,16 +162,6 @@ Result<Isolation::Commit> HeadAppender::log(LogBuffers& buffers) {
   auto logged = head_.wal->log(buffers.group, [&] { commit = head_.isolation.begin_commit(); });
   if (!logged) return pass(logged);
   return commit;
-}
-
-void LogBuffers::clear() {
-  const bool keep = records.capacity() <= kKeptSamples;
-  records.clear();
-  starts.clear();
-  series = {};
-  samples.clear();
-  group.clear();
-  if (!keep) *this = {};
 }
 
 void HeadAppender::publish_series() {

@@ -25,17 +25,6 @@
 
 namespace narthex::tsdb {
 
-/// What a commit hands to the log.
-struct LogBuffers {
-  std::vector<SampleRecord> records;
-  std::vector<Timestamp> starts;  ///< of the records; empty if none has one
-  std::vector<std::byte> series;
-  std::vector<std::byte> samples;
-  std::vector<io::Bytes> group;
-
-  void clear();
-};
-
 class HeadAppender final : public storage::Appender {
  public:
   explicit HeadAppender(HeadState& head);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "model/time.h"
+#include "telemetry/memory_metric.h"
 #include "tsdb/db.h"
 
 namespace narthex::tsdb {
@@ -23,8 +24,9 @@ prometheus::Gauge& gauge(prometheus::Registry& r, const char* name, const char* 
   return prometheus::BuildGauge().Name(name).Help(help).Register(r).Add({});
 }
 
-constexpr std::array<const char*, 6> kParts = {"labels",      "postings",    "series",
-                                               "open_chunks", "full_chunks", "lookup"};
+constexpr std::array<const char*, 10> kParts = {
+    "head_labels", "head_postings", "head_series",    "head_open_chunks", "head_full_chunks",
+    "head_lookup", "head_metadata", "head_exemplars", "head_batches",     "head_log_buffers"};
 
 }  // namespace
 
@@ -32,10 +34,8 @@ struct HeadMetrics::Impl {
   explicit Impl(prometheus::Registry* given)
       : own(given == nullptr ? std::make_unique<prometheus::Registry>() : nullptr),
         r(given == nullptr ? *own : *given) {
-    auto& bytes = prometheus::BuildGauge()
-                      .Name("narthex_head_bytes")
-                      .Help("Memory that the head holds, by part.")
-                      .Register(r);
+    auto& bytes =
+        prometheus::BuildGauge().Name(telemetry::kMemoryMetric).Help(telemetry::kMemoryHelp).Register(r);
     unknown_refs.Add({{"type", "samples"}});
     for (std::size_t i = 0; i < kParts.size(); ++i) parts[i] = &bytes.Add({{"part", kParts[i]}});
   }
@@ -190,9 +190,10 @@ void HeadMetrics::set_stats(const HeadStats& s, std::uint64_t stale_series) {
   impl_->histogram_series.Set(static_cast<double>(s.histogram_series));
   impl_->histogram_buckets.Set(static_cast<double>(s.histogram_buckets));
   set_time_range(s.mint, s.maxt);
-  const std::array<std::uint64_t, kParts.size()> bytes = {s.memory.labels,      s.memory.postings,
-                                                          s.memory.series,      s.memory.open_chunks,
-                                                          s.memory.full_chunks, s.memory.lookup};
+  const HeadMemory& m = s.memory;
+  const std::array<std::uint64_t, kParts.size()> bytes = {
+      m.labels, m.postings, m.series,    m.open_chunks, m.full_chunks,
+      m.lookup, m.metadata, m.exemplars, m.batches,     m.log_buffers};
   for (std::size_t i = 0; i < bytes.size(); ++i) impl_->parts[i]->Set(static_cast<double>(bytes[i]));
 }
 

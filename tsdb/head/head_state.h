@@ -24,8 +24,10 @@
 #include "tsdb/head/head_metrics.h"
 #include "tsdb/head/head_shard.h"
 #include "tsdb/head/isolation.h"
+#include "tsdb/head/log_buffers.h"
 #include "tsdb/head/ooo_store.h"
 #include "tsdb/head/page_arena.h"
+#include "tsdb/head/series_ceilings.h"
 #include "tsdb/head/series_index.h"
 #include "tsdb/wal/wal.h"
 
@@ -39,10 +41,8 @@ struct HeadOptions {
   bool st_storage = false;
   /// At first: floats can be changed, see Head::use_xor2_floats().
   HeadEncodings encodings = {};
+  HeadCeilings ceilings = {};
 };
-
-/// A batch larger than this does not leave its buffers behind.
-inline constexpr std::size_t kKeptSamples = 64 * 1024;
 
 /// Buffers of batches between two scrapes: a thousand targets that each kept their own would
 /// pay for it by the series.
@@ -55,6 +55,12 @@ class BatchPool {
     free_.pop_back();
     return batch;
   }
+  [[nodiscard]] std::size_t size_bytes() const {
+    std::size_t bytes = 0;
+    const sync::MutexLock lock(mutex_);
+    for (const auto& batch : free_) bytes += batch.capacity() * sizeof(storage::RefSample);
+    return bytes;
+  }
   void give_back(std::vector<storage::RefSample> batch) {
     static constexpr std::size_t kMost = 16;
     if (batch.capacity() > kKeptSamples) return;
@@ -64,7 +70,7 @@ class BatchPool {
   }
 
  private:
-  sync::Mutex mutex_;
+  mutable sync::Mutex mutex_;
   std::vector<std::vector<storage::RefSample>> free_ NARTHEX_GUARDED_BY(mutex_);
 };
 
@@ -73,6 +79,7 @@ struct HeadState {
       : options(o),
         metrics(registry),
         index(arena),
+        ceilings(o.ceilings),
         shards(make_shards(arena, o.block_range)),
         exemplars(registry) {
     exemplars.resize(o.max_exemplars);
@@ -101,6 +108,7 @@ struct HeadState {
 
   mutable sync::Mutex index_mutex;
   SeriesIndex index NARTHEX_GUARDED_BY(index_mutex);
+  SeriesCeilings ceilings NARTHEX_GUARDED_BY(index_mutex);
 
   std::array<HeadShard, kShards> shards;
   Isolation isolation;
@@ -109,8 +117,11 @@ struct HeadState {
   mutable sync::Mutex ooo_mutex;
   OooStore ooo NARTHEX_GUARDED_BY(ooo_mutex);
   BatchPool batches;
+  LogBufferPool log_buffers;
   ExemplarRing exemplars;
 
+  /// Commits are refused: there is no room for their records.
+  std::atomic<bool> read_only{false};
   std::atomic<WalRef> last_ref{0};
   /// Appended or replayed.
   std::atomic<std::uint64_t> samples{0};

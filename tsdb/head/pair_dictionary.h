@@ -56,6 +56,8 @@ class PairDictionary {
     return {pairs_[pair].text, pairs_[pair].length};
   }
   [[nodiscard]] LabelView label(PairNumber pair) const { return {name_text(name_of(pair)), value(pair)}; }
+  /// Series that have it, those that no commit has published yet among them.
+  [[nodiscard]] std::uint32_t count_users(PairNumber pair) const { return pairs_[pair].users; }
   [[nodiscard]] const Postings& postings(PairNumber pair) const { return pairs_[pair].postings; }
   Postings& postings(PairNumber pair) { return pairs_[pair].postings; }
 

@@ -40,25 +40,28 @@ Ordinal SeriesIndex::find(const Labels& labels) const {
 
 Result<SeriesIndex::Acquired, storage::AppendFault> SeriesIndex::acquire(const Labels& labels,
                                                                          std::size_t shard) {
-  if (labels.empty()) return std::unexpected(storage::AppendFault::invalid_labels);
+  if (const auto known = acquire_known(labels)) return *known;
+  return acquire_new(labels, shard);
+}
+
+std::optional<SeriesIndex::Acquired> SeriesIndex::acquire_known(const Labels& labels) {
   scratch_.clear();
-  bool all_known = true;
   for (const LabelView label : labels) {
     const PairNumber p = dictionary_.find(label.name, label.value);
-    if (p == kNoNumber) {
-      all_known = false;
-      break;
-    }
+    if (p == kNoNumber) return std::nullopt;
     scratch_.push_back(p);
   }
-  if (all_known) {
-    if (const Ordinal known = find(scratch_); known != kNoNumber) {
-      const auto pin = pins_.find(known);
-      if (pin == pins_.end()) return Acquired{known, false, false};
-      ++pin->second;
-      return Acquired{known, false, true};
-    }
-  }
+  const Ordinal known = find(scratch_);
+  if (known == kNoNumber) return std::nullopt;
+  const auto pin = pins_.find(known);
+  if (pin == pins_.end()) return Acquired{known, false, false};
+  ++pin->second;
+  return Acquired{known, false, true};
+}
+
+Result<SeriesIndex::Acquired, storage::AppendFault> SeriesIndex::acquire_new(const Labels& labels,
+                                                                             std::size_t shard) {
+  if (labels.empty()) return std::unexpected(storage::AppendFault::invalid_labels);
   if (labels.count() > kMostLabels) return std::unexpected(storage::AppendFault::limit);
   const Ordinal made = create(labels, shard);
   pins_.emplace(made, 1);

@@ -12,6 +12,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <roaring/roaring.hh>
 #include <span>
 #include <vector>
@@ -39,6 +40,10 @@ class SeriesIndex {
   /// @param shard  that the series belongs to if it is made
   /// Errors: invalid_labels (none at all), limit (more labels than a slot holds).
   Result<Acquired, storage::AppendFault> acquire(const Labels& labels, std::size_t shard);
+  /// The same in two steps, for who may not want one made: nothing if there is none, ...
+  std::optional<Acquired> acquire_known(const Labels& labels);
+  /// ... and one that is not there yet.
+  Result<Acquired, storage::AppendFault> acquire_new(const Labels& labels, std::size_t shard);
   /// The commit that logged the series succeeded. Publishing twice is no error.
   void publish(Ordinal ordinal);
   /// A batch that had pinned the series gives it up.
@@ -67,6 +72,8 @@ class SeriesIndex {
 
   [[nodiscard]] const PairDictionary& dictionary() const { return dictionary_; }
   PairDictionary& dictionary() { return dictionary_; }
+  /// Published and pending ones.
+  [[nodiscard]] std::size_t count() const { return table_.size(); }
   /// Every published series.
   [[nodiscard]] const Roaring& all() const { return all_; }
   /// One beyond the largest ordinal ever given out.

@@ -57,6 +57,36 @@ void write_block(JsonWriter& json, const tsdb::BlockMeta& meta) {
   json.end_object().key("version").number(static_cast<std::int64_t>(meta.version)).end_object();
 }
 
+void write_memory(JsonWriter& json, const tsdb::HeadMemory& head, std::uint64_t scrape_caches) {
+  json.key("narthexMemoryBytes").begin_object();
+  json.key("headLabels").number(head.labels).key("headPostings").number(head.postings);
+  json.key("headSeries").number(head.series).key("headOpenChunks").number(head.open_chunks);
+  json.key("headFullChunks").number(head.full_chunks).key("headLookup").number(head.lookup);
+  json.key("headMetadata").number(head.metadata).key("headExemplars").number(head.exemplars);
+  json.key("headBatches").number(head.batches).key("headLogBuffers").number(head.log_buffers);
+  json.key("scrapeCaches").number(scrape_caches).end_object();
+}
+
+/// Ceilings are 0 where there is none.
+void write_ceilings(JsonWriter& json, const tsdb::HeadCeilings& ceilings, const tsdb::CeilingStats& stats) {
+  const auto refused = [&](tsdb::CeilingKind kind) { return stats.refused[static_cast<std::size_t>(kind)]; };
+  json.key("narthexCeilings").begin_object();
+  json.key("maxSeries").number(ceilings.series);
+  json.key("maxSeriesPerJob").number(ceilings.series_per_job);
+  json.key("maxHeadMemoryBytes").number(ceilings.memory_bytes);
+  json.key("refusedBySeries").number(refused(tsdb::CeilingKind::series));
+  json.key("refusedBySeriesPerJob").number(refused(tsdb::CeilingKind::series_per_job));
+  json.key("refusedByMemory").number(refused(tsdb::CeilingKind::memory));
+  json.key("lastRefusedJob").string(stats.last_refused_job);
+  json.key("fastestGrowingLabel").string(stats.fastest_label);
+  json.key("fastestGrowingLabelValues").number(stats.fastest_label_values).end_object();
+}
+
+void write_disk(JsonWriter& json, const tsdb::DiskState& disk) {
+  json.key("narthexDisk").begin_object().key("readOnly").boolean(disk.read_only);
+  json.key("freeBytes").number(disk.free_bytes).key("reserveBytes").number(disk.reserve_bytes).end_object();
+}
+
 }  // namespace
 
 Result<Answer> status_config(const ApiSources& sources, const Call& /*call*/) {
@@ -132,14 +162,10 @@ Result<Answer> status_tsdb(const ApiSources& sources, const Call& call) {
   write_table(json, "labelValueCountByLabelName", tables.values_by_label_name);
   write_table(json, "memoryInBytesByLabelName", tables.bytes_by_label_name);
   write_table(json, "seriesCountByLabelValuePair", tables.series_by_label_pair);
-  json.key("narthexHeadBytes").begin_object();
-  json.key("labels").number(head.memory.labels);
-  json.key("postings").number(head.memory.postings);
-  json.key("series").number(head.memory.series);
-  json.key("openChunks").number(head.memory.open_chunks);
-  json.key("fullChunks").number(head.memory.full_chunks);
-  json.key("lookup").number(head.memory.lookup);
-  json.end_object().end_object();
+  write_memory(json, head.memory, sources.scrape.cache_bytes());
+  write_ceilings(json, sources.db.ceilings(), sources.db.ceiling_stats());
+  write_disk(json, sources.db.disk_state());
+  json.end_object();
   return Answer::of(std::move(out));
 }
 

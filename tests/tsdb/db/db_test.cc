@@ -315,7 +315,7 @@ TEST_CASE("db: metrics carry Prometheus' names") {
                            "prometheus_tsdb_head_series_created_total 3\n",
                            "prometheus_tsdb_blocks_loaded 1\n", "prometheus_tsdb_compactions_total 1\n",
                            "prometheus_tsdb_wal_replay_unknown_refs_total{type=\"samples\"} 0\n",
-                           "narthex_head_bytes{part=\"open_chunks\"}"}) {
+                           "narthex_memory_bytes{part=\"head_open_chunks\"}"}) {
     CAPTURE(line);
     CHECK(text.find(line) != std::string::npos);
   }
