@@ -5,7 +5,9 @@
 #include <string_view>
 
 #include "telemetry/log.h"
+#include "tsdb/adoption.h"
 #include "tsdb/db_impl.h"
+#include "tsdb/wal/checkpoint_repair.h"
 #include "tsdb/wal_replay.h"
 
 namespace narthex::tsdb {
@@ -26,6 +28,7 @@ Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db
 Db::Impl::~Impl() = default;
 
 Result<void> Db::Impl::open(prometheus::Registry* registry) {
+  for (const std::string& note : look_over(fs, directory)) telemetry::warn(note, {{"directory", directory}});
   if (auto made = fs.make_directories(wal_directory()); !made) return made;
   if (auto synced = fs.sync_directory(directory); !synced) return synced;
   if (auto locked = take_lock(); !locked) return locked;
@@ -49,8 +52,13 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
 
 Result<void> Db::Impl::take_lock() {
   if (options.no_lockfile) return {};
+  if (auto free = refuse_if_queried(fs, directory); !free) return free;
   auto locked = fs.lock(directory + "/lock");
-  if (!locked) return pass(locked, "is another server using this directory?");
+  if (!locked) {
+    const bool held = locked.error().code == Code::unavailable;
+    return pass(locked, held ? "is another server using this directory?"
+                             : "it must be writable by the user that this server runs as");
+  }
   lock = std::move(*locked);
   return {};
 }
@@ -75,6 +83,8 @@ Result<void> Db::Impl::open_chunk_files(prometheus::Registry* registry) {
 Result<void> Db::Impl::replay() {
   const auto begin = clock.steady();
   if (auto settled = settle_segments(fs, wal_directory()); !settled) return settled;
+  if (auto settled = settle_checkpoints(fs, wal_directory(), quarantine_directory()); !settled)
+    return settled;
   auto chunks = head.replay_chunk_files();
   if (!chunks) return pass(chunks);
   damaged_records += chunks->damaged;
@@ -84,6 +94,10 @@ Result<void> Db::Impl::replay() {
   // Prometheus would delete everything behind the first bad record.
   auto repaired = repair_segments(fs, wal_directory(), report->damaged_segments, quarantine_directory());
   if (!repaired) return pass(repaired);
+  if (report->damaged_checkpoint) {
+    auto clean = repair_checkpoint(fs, wal_directory(), quarantine_directory());
+    if (!clean) return pass(clean);
+  }
   if (auto tidied = head.tidy_chunk_files(); !tidied) {
     telemetry::warn("Head chunks could not be written anew; the log holds what they hold",
                     {{"error", tidied.error().text}});
