@@ -40,6 +40,8 @@ struct FaultFileSystem::State {
   std::int64_t free_bytes = -1;
   std::uint64_t disk_bytes = std::uint64_t{1} << 40;
   bool short_write = false;
+  bool nfs = false;
+  std::map<std::string, std::uint32_t> holders;  ///< path -> process
   std::uint64_t crashes = 0;
   std::uint64_t changes = 0;  ///< of directories, so far
 
@@ -228,6 +230,16 @@ void FaultFileSystem::set_disk_bytes(std::uint64_t bytes) {
   state_->disk_bytes = bytes;
 }
 
+void FaultFileSystem::set_nfs(bool on) {
+  const std::lock_guard lock(state_->mutex);
+  state_->nfs = on;
+}
+
+void FaultFileSystem::set_holder(const std::string& path, std::uint32_t process) {
+  const std::lock_guard lock(state_->mutex);
+  state_->holders[path] = process;
+}
+
 void FaultFileSystem::set_short_write(bool on) {
   const std::lock_guard lock(state_->mutex);
   state_->short_write = on;
@@ -386,7 +398,7 @@ Result<DiskSpace> FaultFileSystem::space(const std::string& path) {
     return missing("asking for the space on", path);
   const std::uint64_t left =
       state_->free_bytes < 0 ? state_->disk_bytes : static_cast<std::uint64_t>(state_->free_bytes);
-  return DiskSpace{state_->disk_bytes, std::min(left, state_->disk_bytes)};
+  return DiskSpace{state_->disk_bytes, std::min(left, state_->disk_bytes), state_->nfs};
 }
 
 Result<std::unique_ptr<FileLock>> FaultFileSystem::lock(const std::string& path) {
@@ -399,6 +411,13 @@ Result<std::unique_ptr<FileLock>> FaultFileSystem::lock(const std::string& path)
   if (file->locked) return fail(Code::unavailable, "locking " + path + ": another process holds it");
   file->locked = true;
   return std::make_unique<MemoryLock<State>>(state_, file);
+}
+
+std::optional<std::uint32_t> FaultFileSystem::holder_of(const std::string& path) {
+  const std::lock_guard lock(state_->mutex);
+  const auto known = state_->holders.find(path);
+  if (known == state_->holders.end() || !state_->find(path).file) return std::nullopt;
+  return known->second;
 }
 
 }  // namespace narthex::io

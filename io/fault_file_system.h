@@ -46,6 +46,10 @@ class FaultFileSystem final : public FileSystem {
   void set_free_bytes(std::int64_t bytes);
   /// What space() says the disk holds in all; without a limit as much is free. 1 TiB at first.
   void set_disk_bytes(std::uint64_t bytes);
+  /// What space() says of the file system.
+  void set_nfs(bool on);
+  /// What holder_of() says of the file.
+  void set_holder(const std::string& path, std::uint32_t process);
   /// An append that meets ENOSPC or a judge's error first writes this share of its bytes.
   void set_short_write(bool on);
   /// Power cut: unsynced bytes and unsynced directory entries are gone.
@@ -69,6 +73,7 @@ class FaultFileSystem final : public FileSystem {
   Result<void> sync_directory(const std::string& path) override;
   Result<DiskSpace> space(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
+  std::optional<std::uint32_t> holder_of(const std::string& path) override;
 
  private:
   struct State;

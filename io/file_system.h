@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -65,6 +66,7 @@ struct DirEntry {
 struct DiskSpace {
   std::uint64_t total_bytes = 0;
   std::uint64_t available_bytes = 0;  ///< to a process without special rights
+  bool is_nfs = false;
 };
 
 enum class OpenMode : std::uint8_t {
@@ -98,6 +100,8 @@ class FileSystem {
   virtual Result<DiskSpace> space(const std::string& path) = 0;
   /// flock(LOCK_EX | LOCK_NB) on a file made if missing. Errors: unavailable (held by another process).
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
+  /// Another process that has the file open; nothing if none has, or it cannot be told.
+  virtual std::optional<std::uint32_t> holder_of(const std::string& path) = 0;
 };
 
 /// The machine's disks.

@@ -1,9 +1,11 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +13,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "io/file_holder.h"
 #include "io/file_system.h"
 
 namespace narthex::io {
@@ -253,7 +256,9 @@ class LocalFileSystem final : public FileSystem {
   Result<DiskSpace> space(const std::string& path) override {
     struct statvfs info{};
     if (::statvfs(path.c_str(), &info) != 0) return os_failure("asking for the space on", path);
-    return DiskSpace{info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize};
+    struct statfs kind{};
+    const bool is_nfs = ::statfs(path.c_str(), &kind) == 0 && kind.f_type == NFS_SUPER_MAGIC;
+    return DiskSpace{info.f_blocks * info.f_frsize, info.f_bavail * info.f_frsize, is_nfs};
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
@@ -266,6 +271,8 @@ class LocalFileSystem final : public FileSystem {
     }
     return std::make_unique<LocalLock>(std::move(*file));
   }
+
+  std::optional<std::uint32_t> holder_of(const std::string& path) override { return find_holder(path); }
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "telemetry/log.h"
 #include "tsdb/block/block_meta.h"
+#include "tsdb/wal/segments.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -33,9 +34,19 @@ Result<void> BlockSet::clean_up() {
   auto entries = fs_.list(directory_);
   if (!entries) return pass(entries);
   for (const io::DirEntry& e : *entries) {
+    if (e.is_directory && is_ulid(e.name)) {
+      if (auto done = set_aside_if_incomplete(e.name); !done) return done;
+    }
     if (!e.is_directory || !is_left_over(e.name)) continue;
     telemetry::info("Removing what an interrupted run left behind", {{"directory", e.name}});
     if (auto removed = fs_.remove_tree(path_of(e.name)); !removed) return removed;
+  }
+  return {};
+}
+
+Result<void> BlockSet::set_aside_if_incomplete(const std::string& ulid) {
+  for (const char* file : {"/meta.json", "/index"}) {
+    if (!fs_.exists(path_of(ulid) + file)) return set_aside(ulid, path_of(ulid) + file + " is missing");
   }
   return {};
 }
@@ -127,7 +138,8 @@ Result<void> BlockSet::set_aside(const std::string& ulid, const std::string& why
   telemetry::error("A damaged block is set aside; its samples are missing from queries",
                    {{"block", ulid}, {"moved_to", quarantine + "/" + ulid}, {"why", why}});
   if (auto made = fs_.make_directories(quarantine); !made) return made;
-  if (auto moved = fs_.rename(path_of(ulid), quarantine + "/" + ulid); !moved) return moved;
+  const std::string to = free_name(fs_, quarantine, ulid);
+  if (auto moved = fs_.rename(path_of(ulid), to); !moved) return moved;
   if (auto synced = fs_.sync_directory(quarantine); !synced) return synced;
   return fs_.sync_directory(directory_);
 }

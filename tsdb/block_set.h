@@ -30,6 +30,7 @@ class BlockSet {
   BlockSet(io::FileSystem& fs, std::string directory);
 
   /// Removes what an interrupted run left half done: *.tmp-for-creation, *.tmp-for-deletion, *.tmp.
+  /// Sets aside folders of blocks without meta.json or index. Not later: somebody may be copying one.
   Result<void> clean_up();
   /// Brings the set to what the directory holds. Errors: io (the directory cannot be listed).
   Result<void> reload();
@@ -58,6 +59,7 @@ class BlockSet {
   [[nodiscard]] std::string path_of(const std::string& ulid) const { return directory_ + "/" + ulid; }
   [[nodiscard]] std::map<std::string, std::shared_ptr<Block>> by_ulid() const;
   void delete_left_over(const std::string& name);
+  Result<void> set_aside_if_incomplete(const std::string& ulid);
   Result<void> remove_directory(const std::string& ulid);
   void remember_unopened(const std::string& ulid, const Error& error);
   Result<void> set_aside(const std::string& ulid, const std::string& why);

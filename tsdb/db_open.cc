@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "telemetry/log.h"
+#include "tsdb/adoption.h"
 #include "tsdb/db_impl.h"
+#include "tsdb/wal/checkpoint_repair.h"
 #include "tsdb/wal_replay.h"
 
 namespace narthex::tsdb {
@@ -39,6 +41,7 @@ Db::Impl::~Impl() = default;
 
 Result<void> Db::Impl::open(prometheus::Registry* registry) {
   if (auto checked = check_float_encoding(options.xor2_floats); !checked) return checked;
+  for (const std::string& note : look_over(fs, directory)) telemetry::warn(note, {{"directory", directory}});
   if (auto made = fs.make_directories(wal_directory()); !made) return made;
   if (auto synced = fs.sync_directory(directory); !synced) return synced;
   if (auto locked = take_lock(); !locked) return locked;
@@ -101,8 +104,13 @@ void Db::Impl::tell_float_encoding() const {
 
 Result<void> Db::Impl::take_lock() {
   if (options.no_lockfile) return {};
+  if (auto free = refuse_if_queried(fs, directory); !free) return free;
   auto locked = fs.lock(directory + "/lock");
-  if (!locked) return pass(locked, "is another server using this directory?");
+  if (!locked) {
+    const bool held = locked.error().code == Code::unavailable;
+    return pass(locked, held ? "is another server using this directory?"
+                             : "it must be writable by the user that this server runs as");
+  }
   lock = std::move(*locked);
   return {};
 }
@@ -128,6 +136,8 @@ Result<void> Db::Impl::replay() {
   const auto begin = clock.steady();
   if (auto settled = settle_segments(fs, wal_directory()); !settled) return settled;
   if (auto settled = settle_segments(fs, ooo_log_directory()); !settled) return settled;
+  if (auto settled = settle_checkpoints(fs, wal_directory(), quarantine_directory()); !settled)
+    return settled;
   const auto snapshot = find_snapshot();
   auto chunks = head.replay_chunk_files(snapshot ? &snapshot->state : nullptr);
   if (!chunks) return pass(chunks);
@@ -147,6 +157,10 @@ Result<void> Db::Impl::replay() {
   if (!report) return pass(report);
   damaged_records += report->damaged;
   if (auto repaired = repair_logs(*report); !repaired) return repaired;
+  if (report->damaged_checkpoint) {
+    auto clean = repair_checkpoint(fs, wal_directory(), quarantine_directory());
+    if (!clean) return pass(clean);
+  }
   if (auto tidied = head.tidy_chunk_files(); !tidied) {
     telemetry::warn("Head chunks could not be written anew; the log holds what they hold",
                     {{"error", tidied.error().text}});

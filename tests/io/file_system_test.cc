@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <functional>
 
 #include "io/fault_file_system.h"
@@ -199,4 +202,30 @@ TEST_CASE("a file is replaced and a directory published as a whole") {
     CHECK(fs.read_file(dir + "/b/chunks/000001").value() == "x");
     CHECK_FALSE(fs.exists(dir + "/b.tmp"));
   });
+}
+
+TEST_CASE("another process that has a file open is found, this one is not") {
+  const auto path = std::filesystem::temp_directory_path() / "narthex_holder_test";
+  FileSystem& fs = local_file_system();
+  CHECK(!fs.holder_of(path.string()));
+  const auto file = fs.open_writable(path.string(), OpenMode::create_truncate);
+  REQUIRE(file.has_value());
+  CHECK(!fs.holder_of(path.string()));
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    // It has inherited the open file, and waits until it is told to end.
+    ::close(ends[1]);
+    char byte = 0;
+    static_cast<void>(::read(ends[0], &byte, 1) == 0);
+    ::_exit(0);
+  }
+  ::close(ends[0]);
+  CHECK(fs.holder_of(path.string()) == static_cast<std::uint32_t>(child));
+  ::close(ends[1]);
+  ::waitpid(child, nullptr, 0);
+  CHECK(!fs.holder_of(path.string()));
+  std::filesystem::remove(path);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "io/crc32c.h"
@@ -21,7 +22,7 @@ constexpr std::size_t kChecksumBytes = 4;
 
 Tombstones::Tombstones(std::vector<Stone> stones) : stones_(std::move(stones)) {
   std::sort(stones_.begin(), stones_.end(), [](const Stone& a, const Stone& b) {
-    return a.ref != b.ref ? a.ref < b.ref : a.range.mint < b.range.mint;
+    return std::tie(a.ref, a.range.mint, a.range.maxt) < std::tie(b.ref, b.range.mint, b.range.maxt);
   });
 }
 

@@ -43,12 +43,9 @@ bool is_zero(io::Bytes bytes) {
   return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
 }
 
-/// The chunk at `at`, checked. Source: Prometheus chunks/head_chunks.go, IterateAllChunks
+/// The chunk at `at`, checked.
 Parsed parse_chunk(io::Bytes file, std::uint64_t at) {
   const io::Bytes rest = file.subspan(at);
-  if (rest.size() < kMaxMetaBytes) {
-    return is_zero(rest) ? Parsed{} : damage("it ends in the middle of a chunk");
-  }
   ByteReader in(rest);
   Parsed p{Found::chunk, {}, 0, ""};
   p.chunk.series = in.be64();
@@ -67,6 +64,14 @@ Parsed parse_chunk(io::Bytes file, std::uint64_t at) {
   if (io::crc32c(rest.first(checked)) != crc) return damage("a chunk's checksum does not match");
   p.end = at + checked + kCrcBytes;
   return p;
+}
+
+/// The same, and as strict about the end of the file as Prometheus is.
+/// Source: Prometheus chunks/head_chunks.go, IterateAllChunks
+Parsed next_chunk(io::Bytes file, std::uint64_t at) {
+  const io::Bytes rest = file.subspan(at);
+  if (rest.size() >= kMaxMetaBytes) return parse_chunk(file, at);
+  return is_zero(rest) ? Parsed{} : damage("it ends in the middle of a chunk");
 }
 
 void encode_chunk(const HeadChunk& chunk, std::vector<std::byte>& out) {
@@ -150,7 +155,7 @@ Result<HeadChunkFiles::Loaded> HeadChunkFiles::load(const OnChunk& on_chunk, Hea
     }
     std::uint64_t released = at;
     while (why == nullptr && at < bytes.size()) {
-      const Parsed p = parse_chunk(bytes, at);
+      const Parsed p = next_chunk(bytes, at);
       if (p.found == Found::end) break;
       if (p.found == Found::damage) {
         why = p.why;

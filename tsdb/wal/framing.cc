@@ -129,11 +129,17 @@ std::optional<RawRecord> RecordScanner::next() {
   RawRecord record;
   bool open = false;
   while (true) {
-    const Fragment f = fragment_at(at_);
+    Fragment f = fragment_at(at_);
     if (f.part == Part::end) {
       if (open) open_gap(record.offset, kEndsInsideRecord);
       close_gap(segment_.size());
       return std::nullopt;
+    }
+    // The type is outside of the checksum: where a part of the open record should be, a fragment
+    // that begins one is that part with a flipped bit. A record of it would be half of another.
+    if (open && (f.part == Part::full || f.part == Part::first)) {
+      f.part = Part::bad;
+      f.why = "a record without its last fragment";
     }
     if (f.part == Part::bad) {
       open_gap(open ? record.offset : at_, f.why);
@@ -150,7 +156,6 @@ std::optional<RawRecord> RecordScanner::next() {
       continue;
     }
     if (f.part == Part::full || f.part == Part::first) {
-      if (open) open_gap(record.offset, "a record without its last fragment");
       open = true;
       record.offset = here;
       assembled_.clear();

@@ -46,6 +46,12 @@ Result<std::vector<SegmentFile>> list_segment_files(io::FileSystem& fs, const st
   return files;
 }
 
+std::string free_name(io::FileSystem& fs, const std::string& dir, const std::string& name) {
+  std::string path = dir + "/" + name;
+  for (int i = 1; fs.exists(path); ++i) path = fmt::format("{}/{}.{}", dir, name, i);
+  return path;
+}
+
 Result<std::uint64_t> measure_wal(io::FileSystem& fs, const std::string& dir) {
   auto entries = fs.list(dir);
   if (!entries) return pass(entries);

@@ -29,6 +29,9 @@ struct SegmentFile {
 /// Ascending by number, gaps and all. A missing directory has none. Errors: io.
 Result<std::vector<SegmentFile>> list_segment_files(io::FileSystem& fs, const std::string& dir);
 
+/// `dir`/`name`, or with `.1`, `.2`, ... behind it if that is taken.
+std::string free_name(io::FileSystem& fs, const std::string& dir, const std::string& name);
+
 /// Bytes of all files in a WAL directory, checkpoints included. Errors: io.
 Result<std::uint64_t> measure_wal(io::FileSystem& fs, const std::string& dir);
 

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include "telemetry/log.h"
 #include "tsdb/wal/segments.h"
 #include "tsdb/wal/wal.h"
@@ -19,18 +17,12 @@ Result<void> write_synced(io::FileSystem& fs, const std::string& path, io::Bytes
   return (*file)->sync();
 }
 
-/// A name in `dir` that is not taken yet: the old bytes of an earlier repair stay.
-std::string free_name(io::FileSystem& fs, const std::string& dir, const std::string& name) {
-  std::string path = dir + "/" + name;
-  for (int i = 1; fs.exists(path); ++i) path = fmt::format("{}/{}.{}", dir, name, i);
-  return path;
-}
-
+/// Under the names of the folder and the file: the old bytes of an earlier repair stay.
 Result<void> keep_old_bytes(io::FileSystem& fs, const std::string& quarantine_dir, const std::string& dir,
                             const std::string& name, io::Bytes bytes) {
   if (auto made = fs.make_directories(quarantine_dir); !made) return made;
-  const std::string path =
-      free_name(fs, quarantine_dir, std::filesystem::path(dir).filename().string() + "-" + name);
+  const std::string folder = dir.substr(dir.rfind('/') + 1);
+  const std::string path = free_name(fs, quarantine_dir, folder + "-" + name);
   if (auto kept = write_synced(fs, path, bytes); !kept) return kept;
   if (auto synced = fs.sync_directory(quarantine_dir); !synced) return synced;
   telemetry::warn("Kept the damaged WAL segment", {{"as", path}});
@@ -95,9 +87,42 @@ Result<void> normalise_name(io::FileSystem& fs, const std::string& dir, SegmentF
   return fs.sync_directory(dir);
 }
 
+/// What an interrupted repair left. Ours: a file that was to replace a segment. Prometheus': the whole
+/// segment under another name, while the one of its name has its first records only.
+Result<void> take_up_repair(io::FileSystem& fs, const std::string& dir) {
+  static constexpr std::string_view kOurs = ".tmp";
+  static constexpr std::string_view kTheirs = ".repair";
+  const auto is_of_segment = [](std::string_view name, std::string_view ending) {
+    return name.ends_with(ending) && parse_segment_name(name.substr(0, name.size() - ending.size()));
+  };
+  auto entries = fs.list(dir);
+  if (!entries) return entries.error().code == Code::not_found ? Result<void>{} : pass(entries);
+  bool changed = false;
+  for (const io::DirEntry& e : *entries) {
+    const std::string path = dir + "/" + e.name;
+    if (e.is_directory) continue;
+    Result<void> done;
+    if (is_of_segment(e.name, kTheirs)) {
+      const std::string segment = path.substr(0, path.size() - kTheirs.size());
+      telemetry::warn(
+          "Prometheus was interrupted while it repaired a WAL segment: what it had put aside is read",
+          {{"segment", segment}});
+      done = fs.rename(path, segment);
+    } else if (is_of_segment(e.name, kOurs)) {
+      done = fs.remove_file(path);
+    } else {
+      continue;
+    }
+    if (!done) return done;
+    changed = true;
+  }
+  return changed ? fs.sync_directory(dir) : Result<void>{};
+}
+
 }  // namespace
 
 Result<void> settle_segments(io::FileSystem& fs, const std::string& dir) {
+  if (auto taken = take_up_repair(fs, dir); !taken) return pass(taken, "repairing the WAL");
   auto files = list_segment_files(fs, dir);
   if (!files) return pass(files, "repairing the WAL");
   if (auto filled = fill_gaps(fs, dir, *files); !filled) return pass(filled, "repairing the WAL");

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "telemetry/log.h"
+#include "tests/tsdb/db/scripted_life.h"
 #include "tests/tsdb/directory_fixture.h"
 #include "tests/tsdb/why.h"
 #include "tsdb/block/block_meta.h"
@@ -171,6 +172,93 @@ TEST_CASE("bit flips: the database opens, loses at most what was damaged, and sa
   telemetry::set_up_log(telemetry::LogLevel::info, telemetry::LogFormat::logfmt);
   MESSAGE(complete, " flips cost nothing, ", partial, " a part");
   CHECK(complete > 0);
+}
+
+/// A directory as a kill leaves it, with a checkpoint, head chunks of all kinds, exemplars and metadata
+/// in the log, and merged blocks.
+struct CutLife {
+  Files files;
+  TextContents whole;  ///< what is there without any damage
+  Timestamp end = 0;
+};
+
+const CutLife& cut_life() {
+  static const CutLife made = [] {
+    io::FaultFileSystem fs;
+    Life life(fs);
+    // In the middle of a range, so that there is something in the head.
+    life.run([&] { return life.clock.now() >= kStart + 175 * kStep; });
+    CutLife cut;
+    collect_files(fs, "/data", cut.files);
+    cut.end = life.clock.now();
+    const ManualClock clock(cut.end);
+    const auto disk = disk_with(cut.files);
+    const auto db = try_open(*disk, clock, life_options());
+    REQUIRE_MESSAGE(db, why(db));
+    auto querier = (*db)->querier({});
+    REQUIRE(querier);
+    cut.whole = read_kinds(**querier);
+    return cut;
+  }();
+  return made;
+}
+
+/// What can be read; `said` is set where something cannot.
+TextContents read_what_is_sound(Db& db, bool& said) {
+  TextContents found;
+  auto querier = db.querier({});
+  REQUIRE_MESSAGE(querier, why(querier));
+  LabelPool pool;
+  auto set = (*querier)->select({}, std::vector{everything()}, pool, {});
+  if (!set) {
+    CHECK(set.error().code == Code::corruption);
+    said = true;
+    return found;
+  }
+  for (std::size_t i = 0; i < (*set)->size(); ++i) {
+    storage::SampleColumns columns;
+    if (auto read = (*set)->samples(i, {}, columns); !read) {
+      CHECK(read.error().code == Code::corruption);
+      said = true;
+      continue;
+    }
+    if (!columns.t.empty()) found[pool.labels((*set)->labels(i)).to_string()] = as_points(columns);
+  }
+  return found;
+}
+
+TEST_CASE("bit flips: in checkpoints, head chunks and logs of every kind, too") {
+  const CutLife& life = cut_life();
+  for (const char* part :
+       {"/wal/checkpoint.", "/wal/0000", "/chunks_head/", "/index", "/meta.json", "/tombstones"}) {
+    CAPTURE(part);
+    CHECK(std::ranges::any_of(life.files,
+                              [&](const auto& f) { return f.first.find(part) != std::string::npos; }));
+  }
+  telemetry::set_up_log(telemetry::LogLevel::error, telemetry::LogFormat::logfmt);
+  std::size_t complete = 0;
+  std::size_t partial = 0;
+  for (const Flip& flip : flips_of(life.files, 60)) {
+    CAPTURE(flip.path);
+    CAPTURE(flip.at);
+    CAPTURE(flip.bit);
+    const Files changed = flipped(life.files, flip);
+    const auto disk = disk_with(changed);
+    const ManualClock clock(life.end);
+    auto opened = try_open(*disk, clock, life_options());
+    REQUIRE_MESSAGE(opened, why(opened));
+    bool said = (*opened)->count_corruptions() > 0;
+    const TextContents found = read_what_is_sound(**opened, said);
+    CHECK(compare(found, {}, life.whole, 0) == "");
+    const bool whole = found == life.whole;
+    CHECK((whole || said || moves_range(flip.path, life.files.at(flip.path), changed.at(flip.path))));
+    ++(whole ? complete : partial);
+    CHECK((*opened)->close());
+  }
+  telemetry::set_up_log(telemetry::LogLevel::info, telemetry::LogFormat::logfmt);
+  MESSAGE(complete, " flips cost nothing, ", partial, " a part");
+  CHECK(complete > 0);
+  CHECK(partial > 0);
 }
 
 }  // namespace

@@ -232,6 +232,30 @@ TEST_CASE("head chunk files: a gap in the numbers ends them; zeros that Promethe
   CHECK(load(fs, kept) == 10);
 }
 
+TEST_CASE("head chunk files: the last chunk before reserved zeros is read, however small") {
+  io::FaultFileSystem fs;
+  HeadChunkPlace place;
+  const std::string data = "abc";
+  {
+    const auto files = open(fs);
+    const HeadChunk chunk{
+        .series = 1, .range = {1, 2}, .encoding = 1, .out_of_order = false, .bytes = io::as_bytes(data)};
+    const auto places = files->append({&chunk, 1});
+    REQUIRE(places);
+    place = (*places)[0];
+  }
+  const auto file = fs.open_writable(kDirectory + "/000001", io::OpenMode::append);
+  REQUIRE(file);
+  REQUIRE((*file)->append(std::vector<std::byte>(100)));
+  const auto files = open(fs);
+  const auto loaded = files->load([](const HeadChunk&, HeadChunkPlace) {});
+  REQUIRE(loaded);
+  CHECK(loaded->chunks == 1);
+  const auto read = files->read(place);
+  REQUIRE_MESSAGE(read, why(read));
+  CHECK(io::as_text(read->chunk.bytes) == data);
+}
+
 TEST_CASE("head chunk files: every failing operation is survived, and later chunks are whole") {
   for (int broken = 0; broken < 60; ++broken) {
     CAPTURE(broken);

@@ -109,6 +109,25 @@ TEST_CASE("WAL with a flipped bit: at most one record is lost, and none appears 
   }
 }
 
+TEST_CASE("WAL with a flipped bit in the type of a middle fragment: no record is made of the rest") {
+  const auto texts = make_texts({30, 100'000, 40});
+  const Sample sample = write_sample(texts, WalCompression::none);
+  for (const std::size_t page : {1U, 2U}) {
+    // 3 is a middle fragment, 1 a whole record, 2 the beginning of one.
+    const std::size_t at = page * kWalPageBytes;
+    REQUIRE(sample.bytes[at] == 3);
+    for (const char type : {'\1', '\2'}) {
+      CAPTURE(at);
+      CAPTURE(type);
+      std::string flipped = sample.bytes;
+      flipped[at] = type;
+      const ReadBack got = read_bytes(flipped);
+      CHECK(got.records == std::vector<std::string>{texts[0], texts[2]});
+      CHECK(got.damage.size() == 1);
+    }
+  }
+}
+
 TEST_CASE("WAL with a flipped bit in a compressed segment: at most one record is lost") {
   std::vector<std::string> texts;
   texts.reserve(8);
