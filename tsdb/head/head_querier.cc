@@ -94,7 +94,7 @@ Result<void> HeadSeriesSet::samples(std::size_t i, TimeRange range, storage::Sam
   if (range.mint > range.maxt) return {};
   const Series& series = series_[i];
   {
-    const HeadShard& shard = head_.shard;
+    const HeadShard& shard = head_.shard(series.ordinal);
     const sync::MutexLock lock(shard.mutex);
     // Collected since: its samples lie before what this reader may see here.
     if (shard.refs[series.ordinal] != series.ref) return {};
@@ -108,7 +108,7 @@ Result<void> HeadSeriesSet::samples(std::size_t i, TimeRange range, storage::Sam
     if (!shard.deleted.empty()) {
       if (const auto at = shard.deleted.find(series.ordinal); at != shard.deleted.end()) deleted = at->second;
     }
-    shard.chunks[series.ordinal].view(hot, shard.full[series.ordinal], range, views);
+    shard.chunks.view(hot, shard.full[series.ordinal], range, views);
   }
   const std::size_t first = out.t.size();
   auto decoded = decode_views(views, range, out);
@@ -146,16 +146,19 @@ class PairTranslator {
 };
 
 /// Series that have, or may have, samples in `range`, with their references.
-std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadShard& shard, TimeRange range,
+std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadState& head, TimeRange range,
                                                         std::span<const Ordinal> series) {
-  static constexpr std::size_t kSlice = 4096;
   static constexpr std::size_t kAhead = 16;
   std::vector<std::pair<Ordinal, WalRef>> kept;
   kept.reserve(series.size());
-  for (std::size_t begin = 0; begin < series.size(); begin += kSlice) {
+  for (std::size_t i = 0; i < series.size();) {
+    // Ordinals ascend: those of a page are neighbours.
+    const Ordinal page = series[i] / kPageOrdinals;
+    const HeadShard& shard = head.shard(series[i]);
+    std::size_t end = i;
+    while (end < series.size() && series[end] / kPageOrdinals == page) ++end;
     const sync::MutexLock lock(shard.mutex);
-    const std::size_t end = std::min(begin + kSlice, series.size());
-    for (std::size_t i = begin; i < end; ++i) {
+    for (; i < end; ++i) {
       if (i + kAhead < end) __builtin_prefetch(&shard.hot[series[i + kAhead]]);
       const Ordinal o = series[i];
       const HotSeries& hot = shard.hot[o];
@@ -198,7 +201,7 @@ Result<std::unique_ptr<storage::SeriesSet>> HeadQuerier::select(TimeRange range,
       constexpr std::size_t kBytesEach = sizeof(Ordinal) + sizeof(std::pair<Ordinal, WalRef>);
       if (auto fits = options.budget->hold(matching.size() * kBytesEach); !fits) return pass(fits);
     }
-    const auto series = with_samples_in(head_.shard, range, matching);
+    const auto series = with_samples_in(head_, range, matching);
     storage::SelectMeter meter(options.budget, pool);
     PairTranslator translator(head_.index.dictionary(), pool, series.size());
     LabelIds ids;
