@@ -48,8 +48,8 @@ query::LanguageFeatures list_features(const Flags& flags, const Features& featur
                  {"isolation", true},
                  {"use_uncached_io", false},
                  {"native_histograms", true},
-                 {"st_storage", false},
-                 {"xor2_encoding", false},
+                 {"st_storage", features.st_storage},
+                 {"xor2_encoding", true},
                  {"histograms_st_encoding", false}};
   // Prometheus does not name it while it is off.
   if (features.metadata_wal_records) out["tsdb"]["metadata_wal_records"] = true;
