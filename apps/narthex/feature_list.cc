@@ -39,7 +39,7 @@ query::LanguageFeatures list_features(const Flags& flags, const Features& featur
       {"agent_mode", false}, {"server_mode", true}, {"auto_reload_config", false}, {"stringlabels", true}};
   out["rules"] = {{"concurrent_rule_eval", false}, {"query_offset", true}, {"keep_firing_for", true}};
   out["scrape"] = {{"extra_scrape_metrics", true},
-                   {"start_timestamp_zero_ingestion", false},
+                   {"start_timestamp_zero_ingestion", features.start_zeros},
                    {"type_and_unit_labels", false}};
   out["service_discovery_providers"] = {{"file", true}, {"static", true}};
   for (const char* name : kTemplateFunctions) out["templating_functions"][name] = true;
@@ -50,9 +50,10 @@ query::LanguageFeatures list_features(const Flags& flags, const Features& featur
                  {"native_histograms", true},
                  {"st_storage", features.st_storage},
                  {"xor2_encoding", true},
-                 {"histograms_st_encoding", false}};
-  // Prometheus does not name it while it is off.
+                 {"histograms_st_encoding", features.histograms_with_start}};
+  // Prometheus does not name these while they are off.
   if (features.metadata_wal_records) out["tsdb"]["metadata_wal_records"] = true;
+  if (features.st_synthesis) out["scrape"]["st-synthesis"] = true;
   out["ui"] = {{"ui_v3", true}, {"ui_v2", false}};
   return out;
 }
