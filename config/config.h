@@ -222,6 +222,8 @@ Result<std::vector<RuleGroupConfig>> load_rule_file(io::FileSystem& fs, const st
                                                     bool legacy_names = false);
 /// Files that match a pattern with `*` in its last element, sorted; a missing file is no error.
 Result<std::vector<std::string>> expand_pattern(io::FileSystem& fs, const std::string& pattern);
+/// A file that holds an http_config. Errors: as load_config.
+Result<HttpConfig> load_http_config(io::FileSystem& fs, const std::string& path);
 /// Target groups of a file_sd file (.yml, .yaml or .json). Errors: as load_config.
 Result<std::vector<TargetGroup>> load_target_file(io::FileSystem& fs, const std::string& path);
 

@@ -22,10 +22,10 @@ std::string_view op_text(MatchOp op) {
 
 }  // namespace
 
-Result<Matcher> Matcher::make(MatchOp op, std::string name, std::string value) {
+Result<Matcher> Matcher::make(MatchOp op, std::string name, std::string value, std::uint64_t regex_memory) {
   Matcher matcher(op, std::move(name), std::move(value));
   if (op == MatchOp::regex || op == MatchOp::not_regex) {
-    auto regex = Regex::compile(matcher.value_);
+    auto regex = Regex::compile(matcher.value_, regex_memory);
     if (!regex) return pass(regex);
     matcher.regex_ = std::move(*regex);
   }

@@ -18,8 +18,10 @@ enum class MatchOp : std::uint8_t { equal, not_equal, regex, not_regex };
 
 class Matcher {
  public:
+  /// @param regex_memory  see Regex::compile
   /// Errors: invalid (bad regular expression, Go's text).
-  static Result<Matcher> make(MatchOp op, std::string name, std::string value);
+  static Result<Matcher> make(MatchOp op, std::string name, std::string value,
+                              std::uint64_t regex_memory = Regex::kMaxMemory);
   /// op must be equal or not_equal.
   static Matcher literal(MatchOp op, std::string name, std::string value);
 

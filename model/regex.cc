@@ -16,8 +16,9 @@ namespace narthex {
 
 namespace {
 
-/// RE2's default of 8 MiB refuses large alternations and makes others slow.
-constexpr std::int64_t kMaxMemory = std::int64_t{256} << 20U;
+constexpr std::size_t kShownOfTooLarge = 1000;
+/// Bytes that RE2 may need for each byte of a pattern, while it reads it.
+constexpr std::uint64_t kBytesPerPatternByte = 64;
 /// From here on an expression is compiled at once, so that "too large" is said by compile().
 constexpr std::size_t kCompileLazilyUpTo = std::size_t{64} << 10U;
 /// Below this a linear search beats hashing.
@@ -150,11 +151,11 @@ std::string go_error(const re2::RE2& re, std::string_view pattern) {
   return error_text("regexp/syntax: internal error", pattern);
 }
 
-std::unique_ptr<re2::RE2> compile_re2(const std::string& pattern) {
+std::unique_ptr<re2::RE2> compile_re2(const std::string& pattern, std::uint64_t max_memory) {
   re2::RE2::Options options;
   options.set_dot_nl(true);
   options.set_log_errors(false);
-  options.set_max_mem(kMaxMemory);
+  options.set_max_mem(static_cast<std::int64_t>(max_memory));
   return std::make_unique<re2::RE2>(pattern, options);
 }
 
@@ -204,6 +205,7 @@ struct Regex::Impl {
   std::string pattern;
   RegexShape shape;
   Translated translated;
+  std::uint64_t max_memory = kMaxMemory;
   boost::unordered_flat_set<std::string_view> hashed_strings;
   mutable std::once_flag once;
   mutable std::unique_ptr<re2::RE2> compiled;
@@ -211,7 +213,7 @@ struct Regex::Impl {
   [[nodiscard]] bool needs_re2() const { return !shape.strings && !shape.glob; }
 
   const re2::RE2& re2() const {
-    std::call_once(once, [this] { compiled = compile_re2(translated.pattern); });
+    std::call_once(once, [this] { compiled = compile_re2(translated.pattern, max_memory); });
     return *compiled;
   }
 
@@ -254,9 +256,10 @@ struct Regex::Impl {
   }
 };
 
-Result<Regex> Regex::compile(std::string_view pattern) {
+Result<Regex> Regex::compile(std::string_view pattern, std::uint64_t max_memory) {
   auto impl = std::make_shared<Impl>();
   impl->pattern = pattern;
+  impl->max_memory = max_memory;
   auto translated = translate(pattern);
   if (!translated) return pass(translated);
   impl->translated = std::move(*translated);
@@ -264,6 +267,8 @@ Result<Regex> Regex::compile(std::string_view pattern) {
   if (impl->translated.group_names.size() > kMaxGroups)
     return fail(Code::invalid, error_text("expression too large", pattern));
   const bool has_groups = impl->translated.group_names.size() > 1;
+  if (impl->needs_re2() && pattern.size() > max_memory / kBytesPerPatternByte)
+    return fail(Code::invalid, error_text("expression too large", pattern.substr(0, kShownOfTooLarge)));
   if (impl->needs_re2() || (has_groups && pattern.size() > kCompileLazilyUpTo)) {
     const re2::RE2& re = impl->re2();
     if (!re.ok()) return fail(Code::invalid, go_error(re, pattern));
@@ -299,6 +304,16 @@ std::optional<std::string> Regex::expand(std::string_view text, std::string_view
 
 const std::string& Regex::pattern() const {
   return impl_->pattern;
+}
+
+std::uint64_t Regex::size_bytes() const {
+  constexpr std::uint64_t kInstructionBytes = 16;
+  std::uint64_t bytes = 2 * impl_->pattern.size();
+  if (!impl_->needs_re2()) return bytes;
+  const re2::RE2& re = impl_->re2();
+  for (const int instructions : {re.ProgramSize(), re.ReverseProgramSize()})
+    bytes += static_cast<std::uint64_t>(std::max(instructions, 0)) * kInstructionBytes;
+  return bytes;
 }
 
 const std::vector<std::string>& Regex::literal_set() const {

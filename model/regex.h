@@ -10,6 +10,7 @@
 // Threads: any, after construction.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,13 +23,20 @@ namespace narthex {
 
 class Regex {
  public:
-  /// Compiles `^(?s:pattern)$`. Errors: invalid with Go's text.
-  static Result<Regex> compile(std::string_view pattern);
+  /// RE2's own default of 8 MiB refuses large alternations and makes others slow.
+  static constexpr std::uint64_t kMaxMemory = std::uint64_t{256} << 20U;
+
+  /// Compiles `^(?s:pattern)$`.
+  /// @param max_memory  what program and automaton may take; a longer program is "too large"
+  /// Errors: invalid with Go's text.
+  static Result<Regex> compile(std::string_view pattern, std::uint64_t max_memory = kMaxMemory);
 
   [[nodiscard]] bool matches(std::string_view text) const;
   /// Go's Regexp.FindStringSubmatchIndex + Expand on a full match; nothing if no match.
   [[nodiscard]] std::optional<std::string> expand(std::string_view text, std::string_view replacement) const;
   [[nodiscard]] const std::string& pattern() const;
+  /// About what the pattern and its program take.
+  [[nodiscard]] std::uint64_t size_bytes() const;
   bool operator==(const Regex& o) const { return pattern() == o.pattern(); }
   /// If the pattern can match only these strings (an alternation of literals), all of them;
   /// empty otherwise. Valid while this lives.

@@ -7,11 +7,14 @@
 namespace narthex::rules {
 
 QueryFunction engine_query(query::Engine& engine, storage::Queryable& store) {
-  return [&engine, &store](const std::string& expr, Timestamp at, const sync::StopToken& stop) {
+  return [&engine, &store](const RuleQuery& query, const sync::StopToken& stop) {
     query::QueryRequest request;
-    request.query = expr;
-    request.start = at;
-    request.end = at;
+    request.query = query.expr;
+    request.start = query.at;
+    request.end = query.at;
+    request.origin.kind = query::QueryOrigin::Kind::rule;
+    request.origin.file = query.file;
+    request.origin.group = query.group;
     return engine.run(store, request, stop);
   };
 }

@@ -166,7 +166,7 @@ std::size_t Group::evaluate_rule(std::size_t i, Timestamp ts, const sync::StopTo
 Result<std::vector<OutputSample>> Group::run_rule(std::size_t i, Timestamp ts,
                                                   const sync::StopToken& cancel) {
   const Timestamp at = ts - settings_.query_offset;
-  auto result = services_->query(query_of(rules_[i]), at, cancel);
+  auto result = services_->query({query_of(rules_[i]), at, settings_.file, settings_.name}, cancel);
   if (!result) return pass(result);
   auto vector = to_vector(*std::move(result));
   if (!vector) return pass(vector);

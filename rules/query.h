@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/labels.h"
@@ -20,9 +21,17 @@ class Engine;
 
 namespace narthex::rules {
 
+/// An instant query, and the group that asks.
+struct RuleQuery {
+  std::string_view expr;
+  Timestamp at = 0;
+  std::string_view file;
+  std::string_view group;
+};
+
 /// Errors: as query::Engine::run.
-using QueryFunction = std::function<Result<query::QueryResult>(const std::string& expr, Timestamp at,
-                                                               const sync::StopToken& stop)>;
+using QueryFunction =
+    std::function<Result<query::QueryResult>(const RuleQuery& query, const sync::StopToken& stop)>;
 
 /// Asks `engine` about `store`; both must outlive the function.
 QueryFunction engine_query(query::Engine& engine, storage::Queryable& store);

@@ -27,6 +27,9 @@ struct LabelsEqual {
 
 class MergedSeriesSet final : public SeriesSet {
  public:
+  /// Of all sets, while they are grouped.
+  static constexpr std::size_t kBytesPerSeries = 64;
+
   explicit MergedSeriesSet(std::vector<std::unique_ptr<SeriesSet>> sets) : sets_(std::move(sets)) {
     group_by_labels();
   }
@@ -172,9 +175,14 @@ Result<std::unique_ptr<SeriesSet>> MergeQuerier::select(TimeRange range, std::sp
   std::vector<std::unique_ptr<SeriesSet>> sets;
   for (const auto& store : stores_) {
     // No limit here: half of a series' samples would be missing where one store cut it off.
-    auto set = store->select(range, matchers, pool, {});
+    auto set = store->select(range, matchers, pool, {.budget = options.budget});
     if (!set) return set;
     if ((*set)->size() > 0) sets.push_back(std::move(*set));
+  }
+  if (options.budget) {
+    std::size_t series = 0;
+    for (const auto& set : sets) series += set->size();
+    if (auto held = options.budget->hold(series * MergedSeriesSet::kBytesPerSeries); !held) return pass(held);
   }
   auto merged = std::make_unique<MergedSeriesSet>(std::move(sets));
   if (options.sorted) merged->sort(pool);

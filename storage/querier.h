@@ -17,6 +17,7 @@
 #include "model/matcher.h"
 #include "model/result.h"
 #include "model/time.h"
+#include "storage/select_budget.h"
 
 namespace narthex::storage {
 
@@ -54,8 +55,9 @@ class SeriesSet {
 };
 
 struct SelectOptions {
-  bool sorted = false;    ///< by labels; otherwise in the store's own order
-  std::size_t limit = 0;  ///< at most so many series; 0 = all
+  bool sorted = false;             ///< by labels; otherwise in the store's own order
+  std::size_t limit = 0;           ///< at most so many series; 0 = all
+  SelectBudget* budget = nullptr;  ///< what series and labels may take; null = anything
 };
 
 class Querier {

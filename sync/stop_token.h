@@ -14,7 +14,14 @@
 
 namespace narthex::sync {
 
-enum class StopReason : std::uint8_t { none, client_gone, deadline, memory, shutdown };
+enum class StopReason : std::uint8_t {
+  none,
+  client_gone,
+  deadline,
+  memory,
+  request,  ///< somebody asked for it
+  shutdown,
+};
 
 class StopToken {
  public:

@@ -21,19 +21,6 @@ std::string_view level_name(LogLevel level) {
   return "ERROR";
 }
 
-/// Always three decimals, unlike format_rfc3339.
-std::string time_text(Timestamp t) {
-  const Timestamp fraction = (t % 1000 + 1000) % 1000;
-  std::string text = format_rfc3339(t - fraction);
-  text.pop_back();  // Z
-  text += '.';
-  text += static_cast<char>('0' + fraction / 100);
-  text += static_cast<char>('0' + fraction / 10 % 10);
-  text += static_cast<char>('0' + fraction % 10);
-  text += 'Z';
-  return text;
-}
-
 std::string source_text(const std::source_location& where) {
   const std::string_view path = where.file_name();
   return std::string(path.substr(path.rfind('/') + 1)) + ":" + std::to_string(where.line());
@@ -99,10 +86,22 @@ void append_json(std::string& out, std::string_view key, std::string_view value)
 
 }  // namespace
 
+std::string time_with_ms(Timestamp t) {
+  const Timestamp fraction = (t % 1000 + 1000) % 1000;
+  std::string text = format_rfc3339(t - fraction);
+  text.pop_back();  // Z
+  text += '.';
+  text += static_cast<char>('0' + fraction / 100);
+  text += static_cast<char>('0' + fraction / 10 % 10);
+  text += static_cast<char>('0' + fraction % 10);
+  text += 'Z';
+  return text;
+}
+
 std::string log_line(LogFormat format, const LogEvent& event) {
   const auto append = format == LogFormat::json ? append_json : append_logfmt;
   std::string line;
-  append(line, "time", time_text(event.time));
+  append(line, "time", time_with_ms(event.time));
   append(line, "level", level_name(event.level));
   append(line, "source", source_text(event.where));
   append(line, "msg", event.message);

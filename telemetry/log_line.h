@@ -21,6 +21,9 @@ struct LogEvent {
   std::source_location where;
 };
 
+/// 2026-02-03T04:05:06.780Z: always three decimals, unlike format_rfc3339.
+std::string time_with_ms(Timestamp t);
+
 /// Without the newline. Keys that would repeat time, level or source get the prefix `logged_`.
 std::string log_line(LogFormat format, const LogEvent& event);
 

@@ -78,6 +78,7 @@ std::string html_escaped(std::string_view text) {
 /// Bounded label for request metrics: paths with names in them share one.
 std::string handler_label(std::string_view path) {
   if (path.starts_with("/api/v1/label/")) return "/api/v1/label/:name/values";
+  if (path.starts_with("/api/v1/status/queries/")) return "/api/v1/status/queries/:id/cancel";
   if (path.starts_with("/assets/")) return "/assets/*filepath";
   return std::string(path);
 }
@@ -116,6 +117,11 @@ struct Site::Impl {
   [[nodiscard]] Response api_call(const Request& request, std::string_view path) const;
   void set_cors(const Request& request, Response& response) const;
   void count(std::string_view path, int status, double seconds) const;
+  /// Empty: the path does not begin with the prefix.
+  [[nodiscard]] std::string_view behind_prefix(std::string_view path) const {
+    return path.starts_with(options.route_prefix) ? path.substr(options.route_prefix.size())
+                                                  : std::string_view();
+  }
 };
 
 std::string Site::Impl::make_index() const {
@@ -241,6 +247,17 @@ Site::Site(SiteOptions options, SiteActions actions, std::function<const Api*()>
            prometheus::Registry& registry)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(actions), std::move(api), registry)) {}
 Site::~Site() = default;
+
+std::optional<Response> Site::handle_at_once(const Request& request) const {
+  const std::string_view path = impl_->behind_prefix(request.path);
+  if (path != "/-/healthy" && path != "/-/ready") return std::nullopt;
+  return handle(request);
+}
+
+bool Site::is_query(const Request& request) const {
+  const std::string_view path = impl_->behind_prefix(request.path);
+  return path == "/api/v1/query" || path == "/api/v1/query_range";
+}
 
 Response Site::handle(const Request& request) const {
   const auto began = std::chrono::steady_clock::now();

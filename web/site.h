@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "model/regex.h"
@@ -43,6 +44,10 @@ class Site {
   ~Site();
 
   Response handle(const Request& request) const;
+  /// Health and readiness, which are told from a flag: for the I/O thread.
+  [[nodiscard]] std::optional<Response> handle_at_once(const Request& request) const;
+  /// A query, which may wait for a slot of the engine.
+  [[nodiscard]] bool is_query(const Request& request) const;
 
  private:
   struct Impl;

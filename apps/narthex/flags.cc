@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <cstdlib>
 #include <set>
 
 #include "apps/narthex/flag_table.h"
@@ -190,6 +191,21 @@ Result<void> read_ceilings(const Values& values, Flags& flags) {
   return {};
 }
 
+/// By flag, by environment, or 0.
+Result<std::uint64_t> read_query_memory(const Values& values) {
+  constexpr std::string_view kFlag = "query.max-memory";
+  constexpr std::uint64_t kLeast = 1 << 20;
+  const std::string& given = values.text.find(kFlag)->second;
+  const char* variable = given.empty() ? std::getenv("NARTHEX_QUERY_MAX_MEMORY") : nullptr;
+  const std::string_view text = given.empty() && variable ? std::string_view(variable) : given;
+  if (text.empty()) return std::uint64_t{0};
+  auto bytes = config::parse_byte_size(text);
+  if (bytes && static_cast<std::uint64_t>(*bytes) >= kLeast) return static_cast<std::uint64_t>(*bytes);
+  const std::string why = bytes ? "must be at least 1MB" : bytes.error().text;
+  if (variable) return fail(Code::invalid, "NARTHEX_QUERY_MAX_MEMORY: " + why);
+  return bad(kFlag, why);
+}
+
 Result<Flags> read(const Values& values) {
   Flags flags;
   for (const FlagRow& row : flag_table()) {
@@ -218,6 +234,9 @@ Result<Flags> read(const Values& values) {
   flags.query_timeout = duration_of(values, "query.timeout");
   flags.query_max_concurrency = count_of(values, "query.max-concurrency");
   flags.query_max_samples = count_of(values, "query.max-samples");
+  auto query_memory = read_query_memory(values);
+  if (!query_memory) return pass(query_memory);
+  flags.query_max_memory = *query_memory;
   flags.rule_resend_delay = duration_of(values, "rules.alert.resend-delay");
   flags.notification_queue_capacity = count_of(values, "alertmanager.notification-queue-capacity");
   flags.notification_batch_size = count_of(values, "alertmanager.notification-batch-size");

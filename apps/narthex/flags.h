@@ -51,6 +51,7 @@ struct Flags {
   DurationMs query_timeout = 0;
   std::uint64_t query_max_concurrency = 0;
   std::uint64_t query_max_samples = 0;
+  std::uint64_t query_max_memory = 0;  ///< bytes; 0 = a quarter of the machine's
 
   DurationMs rule_resend_delay = 0;
   std::uint64_t notification_queue_capacity = 0;

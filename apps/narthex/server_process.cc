@@ -14,6 +14,7 @@
 #include <deque>
 #include <thread>
 
+#include "apps/narthex/feature_list.h"
 #include "apps/narthex/features.h"
 #include "apps/narthex/retention.h"
 #include "apps/narthex/runtime_facts.h"
@@ -39,11 +40,16 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kIoThreads = 2;
-/// Requests beside queries: metadata, targets, pages.
-constexpr std::size_t kSpareRequestThreads = 4;
+/// Requests that are no queries: metadata, targets, pages; and the encoding of all answers.
+constexpr std::size_t kRequestThreads = 4;
+/// Queries that wait for a slot beside those that run; more of them wait for a thread.
+constexpr std::size_t kWaitingQueryThreads = 4;
 constexpr std::size_t kRuleThreads = 4;
 /// Room for a repair, a segment's end and some tombstones on a disk that is full.
 constexpr std::uint64_t kReserveFileBytes = 4 << 20;
+
+/// Forms are all that is received; Prometheus takes 10 MB of them.
+constexpr std::uint64_t kMaxBodyBytes = 16 << 20;
 
 enum class Event : std::uint8_t { quit, reload };
 
@@ -116,6 +122,7 @@ struct ServerProcess::Impl {
   std::vector<std::thread> io_threads;
   // Declared before what posts to them, so that they are joined after it has gone.
   std::unique_ptr<sync::ThreadPool> request_pool;
+  std::unique_ptr<sync::ThreadPool> query_pool;
   std::unique_ptr<sync::ThreadPool> ingest_pool;
   std::unique_ptr<sync::ThreadPool> rule_pool;
 
@@ -130,7 +137,7 @@ struct ServerProcess::Impl {
 
   Result<void> start_listening();
   Result<void> open_database();
-  void make_services();
+  Result<void> make_services();
   void make_api();
   Result<void> apply(const std::shared_ptr<const config::Config>& fresh);
   Result<void> reload();
@@ -160,7 +167,8 @@ web::RuntimeStatus ServerProcess::Impl::runtime_status() const {
   status.working_directory = working_directory();
   status.hostname = host_name();
   status.storage_retention = retention_text(current_config()->tsdb.retention);
-  status.threads = kIoThreads + request_pool->size() + ingest_pool->size() + rule_pool->size();
+  status.threads =
+      kIoThreads + request_pool->size() + query_pool->size() + ingest_pool->size() + rule_pool->size();
   sync::MutexLock lock(config_mutex);
   status.reload_succeeded = reload_succeeded;
   status.last_reload = last_reload;
@@ -190,10 +198,16 @@ Result<void> ServerProcess::Impl::start_listening() {
   web::ServerOptions server_options;
   server_options.addresses = flags.listen_addresses;
   server_options.max_connections = flags.max_connections;
+  server_options.max_body_bytes = kMaxBodyBytes;
   server_options.read_timeout = std::chrono::milliseconds(flags.read_timeout);
   server = std::make_unique<web::Server>(
       io.get_executor(), *request_pool, std::move(server_options),
-      [this](const web::Request& request) { return site->handle(request); }, *registry);
+      web::ServerHandlers{
+          .handler = [this](const web::Request& request) { return site->handle(request); },
+          .quick = [this](const web::Request& request) { return site->handle_at_once(request); },
+          .is_slow = [this](const web::Request& request) { return site->is_query(request); },
+          .slow_pool = query_pool.get()},
+      *registry);
   if (auto listening = server->listen(); !listening) return listening;
   for (const std::string& address : server->addresses())
     telemetry::info("Listening on", {{"address", address}});
@@ -237,18 +251,21 @@ Result<void> ServerProcess::Impl::open_database() {
   return {};
 }
 
-void ServerProcess::Impl::make_services() {
+Result<void> ServerProcess::Impl::make_services() {
   query::EngineOptions options;
   options.lookback = flags.lookback;
   options.timeout = flags.query_timeout;
   options.max_samples = flags.query_max_samples;
   options.max_concurrency = flags.query_max_concurrency;
+  options.max_memory = flags.query_max_memory;
   options.default_subquery_step = current_config()->global.evaluation_interval;
   options.parser = features.parser;
   options.delayed_name_removal = features.delayed_name_removal;
   options.use_start_timestamps = features.use_start_timestamps;
   options.per_step_stats = features.per_step_stats;
-  engine = std::make_unique<query::Engine>(options, clock, registry.get());
+  auto active = query::ActiveQueryFile::open(fs, flags.storage_path, options.max_concurrency, clock);
+  if (!active) return pass(active);
+  engine = std::make_unique<query::Engine>(options, clock, registry.get(), std::move(*active));
 
   scrape::ScrapeOptions scraping;
   scraping.external_url = external_url;
@@ -270,6 +287,7 @@ void ServerProcess::Impl::make_services() {
   ruling.drain_on_shutdown = flags.drain_notification_queue;
   rules = std::make_unique<rules::RuleManager>(io.get_executor(), *rule_pool, *engine, *db, *db, fs, clock,
                                                ruling, registry.get());
+  return {};
 }
 
 void ServerProcess::Impl::make_api() {
@@ -283,17 +301,25 @@ void ServerProcess::Impl::make_api() {
       .runtime = [this] { return runtime_status(); },
       .flags = flags.all,
       .admin_enabled = flags.enable_admin_api,
+      .features = list_features(flags, features),
       .clock = clock,
   });
   ready_api = api.get();
 }
 
 Result<void> ServerProcess::Impl::apply(const std::shared_ptr<const config::Config>& fresh) {
+  std::shared_ptr<query::QueryLog> query_log;
+  if (const std::string& path = fresh->global.query_log_file; !path.empty()) {
+    auto opened = query::QueryLog::open(fs, path, clock);
+    if (!opened) return pass(opened);
+    query_log = std::move(*opened);
+  }
   // As in Prometheus, absence is what was in force at the start; st-storage refuses XOR.
   const bool xor2_floats = fresh->tsdb.xor2_floats.value_or(started_with_xor2);
   if (auto applied = db->use_xor2_floats(xor2_floats); !applied) return pass(applied, "storage.tsdb");
   // Rules first: they are checked whole before anything changes.
   if (auto applied = rules->apply(fresh); !applied) return pass(applied, "rules");
+  engine->set_query_log(std::move(query_log));
   engine->set_default_subquery_step(fresh->global.evaluation_interval);
   db->set_max_exemplars(fresh->tsdb.max_exemplars);
   db->set_retention(retention_of(*fresh));
@@ -374,8 +400,9 @@ Result<void> ServerProcess::run() {
             {"goversion", std::string(web::kGoVersion)}})
       .Set(1);
 
-  self.request_pool =
-      std::make_unique<sync::ThreadPool>(self.flags.query_max_concurrency + kSpareRequestThreads);
+  self.request_pool = std::make_unique<sync::ThreadPool>(kRequestThreads);
+  self.query_pool =
+      std::make_unique<sync::ThreadPool>(self.flags.query_max_concurrency + kWaitingQueryThreads);
   self.ingest_pool = std::make_unique<sync::ThreadPool>();
   self.rule_pool = std::make_unique<sync::ThreadPool>(kRuleThreads);
   auto work = asio::make_work_guard(self.io);
@@ -394,8 +421,8 @@ Result<void> ServerProcess::run() {
   Result<void> outcome = self.start_listening();
   if (outcome) outcome = self.open_database();
   if (outcome) {
-    self.make_services();
-    outcome = self.apply(self.current_config());
+    outcome = self.make_services();
+    if (outcome) outcome = self.apply(self.current_config());
   }
   if (outcome) {
     self.note_reload(true);
@@ -415,6 +442,7 @@ Result<void> ServerProcess::run() {
   for (std::thread& thread : self.io_threads) thread.join();
   // In this order: work that is still queued on a pool uses what comes after it here.
   self.request_pool.reset();
+  self.query_pool.reset();
   self.ingest_pool.reset();
   self.rule_pool.reset();
   if (!outcome) return outcome;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/narthextool/query_cli.h"
 #include "apps/narthextool/test_promql.h"
 #include "apps/narthextool/tsdb_cli.h"
 #include "io/file_system.h"
@@ -34,6 +35,8 @@ int run(int argc, char** argv) {
   promql->callback(
       [&] { exit_code = apps::test_promql(io::local_file_system(), scripts, print).failed == 0 ? 0 : 1; });
 
+  apps::add_query_verbs(app, exit_code);
+  apps::add_promql_verbs(app, exit_code);
   apps::add_tsdb_verbs(app, exit_code);
 
   try {

@@ -94,6 +94,7 @@ class Accumulator {
   virtual void resize(std::size_t groups) = 0;
   /// @param metric_name  of the series, for annotations about its histograms
   virtual Result<void> add(std::uint32_t group, StepColumn& column, std::string_view metric_name) = 0;
+  /// Once per group, which is let go.
   virtual void write(std::uint32_t group, StepColumn& out) = 0;
 };
 
@@ -111,7 +112,7 @@ class CellAccumulator : public Accumulator {
     if (group.cells.empty()) {
       group.cells.resize(steps_);
       group.seen.reset(steps_);
-      bytes = steps_ * sizeof(Cell) + group.seen.size_bytes();
+      bytes = bytes_of(group);
     }
     const auto before = group.count;
     column.present.for_each([&](std::size_t step) {
@@ -127,11 +128,13 @@ class CellAccumulator : public Accumulator {
   }
 
   void write(std::uint32_t number, StepColumn& out) override {
-    const Group& group = groups_[number];
+    Group& group = groups_[number];
     out.reset(steps_);
     if (group.cells.empty()) return;
     out.present = group.seen;
     group.seen.for_each([&](std::size_t step) { out.values[step] = group.cells[step].value(); });
+    share_.give_back(group.count, bytes_of(group));
+    group = {};
   }
 
  protected:
@@ -144,6 +147,10 @@ class CellAccumulator : public Accumulator {
     StepBitmap seen;
     std::size_t count = 0;
   };
+  [[nodiscard]] static std::uint64_t bytes_of(const Group& group) {
+    return group.cells.size() * sizeof(Cell) + group.seen.size_bytes();
+  }
+
   std::size_t steps_;
   BudgetShare share_;
   std::vector<Group> groups_;
@@ -230,7 +237,9 @@ class Aggregation final : public VectorOperator {
     param_ = std::move(*param);
     auto series = child_->open();
     if (!series) return series;
-    std::vector<SeriesInfo> groups = find_groups(*series);
+    auto found = find_groups(*series);
+    if (!found) return found;
+    std::vector<SeriesInfo> groups = std::move(*found);
     make_accumulator(groups.size());
     auto read = read_child(*series);
     child_.reset();
@@ -260,14 +269,16 @@ class Aggregation final : public VectorOperator {
     }
   };
 
-  std::vector<SeriesInfo> find_groups(const std::vector<SeriesInfo>& series) {
+  Result<std::vector<SeriesInfo>> find_groups(const std::vector<SeriesInfo>& series) {
     LabelIdsIndex index;
+    LabelListMeter meter(context_.query.budget, spec_.span);
     std::vector<SeriesInfo> groups;
     group_of_.reserve(series.size());
     for (const auto& s : series) {
       LabelIds labels = grouping_.labels(s.labels);
       const auto [number, is_new] = index.insert(labels);
       if (is_new) {
+        if (auto charged = meter.add(labels); !charged) return pass(charged);
         groups.push_back({std::move(labels), false});
         names_.emplace_back();
       }

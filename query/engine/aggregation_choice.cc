@@ -125,7 +125,7 @@ class Choice final : public VectorOperator {
   Result<bool> next(StepColumn& out) override {
     if (next_ == order_.size()) return false;
     const auto i = order_[next_++];
-    out = std::move(columns_[i]);
+    out = columns_.take(i);
     out.present = std::move(kept_[i]);
     return true;
   }

@@ -112,6 +112,7 @@ Result<std::vector<SeriesInfo>> VectorBinary::open() {
   one_infos_ = std::move(swapped_ ? *lhs : *rhs);
   if (auto read = drain(*one_, one_columns_); !read) return pass(read);
   auto infos = pairs_.build(many_infos, one_infos_);
+  if (!infos) return infos;
   const auto steps = context_.steps.count();
   many_present_.reset(steps);
   first_double_match_ = first_same_labels_ = steps;

@@ -36,7 +36,9 @@ class BinaryPairs {
   BinaryPairs(EvalContext& context, const VectorMatching& matching, const Spec& spec);
 
   /// @param many, one  labels of the sides; the infos of all outputs, in their order
-  std::vector<SeriesInfo> build(const std::vector<SeriesInfo>& many, const std::vector<SeriesInfo>& one);
+  /// Errors: limit, timeout, cancelled.
+  Result<std::vector<SeriesInfo>> build(const std::vector<SeriesInfo>& many,
+                                        const std::vector<SeriesInfo>& one);
 
   [[nodiscard]] const std::vector<Output>& outputs() const { return outputs_; }
   /// Series of the one side (or kFill: the fill value) that take part in an output.
@@ -60,9 +62,9 @@ class BinaryPairs {
   }
 
  private:
-  void add_many(std::uint32_t i, const LabelIds& labels, const std::vector<SeriesInfo>& one);
-  void add_output(std::uint32_t many, std::uint32_t signature, LabelIds labels,
-                  std::span<const std::uint32_t> ones);
+  Result<void> add_many(std::uint32_t i, const LabelIds& labels, const std::vector<SeriesInfo>& one);
+  Result<void> add_output(std::uint32_t many, std::uint32_t signature, LabelIds labels,
+                          std::span<const std::uint32_t> ones);
   [[nodiscard]] LabelIds result_labels(const LabelIds& many, const LabelIds& one);
 
   QueryState& query_;
@@ -81,6 +83,8 @@ class BinaryPairs {
   std::vector<std::uint32_t> outputs_per_labels_;
   boost::unordered_flat_map<std::uint64_t, std::uint32_t> groups_;
   std::vector<std::uint32_t> members_;
+  LabelListMeter lists_;
+  BudgetShare share_;  ///< everything else that grows with the outputs
 };
 
 }  // namespace narthex::query

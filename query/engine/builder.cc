@@ -4,6 +4,7 @@
 
 #include "query/engine/aggregation.h"
 #include "query/engine/binary.h"
+#include "query/engine/profiled_operators.h"
 #include "query/engine/scalar_operators.h"
 #include "query/engine/selector.h"
 #include "query/engine/set_operators.h"
@@ -14,13 +15,23 @@
 namespace narthex::query {
 
 Result<VectorOperatorPtr> OperatorBuilder::vector(const Expr& e, EvalContext& context) const {
-  if (!plan_.is_step_invariant(e)) return vector_node(e, context);
-  return make_step_invariant(context, [&](EvalContext& once) { return vector_node(e, once); });
+  const QueryBudget::PlaceScope place(context.query.budget, e.span);
+  if (auto charged = context.query.columns.add(0, context.steps.count() * sizeof(double)); !charged)
+    return pass(charged);
+  const bool step_invariant = plan_.is_step_invariant(e);
+  const ProfileScope profile(e, context, step_invariant);
+  if (!step_invariant) return profile.observed(vector_node(e, context));
+  return profile.observed(
+      make_step_invariant(context, [&](EvalContext& once) { return vector_node(e, once); }));
 }
 
 Result<ScalarOperatorPtr> OperatorBuilder::scalar(const Expr& e, EvalContext& context) const {
-  if (!plan_.is_step_invariant(e)) return scalar_node(e, context);
-  return make_step_invariant_scalar(context, [&](EvalContext& once) { return scalar_node(e, once); });
+  const QueryBudget::PlaceScope place(context.query.budget, e.span);
+  const bool step_invariant = plan_.is_step_invariant(e);
+  const ProfileScope profile(e, context, step_invariant);
+  if (!step_invariant) return profile.observed(scalar_node(e, context));
+  return profile.observed(
+      make_step_invariant_scalar(context, [&](EvalContext& once) { return scalar_node(e, once); }));
 }
 
 Result<VectorOperatorPtr> OperatorBuilder::vector_node(const Expr& e, EvalContext& context) const {
@@ -137,7 +148,17 @@ Result<VectorOperatorPtr> OperatorBuilder::aggregate(const Expr& e, const Aggreg
 
 Result<OperatorBuilder::Range> OperatorBuilder::range(const Expr& e, EvalContext& context,
                                                       bool is_result) const {
-  if (const auto* node = e.as<Subquery>()) return subquery(*node, context, is_result);
+  const QueryBudget::PlaceScope place(context.query.budget, e.span);
+  const ProfileScope profile(e, context, false);
+  auto made = e.as<Subquery>() ? subquery(*e.as<Subquery>(), context, is_result) : range_selector(e, context);
+  if (!made) return made;
+  auto source = profile.observed(Result<RangeSourcePtr>(std::move(made->source)));
+  if (!source) return pass(source);
+  made->source = std::move(*source);
+  return made;
+}
+
+Result<OperatorBuilder::Range> OperatorBuilder::range_selector(const Expr& e, EvalContext& context) const {
   const auto* node = e.as<MatrixSelector>();
   if (!node) return fail(Code::internal, "expression is no range vector");
   SelectorSpec spec = selector_spec(*node->selector->as<VectorSelector>(), node->selector->span);

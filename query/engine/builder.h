@@ -44,6 +44,7 @@ class OperatorBuilder {
   Result<VectorOperatorPtr> elementwise_call(const Call& node, EvalContext& context) const;
   Result<ScalarOperatorPtr> scalar_node(const Expr& e, EvalContext& context) const;
   Result<ScalarOperatorPtr> scalar_call(const Call& node, EvalContext& context) const;
+  Result<Range> range_selector(const Expr& e, EvalContext& context) const;
   Result<Range> subquery(const Subquery& node, EvalContext& context, bool is_result) const;
 
   [[nodiscard]] SelectorSpec selector_spec(const VectorSelector& s, Span span) const;

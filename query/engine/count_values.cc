@@ -2,6 +2,7 @@
 // depend on values, so the input is read to its end before they are known.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "model/histogram_text.h"
@@ -30,6 +31,7 @@ class CountValues final : public VectorOperator {
     if (!grouping_.is_without()) grouping_.add_name(label_name_);
     auto series = child_->open();
     if (!series) return series;
+    known_bytes_ = context_.query.pool.size_bytes();
     StepColumn column;
     for (std::size_t i = 0;; ++i) {
       auto more = child_->next(column);
@@ -74,7 +76,20 @@ class CountValues final : public VectorOperator {
       if (n == 0) ++new_points;
       ++n;
     });
-    return share_.add(new_points, new_points * 2 * sizeof(double));
+    return share_.add(new_points, new_points * 2 * sizeof(double) + bytes_of_new_groups());
+  }
+
+  /// Since it was asked last: their labels, kept here and in the index, and the first block of
+  /// their table.
+  std::uint64_t bytes_of_new_groups() {
+    constexpr std::uint64_t kTableBytes = 400;
+    std::uint64_t bytes = index_.size_bytes() + context_.query.pool.size_bytes();
+    for (; charged_groups_ < infos_.size(); ++charged_groups_)
+      list_bytes_ += kTableBytes + label_list_bytes(infos_[charged_groups_].labels.size());
+    bytes += list_bytes_;
+    const std::uint64_t more = bytes - std::min(bytes, known_bytes_);
+    known_bytes_ += more;
+    return more;
   }
 
   std::uint32_t group_of(const LabelIds& labels, std::string_view value) {
@@ -98,6 +113,9 @@ class CountValues final : public VectorOperator {
   LabelIdsIndex index_;
   std::vector<SeriesInfo> infos_;
   std::vector<CountsPerStep> counts_;
+  std::size_t charged_groups_ = 0;  ///< whose lists are in list_bytes_
+  std::uint64_t list_bytes_ = 0;
+  std::uint64_t known_bytes_ = 0;  ///< of groups and pool, charged or held before
   std::size_t next_ = 0;
 };
 

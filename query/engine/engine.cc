@@ -1,18 +1,24 @@
 #include "query/engine/engine.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <new>
 
 #include "query/engine/engine_metrics.h"
+#include "query/engine/query_queue.h"
 #include "query/engine/query_run.h"
 #include "sync/mutex.h"
+#include "telemetry/log.h"
 
 namespace narthex::query {
 
 namespace {
+
+/// A query that held more than this has left holes in the heap that are worth giving back.
+constexpr std::uint64_t kTrimFromBytes = std::uint64_t{8} << 20;
 
 std::uint64_t quarter_of_memory() {
   const long pages = sysconf(_SC_PHYS_PAGES);
@@ -21,55 +27,46 @@ std::uint64_t quarter_of_memory() {
   return static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) / 4;
 }
 
-/// At most so many queries at a time; the others wait.
-class Slots {
- public:
-  explicit Slots(std::size_t count) : free_(count) {}
+EngineOptions with_memory_limits(EngineOptions options) {
+  if (options.max_memory == 0) options.max_memory = quarter_of_memory();
+  if (options.max_bytes == 0) options.max_bytes = options.max_memory / 2;
+  // They are compiled before there is a budget to charge.
+  constexpr std::uint64_t kLeastRegexMemory = std::uint64_t{1} << 20;
+  options.parser.regex_memory =
+      std::min(options.parser.regex_memory, std::max(options.max_bytes / 8, kLeastRegexMemory));
+  return options;
+}
 
-  Result<void> take(const QueryDeadline& deadline) {
-    // How late a waiting query notices that it was cancelled.
-    constexpr auto kPoll = std::chrono::milliseconds(20);
-    const sync::MutexLock lock(mutex_);
-    while (free_ == 0) {
-      if (auto going_on = deadline.check("query queue"); !going_on) return going_on;
-      freed_.wait_for(mutex_, kPoll);
-    }
-    --free_;
-    return {};
-  }
-  void give_back() {
-    {
-      const sync::MutexLock lock(mutex_);
-      ++free_;
-    }
-    freed_.notify_one();
-  }
-
- private:
-  sync::Mutex mutex_;
-  std::condition_variable_any freed_;
-  std::size_t free_ NARTHEX_GUARDED_BY(mutex_);
-};
-
+/// A slot of the queue, and the query's entry among the active ones.
 class SlotHolder {
  public:
-  explicit SlotHolder(Slots& slots) : slots_(slots) {}
+  SlotHolder(QueryQueue& queue, ActiveQueryFile* active, std::size_t slot, std::string_view query)
+      : queue_(queue), active_(active), slot_(slot) {
+    if (active_) active_->begin(slot_, query);
+  }
   SlotHolder(const SlotHolder&) = delete;
   SlotHolder& operator=(const SlotHolder&) = delete;
-  ~SlotHolder() { slots_.give_back(); }
+  ~SlotHolder() {
+    if (active_) active_->end(slot_);
+    queue_.give_back(slot_);
+  }
 
  private:
-  Slots& slots_;
+  QueryQueue& queue_;
+  ActiveQueryFile* active_;
+  std::size_t slot_;
 };
 
 }  // namespace
 
 struct Engine::Impl {
-  Impl(EngineOptions o, const Clock& c, prometheus::Registry* registry)
-      : options(std::move(o)),
+  Impl(EngineOptions o, const Clock& c, prometheus::Registry* registry, std::unique_ptr<ActiveQueryFile> a)
+      : options(with_memory_limits(std::move(o))),
         clock(c),
-        slots(options.max_concurrency),
-        max_bytes(options.max_bytes != 0 ? options.max_bytes : quarter_of_memory()),
+        queue(options.max_concurrency),
+        running(clock),
+        active(std::move(a)),
+        pool(std::make_shared<MemoryPool>(options.max_memory)),
         subquery_step(options.default_subquery_step) {
     if (registry) metrics = std::make_unique<EngineMetrics>(*registry, options.max_concurrency);
   }
@@ -79,42 +76,79 @@ struct Engine::Impl {
   }
 
   Result<QueryResult> evaluate(storage::Queryable& store, const QueryRequest& request,
-                               const QueryDeadline& deadline, QueryStats& stats);
+                               const QueryDeadline& deadline, QueryProgress& progress, QueryStats& stats);
+  Result<QueryResult> run_parsed(const Expr& root, storage::Queryable& store, const QueryRequest& request,
+                                 const QueryDeadline& deadline, QueryProgress& progress, QueryStats& stats);
+  void log(const QueryRequest& request, const QueryStats& stats, const Error* error);
 
-  EngineOptions options;
+  const EngineOptions options;
   const Clock& clock;
-  Slots slots;
-  std::uint64_t max_bytes;
+  QueryQueue queue;
+  RunningQueries running;
+  std::unique_ptr<ActiveQueryFile> active;
+  std::shared_ptr<MemoryPool> pool;
   std::atomic<DurationMs> subquery_step;
   std::unique_ptr<EngineMetrics> metrics;
+  sync::Mutex log_mutex;
+  std::shared_ptr<QueryLog> query_log NARTHEX_GUARDED_BY(log_mutex);
+  std::atomic<bool> log_failing = false;
 };
 
 Result<QueryResult> Engine::Impl::evaluate(storage::Queryable& store, const QueryRequest& request,
-                                           const QueryDeadline& deadline, QueryStats& stats) {
+                                           const QueryDeadline& deadline, QueryProgress& progress,
+                                           QueryStats& stats) {
   const auto queued = clock.steady();
-  auto slot = slots.take(deadline);
+  auto slot = queue.take(deadline);
   stats.queue_seconds = seconds_since(queued);
   if (metrics) metrics->observe_queue(stats.queue_seconds);
   if (!slot) return pass(slot);
-  const SlotHolder holder(slots);
+  const SlotHolder holder(queue, active.get(), *slot, request.query);
+  progress.is_running.store(true, std::memory_order_relaxed);
 
   const auto began = clock.steady();
   auto root = parse(request.query, options.parser);
   if (!root) return pass(root);
-  QueryBudget budget(options.max_samples, max_bytes);
-  RunTimes times;
-  auto result =
-      run_query(**root, store, request,
-                {options, clock, deadline, budget, subquery_step.load(std::memory_order_relaxed)}, times);
-  stats.preparation_seconds = times.preparation;
-  stats.inner_eval_seconds = times.inner_eval;
-  stats.result_sort_seconds = times.result_sort;
+  auto result = run_parsed(**root, store, request, deadline, progress, stats);
   stats.eval_total_seconds = seconds_since(began);
   return result;
 }
 
-Engine::Engine(EngineOptions options, const Clock& clock, prometheus::Registry* registry)
-    : impl_(std::make_unique<Impl>(std::move(options), clock, registry)) {}
+Result<QueryResult> Engine::Impl::run_parsed(const Expr& root, storage::Queryable& store,
+                                             const QueryRequest& request, const QueryDeadline& deadline,
+                                             QueryProgress& progress, QueryStats& stats) {
+  QueryBudget budget(options.max_samples, options.max_bytes, pool, request.query, progress);
+  auto result = [&]() -> Result<QueryResult> {
+    try {
+      return run_query(root, store, request,
+                       {options, clock, deadline, budget, subquery_step.load(std::memory_order_relaxed)},
+                       stats);
+    } catch (const std::bad_alloc&) {
+      // What a query holds is counted, but the machine may have less than the limit.
+      return fail(Code::limit, "query ran out of memory in query execution");
+    }
+  }();
+  // Before the budget tells the others that there is room.
+  if (budget.peak_bytes() >= kTrimFromBytes) malloc_trim(0);
+  return result;
+}
+
+void Engine::Impl::log(const QueryRequest& request, const QueryStats& stats, const Error* error) {
+  std::shared_ptr<QueryLog> to;
+  {
+    const sync::MutexLock lock(log_mutex);
+    to = query_log;
+  }
+  if (!to) return;
+  const auto written = to->write(request, stats, error);
+  if (!written && metrics) metrics->query_log_failed();
+  // Said once, not for each query.
+  if (!written && !log_failing.load()) telemetry::error("can't log query", {{"err", written.error().text}});
+  log_failing = !written;
+}
+
+Engine::Engine(EngineOptions options, const Clock& clock, prometheus::Registry* registry,
+               std::unique_ptr<ActiveQueryFile> active)
+    : impl_(std::make_unique<Impl>(std::move(options), clock, registry, std::move(active))) {}
 
 Engine::~Engine() = default;
 
@@ -123,25 +157,16 @@ Result<QueryResult> Engine::run(storage::Queryable& store, const QueryRequest& r
   const auto start = impl_->clock.steady();
   DurationMs timeout = impl_->options.timeout;
   if (request.timeout && *request.timeout < timeout) timeout = *request.timeout;
-  const QueryDeadline deadline(impl_->clock, start + std::chrono::milliseconds(timeout), stop);
+  RunningQueries::Ticket ticket(impl_->running, request);
+  const QueryDeadline deadline(impl_->clock, start + std::chrono::milliseconds(timeout), stop,
+                               ticket.stop_token());
   if (impl_->metrics) impl_->metrics->query_began();
   QueryStats stats;
-  auto result = [&]() -> Result<QueryResult> {
-    try {
-      return impl_->evaluate(store, request, deadline, stats);
-    } catch (const std::bad_alloc&) {
-      // What a query holds is counted, but the machine may have less than the limit.
-      return fail(Code::limit, "query ran out of memory in query execution");
-    }
-  }();
+  auto result = impl_->evaluate(store, request, deadline, ticket.progress(), stats);
   stats.exec_total_seconds = impl_->seconds_since(start);
-  if (result) {
-    stats.total_queryable_samples = result->stats.total_queryable_samples;
-    stats.samples_read = result->stats.samples_read;
-    stats.peak_samples = result->stats.peak_samples;
-    stats.total_per_step = std::move(result->stats.total_per_step);
-    stats.read_per_step = std::move(result->stats.read_per_step);
-  }
+  // A query that is no query was never evaluated: it is not logged.
+  const bool was_evaluated = result || result.error().code != Code::invalid;
+  if (was_evaluated) impl_->log(request, stats, result ? nullptr : &result.error());
   if (impl_->metrics) impl_->metrics->query_ended(stats);
   if (result) result->stats = std::move(stats);
   return result;
@@ -151,8 +176,23 @@ void Engine::set_default_subquery_step(DurationMs step) {
   impl_->subquery_step.store(step, std::memory_order_relaxed);
 }
 
+void Engine::set_query_log(std::shared_ptr<QueryLog> log) {
+  if (impl_->metrics) impl_->metrics->query_log_enabled(log != nullptr);
+  impl_->log_failing = false;
+  const sync::MutexLock lock(impl_->log_mutex);
+  impl_->query_log = std::move(log);
+}
+
 const EngineOptions& Engine::options() const {
   return impl_->options;
+}
+
+std::uint64_t Engine::memory_used() const {
+  return impl_->pool->used();
+}
+
+RunningQueries& Engine::running() {
+  return impl_->running;
 }
 
 }  // namespace narthex::query

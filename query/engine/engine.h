@@ -6,16 +6,16 @@
 // Threads: any; run() blocks the calling (pool) thread until the query has ended.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
 
 #include "model/clock.h"
 #include "model/result.h"
+#include "query/engine/active_query_file.h"
+#include "query/engine/query_log.h"
+#include "query/engine/request.h"
 #include "query/engine/result.h"
+#include "query/engine/running_queries.h"
 #include "query/promql/parser.h"
 #include "storage/querier.h"
 #include "sync/stop_token.h"
@@ -31,7 +31,10 @@ struct EngineOptions {
   DurationMs timeout = 120'000;
   std::uint64_t max_samples = 50'000'000;
   std::size_t max_concurrency = 20;
-  /// Bytes one query may hold; 0 = a quarter of the machine's memory.
+  /// Bytes all queries together may hold, results on their way out included; 0 = a quarter of
+  /// the machine's memory.
+  std::uint64_t max_memory = 0;
+  /// Bytes one query may hold; 0 = half of max_memory.
   std::uint64_t max_bytes = 0;
   DurationMs default_subquery_step = 60'000;  ///< global.evaluation_interval
   ParserOptions parser;
@@ -40,23 +43,15 @@ struct EngineOptions {
   bool per_step_stats = false;
 };
 
-struct QueryRequest {
-  std::string query;
-  Timestamp start = 0;
-  Timestamp end = 0;    ///< == start for an instant query
-  DurationMs step = 0;  ///< 0: instant query
-  std::optional<DurationMs> lookback;
-  std::optional<DurationMs> timeout;  ///< the shorter of this and the engine's wins
-  bool per_step_stats = false;        ///< stats=all; needs the engine's option too
-};
-
 class Engine {
  public:
   /// @param registry  prometheus_engine_* metrics; may be null
-  Engine(EngineOptions options, const Clock& clock, prometheus::Registry* registry);
+  /// @param active    where running queries are noted, with max_concurrency slots; may be null
+  Engine(EngineOptions options, const Clock& clock, prometheus::Registry* registry,
+         std::unique_ptr<ActiveQueryFile> active = nullptr);
   ~Engine();
 
-  /// Evaluates against `store`.
+  /// Evaluates against `store`. With a profile wanted, result.profile has the operator tree.
   /// Errors: invalid (parse error, Prometheus' text), execution (evaluation failed), limit
   /// (max-samples or memory, names the limit; the API shows it as execution), timeout
   /// (`query timed out in query execution`), cancelled (`query was canceled in ...`).
@@ -65,7 +60,13 @@ class Engine {
 
   /// Applied to queries that start afterwards (reload of evaluation_interval).
   void set_default_subquery_step(DurationMs step);
+  /// Where evaluated queries are logged from here on; null: nowhere.
+  void set_query_log(std::shared_ptr<QueryLog> log);
   [[nodiscard]] const EngineOptions& options() const;
+  /// Those that wait or run now.
+  [[nodiscard]] RunningQueries& running();
+  /// Bytes that queries, and results on their way out, hold now.
+  [[nodiscard]] std::uint64_t memory_used() const;
 
  private:
   struct Impl;

@@ -114,4 +114,12 @@ void EngineMetrics::observe_queue(double seconds) {
   impl_->queue.observe(seconds);
 }
 
+void EngineMetrics::query_log_enabled(bool enabled) {
+  impl_->log_enabled.Set(enabled ? 1 : 0);
+}
+
+void EngineMetrics::query_log_failed() {
+  impl_->log_failures.Increment();
+}
+
 }  // namespace narthex::query

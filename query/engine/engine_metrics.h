@@ -22,6 +22,8 @@ class EngineMetrics {
   /// @param stats  of what was done, also of a query that failed
   void query_ended(const QueryStats& stats);
   void observe_queue(double seconds);
+  void query_log_enabled(bool enabled);
+  void query_log_failed();
 
  private:
   struct Impl;

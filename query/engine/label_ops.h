@@ -59,12 +59,19 @@ class LabelIdsIndex {
   /// @return  the number, and whether the list is new
   std::pair<std::uint32_t, bool> insert(const LabelIds& ids) {
     const auto [at, is_new] = numbers_.try_emplace(ids, static_cast<std::uint32_t>(numbers_.size()));
+    if (is_new) bytes_ += kSlots * sizeof(LabelIds) + ids.size() * sizeof(PairId) + kHeapBlock;
     return {at->second, is_new};
   }
   [[nodiscard]] std::size_t size() const { return numbers_.size(); }
+  /// About what it holds, with what the heap adds.
+  [[nodiscard]] std::uint64_t size_bytes() const { return bytes_; }
 
  private:
+  static constexpr std::uint64_t kHeapBlock = 16;
+  static constexpr std::uint64_t kSlots = 4;  ///< for each entry, while the table grows
+
   boost::unordered_flat_map<LabelIds, std::uint32_t, LabelIdsHash> numbers_;
+  std::uint64_t bytes_ = 0;
 };
 
 /// The text for two samples of one step with equal labels.

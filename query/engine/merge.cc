@@ -16,7 +16,8 @@ class MergeOperator final : public VectorOperator {
       : child_(std::move(child)),
         steps_(context.steps.count()),
         earliest_name_(earliest_name),
-        share_(context.query.budget) {}
+        share_(context.query.budget),
+        index_share_(context.query.budget) {}
 
   Result<std::vector<SeriesInfo>> open() override {
     auto in = child_->open();
@@ -33,7 +34,9 @@ class MergeOperator final : public VectorOperator {
         out.push_back(std::move(series));
       else
         names_differ = names_differ || series.drop_name != out[number].drop_name;
+      if (auto charged = index_share_.set_bytes(index.size_bytes()); !charged) return pass(charged);
     }
+    index_share_.clear();
     if (out.size() == out_of_.size()) {
       out_of_.clear();
       passes_through_ = true;
@@ -103,6 +106,7 @@ class MergeOperator final : public VectorOperator {
   std::size_t steps_;
   bool earliest_name_;
   BudgetShare share_;
+  BudgetShare index_share_;  ///< of the index that open() makes
   bool passes_through_ = false;
   bool collided_ = false;
   std::vector<std::uint32_t> out_of_;  ///< output number of each input series

@@ -25,6 +25,33 @@ struct SeriesInfo {
   bool drop_name = false;
 };
 
+/// Bytes of one series in a list of series, with what the heap adds.
+inline std::uint64_t label_list_bytes(std::size_t labels) {
+  constexpr std::size_t kHeapBlock = 16;
+  return sizeof(SeriesInfo) + (labels * sizeof(PairId) + 2 * kHeapBlock - 1) / kHeapBlock * kHeapBlock;
+}
+
+/// Charges lists of labels that an operator makes, a bunch at a time.
+class LabelListMeter {
+ public:
+  explicit LabelListMeter(QueryBudget& budget) : share_(budget) {}
+  LabelListMeter(QueryBudget& budget, Span at) : share_(budget, at) {}
+  Result<void> add(const LabelIds& labels) {
+    static constexpr std::uint64_t kBunch = 16 * 1024;
+    pending_ += label_list_bytes(labels.size());
+    return pending_ < kBunch ? Result<void>() : settle();
+  }
+  Result<void> settle() {
+    const std::uint64_t bytes = pending_;
+    pending_ = 0;
+    return share_.add(0, bytes);
+  }
+
+ private:
+  BudgetShare share_;
+  std::uint64_t pending_ = 0;
+};
+
 class VectorOperator {
  public:
   virtual ~VectorOperator() = default;
@@ -60,11 +87,16 @@ class HeldColumns {
  public:
   explicit HeldColumns(QueryBudget& budget) : share_(budget) {}
   Result<void> add(StepColumn&& column) {
-    if (auto charged = share_.add(column.count_samples(), column.size_bytes()); !charged) return charged;
+    if (auto charged = share_.add(column.count_samples(), bytes_of(column)); !charged) return charged;
     columns_.push_back(std::move(column));
     return {};
   }
   [[nodiscard]] std::size_t size() const { return columns_.size(); }
+  /// Hands one on: whoever gets it charges it.
+  StepColumn take(std::size_t i) {
+    share_.give_back(columns_[i].count_samples(), bytes_of(columns_[i]));
+    return std::move(columns_[i]);
+  }
   StepColumn& operator[](std::size_t i) { return columns_[i]; }
   const StepColumn& operator[](std::size_t i) const { return columns_[i]; }
   void clear() {
@@ -73,6 +105,11 @@ class HeldColumns {
   }
 
  private:
+  /// With the column itself and what the heap adds to its two buffers.
+  static std::uint64_t bytes_of(const StepColumn& column) {
+    return column.size_bytes() + sizeof(StepColumn) + 32;
+  }
+
   BudgetShare share_;
   std::vector<StepColumn> columns_;
 };

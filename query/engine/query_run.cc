@@ -9,6 +9,7 @@
 #include "query/engine/column_map.h"
 #include "query/engine/extended_window.h"
 #include "query/engine/merge.h"
+#include "query/engine/profile.h"
 #include "query/histogram/arithmetic.h"
 
 namespace narthex::query {
@@ -46,20 +47,22 @@ class QueryRun {
         setup_(setup),
         stats_(query.query_steps, per_step_stats),
         context_{query, query.query_steps, stats_},
-        share_(query.budget) {}
+        share_(query.budget),
+        plan_only_(query.profile && query.profile->level() == ProfileLevel::plan) {}
 
-  Result<QueryResult> run(const Expr& root, RunTimes& times) {
+  Result<QueryResult> run(const Expr& root, QueryStats& stats) {
     const auto start = setup_.clock.steady();
     auto evaluated = evaluate(root);
-    times.inner_eval = seconds_since(setup_.clock, start);
+    stats.inner_eval_seconds = seconds_since(setup_.clock, start);
+    write_stats(stats);
     if (!evaluated) return pass(evaluated);
     if (result_.type == ValueType::matrix) {
       const auto sort_start = setup_.clock.steady();
       sort_by_labels();
-      times.result_sort = seconds_since(setup_.clock, sort_start);
+      stats.result_sort_seconds = seconds_since(setup_.clock, sort_start);
     }
-    write_series();
-    write_stats();
+    if (auto written = write_series(); !written) return pass(written);
+    result_.memory = share_.detach();
     return std::move(result_);
   }
 
@@ -87,6 +90,10 @@ class QueryRun {
   Result<void> evaluate_scalar(const Expr& root) {
     auto scalar = builder_.scalar(root, context_);
     if (!scalar) return pass(scalar);
+    if (plan_only_) {
+      result_.type = query_.is_instant ? ValueType::scalar : ValueType::matrix;
+      return {};
+    }
     auto values = (*scalar)->values();
     if (!values) return pass(values);
     if (query_.is_instant) {
@@ -107,6 +114,7 @@ class QueryRun {
     result_.type = query_.is_instant ? ValueType::vector : ValueType::matrix;
     auto made = builder_.vector(root, context_);
     if (!made) return pass(made);
+    if (plan_only_) return {};
     VectorOperatorPtr op = std::move(*made);
     if (query_.delayed_name_removal)
       op = merge_same_labels(std::make_unique<FinalNames>(context_, std::move(op)), context_);
@@ -127,6 +135,7 @@ class QueryRun {
     result_.type = ValueType::matrix;
     auto made = builder_.range(root, context_, true);
     if (!made) return pass(made);
+    if (plan_only_) return {};
     auto series = made->source->open();
     if (!series) return pass(series);
     storage::SampleColumns samples;
@@ -260,13 +269,17 @@ class QueryRun {
     result_.series = std::move(series);
   }
 
-  void write_series() {
-    for (std::size_t i = 0; i < labels_.size(); ++i)
-      result_.series[i].labels = query_.pool.labels(labels_[i]);
+  Result<void> write_series() {
+    for (std::size_t i = 0; i < labels_.size(); ++i) {
+      Labels labels = query_.pool.labels(labels_[i]);
+      if (auto charged = share_.add(0, labels.bytes().capacity()); !charged) return charged;
+      result_.series[i].labels = std::move(labels);
+      labels_[i] = {};
+    }
+    return {};
   }
 
-  void write_stats() {
-    auto& out = result_.stats;
+  void write_stats(QueryStats& out) const {
     out.total_queryable_samples = stats_.total();
     out.samples_read = stats_.read();
     out.peak_samples = query_.budget.peak_samples();
@@ -282,6 +295,7 @@ class QueryRun {
   SampleStats stats_;
   EvalContext context_;
   BudgetShare share_;
+  bool plan_only_;  ///< the operators are made and not run
   QueryResult result_;
   std::vector<LabelIds> labels_;  ///< of result_.series
 };
@@ -289,7 +303,7 @@ class QueryRun {
 }  // namespace
 
 Result<QueryResult> run_query(const Expr& root, storage::Queryable& store, const QueryRequest& request,
-                              const RunSetup& setup, RunTimes& times) {
+                              const RunSetup& setup, QueryStats& stats) {
   const auto start = setup.clock.steady();
   if (auto going_on = setup.deadline.check("query execution"); !going_on) return pass(going_on);
   const auto type = type_of(root);
@@ -311,17 +325,22 @@ Result<QueryResult> run_query(const Expr& root, storage::Queryable& store, const
   query.default_subquery_step = setup.subquery_step;
   query.delayed_name_removal = setup.options.delayed_name_removal;
   query.use_start_timestamps = setup.options.use_start_timestamps;
+  query.regex_memory = setup.options.parser.regex_memory;
   query.is_instant = is_instant;
   query.query_steps = {request.start, end, is_instant ? 1 : request.step};
-  times.preparation = seconds_since(setup.clock, start);
+  std::shared_ptr<QueryProfile> profile;
+  if (request.profile != ProfileLevel::none) profile = std::make_shared<QueryProfile>(request.profile);
+  query.profile = profile.get();
+  stats.preparation_seconds = seconds_since(setup.clock, start);
 
   // A column, its bitmap and the numbers per step, before anything of that size is made.
   BudgetShare grid(setup.budget);
   if (auto charged = grid.add(0, std::uint64_t{query.query_steps.count()} * sizeof(double) * 4); !charged)
     return pass(charged);
   QueryRun run(query, *plan, setup, setup.options.per_step_stats && request.per_step_stats);
-  auto result = run.run(root, times);
+  auto result = run.run(root, stats);
   if (result) query.annotations.write(request.query, result->annotations);
+  if (result) result->profile = std::move(profile);
   return result;
 }
 

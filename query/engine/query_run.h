@@ -9,13 +9,6 @@
 
 namespace narthex::query {
 
-/// Parts of a query's time, in seconds.
-struct RunTimes {
-  double preparation = 0;
-  double inner_eval = 0;
-  double result_sort = 0;
-};
-
 struct RunSetup {
   const EngineOptions& options;
   const Clock& clock;
@@ -24,9 +17,10 @@ struct RunSetup {
   DurationMs subquery_step;
 };
 
-/// Evaluates `root`, which was parsed from request.query. Fills everything of the result but
-/// the times of queueing.
+/// Evaluates `root`, which was parsed from request.query.
+/// @param stats  filled but for the times of queueing, also where the query fails; the result's
+///        own are left alone
 Result<QueryResult> run_query(const Expr& root, storage::Queryable& store, const QueryRequest& request,
-                              const RunSetup& setup, RunTimes& times);
+                              const RunSetup& setup, QueryStats& stats);
 
 }  // namespace narthex::query

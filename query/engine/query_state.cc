@@ -5,7 +5,7 @@
 namespace narthex::query {
 
 Result<void> QueryDeadline::check(std::string_view where) const {
-  switch (stop_.reason()) {
+  switch (stop_.stopped() ? stop_.reason() : cancel_.reason()) {
     case sync::StopReason::none:
       break;
     case sync::StopReason::deadline:
@@ -13,6 +13,7 @@ Result<void> QueryDeadline::check(std::string_view where) const {
     case sync::StopReason::memory:
       return fail(Code::limit, fmt::format("query was stopped in {} because memory is short", where));
     case sync::StopReason::client_gone:
+    case sync::StopReason::request:
     case sync::StopReason::shutdown:
       return fail(Code::cancelled, fmt::format("query was canceled in {}", where));
   }

@@ -10,6 +10,7 @@
 
 #include "model/clock.h"
 #include "model/label_pool.h"
+#include "model/regex.h"
 #include "query/engine/annotation_collector.h"
 #include "query/engine/memory_budget.h"
 #include "query/engine/sample_stats.h"
@@ -19,39 +20,48 @@
 
 namespace narthex::query {
 
+class QueryProfile;
+
 /// When a query has to end before it is done.
 class QueryDeadline {
  public:
-  QueryDeadline(const Clock& clock, std::chrono::nanoseconds at, sync::StopToken stop)
-      : clock_(&clock), at_(at), stop_(std::move(stop)) {}
+  /// @param stop    of the caller
+  /// @param cancel  of whoever cancels running queries
+  QueryDeadline(const Clock& clock, std::chrono::nanoseconds at, sync::StopToken stop, sync::StopToken cancel)
+      : clock_(&clock), at_(at), stop_(std::move(stop)), cancel_(std::move(cancel)) {}
   /// Asked once per series.
   /// @param where  ends the text: `query timed out in <where>`
   /// Errors: timeout, cancelled, limit (stopped for memory).
   [[nodiscard]] Result<void> check(std::string_view where = "expression evaluation") const;
   [[nodiscard]] std::chrono::nanoseconds at() const { return at_; }
+  [[nodiscard]] const Clock& clock() const { return *clock_; }
 
  private:
   const Clock* clock_;
   std::chrono::nanoseconds at_;
   sync::StopToken stop_;
+  sync::StopToken cancel_;
 };
 
 struct QueryState {
   QueryState(QueryBudget& budget_in, const QueryDeadline& deadline_in, storage::Querier& querier_in)
-      : budget(budget_in), deadline(deadline_in), querier(querier_in) {}
+      : budget(budget_in), deadline(deadline_in), querier(querier_in), columns(budget_in) {}
 
   LabelPool pool;
   QueryBudget& budget;
   const QueryDeadline& deadline;
   storage::Querier& querier;
+  BudgetShare columns;  ///< one for each operator, that it works on
   AnnotationCollector annotations;
 
   DurationMs lookback = 300'000;
   DurationMs default_subquery_step = 60'000;
   bool delayed_name_removal = false;
   bool use_start_timestamps = false;
-  Steps query_steps;        ///< the query's own grid
-  bool is_instant = false;  ///< asked for without a step
+  std::uint64_t regex_memory = Regex::kMaxMemory;  ///< of each regular expression
+  Steps query_steps;                               ///< the query's own grid
+  bool is_instant = false;                         ///< asked for without a step
+  QueryProfile* profile = nullptr;                 ///< null: nobody asked for one
   std::uint32_t next_rank = 0;
 
   const NameId metric_name = pool.name(kMetricName);

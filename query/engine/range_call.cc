@@ -92,7 +92,8 @@ class RangeCall final : public VectorOperator {
       : context_(context),
         parts_(std::move(parts)),
         cutter_(context, parts_.shape),
-        annotator_(context.query.annotator()) {}
+        annotator_(context.query.annotator()),
+        index_share_(context.query.budget) {}
 
   Result<std::vector<SeriesInfo>> open() override {
     auto source = parts_.source->open();
@@ -115,8 +116,11 @@ class RangeCall final : public VectorOperator {
           drop && !delayed ? without_metric_name(context_.query, series.labels) : std::move(series.labels),
           drop};
       if (!delayed) group_.push_back(index.insert(info.labels).first);
+      series.labels = {};
       out.push_back(std::move(info));
+      if (auto charged = index_share_.set_bytes(index.size_bytes()); !charged) return pass(charged);
     }
+    index_share_.clear();
     taken_.resize(index.size());
     return out;
   }
@@ -165,6 +169,7 @@ class RangeCall final : public VectorOperator {
   RangeCallParts parts_;
   WindowCutter cutter_;
   Annotator annotator_;
+  BudgetShare index_share_;  ///< of the index that open() makes
   storage::SampleColumns samples_;
   std::vector<std::string_view> names_;  ///< metric name of each input series
   std::vector<std::uint32_t> group_;     ///< number of each series' output labels

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,8 +14,11 @@
 #include "model/labels.h"
 #include "model/time.h"
 #include "query/annotations.h"
+#include "query/engine/memory_pool.h"
 
 namespace narthex::query {
+
+class QueryProfile;
 
 /// One output series. An instant vector has one sample in each.
 struct ResultSeries {
@@ -46,6 +50,9 @@ struct QueryResult {
   std::string string;
   Annotations annotations;
   QueryStats stats;
+  std::shared_ptr<const QueryProfile> profile;  ///< null unless asked for
+  /// Keeps what the columns above take charged to the memory of all queries.
+  std::shared_ptr<const PooledBytes> memory;
 };
 
 }  // namespace narthex::query

@@ -11,6 +11,16 @@ namespace narthex::query {
 
 namespace {
 
+/// Charges what a select takes to the query.
+class ChargedSelect final : public storage::SelectBudget {
+ public:
+  explicit ChargedSelect(BudgetShare& share) : share_(share) {}
+  Result<void> hold(std::uint64_t bytes) override { return share_.add(0, bytes); }
+
+ private:
+  BudgetShare& share_;
+};
+
 /// Series of the store, read one after another.
 class SeriesReader {
  public:
@@ -18,19 +28,24 @@ class SeriesReader {
 
   Result<std::vector<SeriesInfo>> open(TimeRange range) {
     range_ = range;
-    const std::size_t pool_bytes = query_.pool.size_bytes();
-    auto selected = query_.querier.select(range, spec_.matchers, query_.pool, {});
-    if (!selected) return pass(selected, "expanding series");
+    for (const Matcher& m : spec_.matchers)
+      if (m.regex())
+        if (auto charged = share_.add(0, m.regex()->size_bytes()); !charged) return pass(charged);
+    ChargedSelect budget(share_);
+    auto selected = query_.querier.select(range, spec_.matchers, query_.pool, {.budget = &budget});
+    // A limit is told as it is: its text begins with the place.
+    if (!selected)
+      return selected.error().code == Code::limit ? pass(selected) : pass(selected, "expanding series");
     set_ = std::move(*selected);
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < set_->size(); ++i) bytes += label_list_bytes(set_->labels(i).size());
+    if (auto charged = share_.add(0, bytes); !charged) return pass(charged);
     std::vector<SeriesInfo> series;
     series.reserve(set_->size());
-    std::size_t bytes = set_->size() * sizeof(SeriesInfo) + query_.pool.size_bytes() - pool_bytes;
     for (std::size_t i = 0; i < set_->size(); ++i) {
       const auto labels = set_->labels(i);
-      bytes += labels.size() * sizeof(PairId);
       series.push_back({LabelIds(labels.begin(), labels.end()), false});
     }
-    if (auto charged = share_.add(0, bytes); !charged) return pass(charged);
     return series;
   }
 
@@ -40,6 +55,7 @@ class SeriesReader {
     if (!set_ || next_ == set_->size()) return false;
     if (auto going_on = query_.deadline.check(); !going_on) return pass(going_on);
     if (auto read = set_->samples(next_++, range_, out); !read) return pass(read, "expanding series");
+    query_.budget.progress().read_series(out.t.size());
     if (spec_.stats_only && !out.histograms.empty()) keep_stats_only(out);
     auto bytes = (out.t.capacity() + out.v.capacity() + out.st.capacity()) * sizeof(double);
     for (const auto& h : out.histograms) bytes += sizeof(h.index) + counted_bytes(h.value);

@@ -52,15 +52,18 @@ class Filter final : public VectorOperator {
     if (!left) return left;
     auto right = rhs_->open();
     if (!right) return right;
-    left_signature_ = signatures_.of(*left);
+    auto left_signature = signatures_.of(*left);
+    if (!left_signature) return pass(left_signature);
+    left_signature_ = std::move(*left_signature);
     const auto right_signature = signatures_.of(*right);
+    if (!right_signature) return std::unexpected(right_signature.error());
     if (auto ready = on_right_.reset(signatures_.count()); !ready) return pass(ready);
     StepColumn column;
     for (std::size_t i = 0;; ++i) {
       auto more = rhs_->next(column);
       if (!more) return pass(more);
       if (!*more) return left;
-      if (auto added = on_right_.add(right_signature[i], column.present); !added) return pass(added);
+      if (auto added = on_right_.add((*right_signature)[i], column.present); !added) return pass(added);
     }
   }
 
@@ -100,10 +103,13 @@ class Union final : public VectorOperator {
     if (!left) return left;
     auto right = rhs_->open();
     if (!right) return right;
-    signature_ = signatures_.of(*left);
+    auto left_signature = signatures_.of(*left);
+    if (!left_signature) return pass(left_signature);
+    signature_ = std::move(*left_signature);
     left_size_ = left->size();
     const auto right_signature = signatures_.of(*right);
-    signature_.insert(signature_.end(), right_signature.begin(), right_signature.end());
+    if (!right_signature) return std::unexpected(right_signature.error());
+    signature_.insert(signature_.end(), right_signature->begin(), right_signature->end());
     if (auto ready = on_left_.reset(signatures_.count()); !ready) return pass(ready);
     left->insert(left->end(), std::make_move_iterator(right->begin()), std::make_move_iterator(right->end()));
     return left;

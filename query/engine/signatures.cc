@@ -3,14 +3,20 @@
 namespace narthex::query {
 
 Signatures::Signatures(EvalContext& context, const VectorMatching& matching)
-    : query_(context.query), on_(matching.on), names_(context.query.pool, matching.labels) {
+    : query_(context.query),
+      on_(matching.on),
+      names_(context.query.pool, matching.labels),
+      share_(context.query.budget) {
   if (!on_) names_.add(context.query.metric_name);
 }
 
-std::vector<std::uint32_t> Signatures::of(const std::vector<SeriesInfo>& series) {
+Result<std::vector<std::uint32_t>> Signatures::of(const std::vector<SeriesInfo>& series) {
   std::vector<std::uint32_t> numbers;
   numbers.reserve(series.size());
-  for (const auto& s : series) numbers.push_back(index_.insert(matched_labels(s.labels)).first);
+  for (const auto& s : series) {
+    numbers.push_back(index_.insert(matched_labels(s.labels)).first);
+    if (auto charged = share_.set_bytes(index_.size_bytes()); !charged) return pass(charged);
+  }
   return numbers;
 }
 

@@ -14,7 +14,8 @@ class Signatures {
  public:
   Signatures(EvalContext& context, const VectorMatching& matching);
   /// The number of each series' signature; the same numbers for all calls.
-  std::vector<std::uint32_t> of(const std::vector<SeriesInfo>& series);
+  /// Errors: limit.
+  Result<std::vector<std::uint32_t>> of(const std::vector<SeriesInfo>& series);
   [[nodiscard]] std::size_t count() const { return index_.size(); }
   /// The labels two sides match by; for `ignoring` the metric name is not among them.
   [[nodiscard]] LabelIds matched_labels(const LabelIds& labels) const;
@@ -24,6 +25,7 @@ class Signatures {
   bool on_;
   NameSet names_;  ///< to match on, or to ignore (with __name__)
   LabelIdsIndex index_;
+  BudgetShare share_;
 };
 
 }  // namespace narthex::query

@@ -6,7 +6,7 @@ namespace {
 
 class StepInvariant final : public VectorOperator {
  public:
-  explicit StepInvariant(EvalContext& outer) : part_(outer) {}
+  explicit StepInvariant(EvalContext& outer) : part_(outer), once_(outer.query.budget) {}
   Result<void> build(const BuildVector& build_child) {
     auto child = build_child(part_.inner());
     if (!child) return pass(child);
@@ -16,18 +16,21 @@ class StepInvariant final : public VectorOperator {
 
   Result<std::vector<SeriesInfo>> open() override { return child_->open(); }
 
+  /// All series are read before the first is repeated: until then they are one sample each, as
+  /// max-samples counts them.
   Result<bool> next(StepColumn& out) override {
-    auto more = child_->next(once_);
-    if (!more) return more;
-    if (!*more) {
+    if (!drained_) {
+      if (auto read = drain(*child_, once_); !read) return pass(read);
       part_.hand_over_stats();
-      return false;
+      drained_ = true;
     }
+    if (next_ == once_.size()) return false;
+    const StepColumn once = once_.take(next_++);
     const auto steps = part_.outer_steps();
     out.reset(steps);
-    if (!once_.present.test(0)) return true;
-    if (once_.histogram(0)) out.histograms.assign(steps, once_.histograms[0]);
-    out.values.assign(steps, once_.values[0]);
+    if (!once.present.test(0)) return true;
+    if (once.histogram(0)) out.histograms.assign(steps, once.histograms[0]);
+    out.values.assign(steps, once.values[0]);
     out.present.set_all();
     return true;
   }
@@ -35,7 +38,9 @@ class StepInvariant final : public VectorOperator {
  private:
   StepInvariantPart part_;
   VectorOperatorPtr child_;
-  StepColumn once_;
+  HeldColumns once_;
+  bool drained_ = false;
+  std::size_t next_ = 0;
 };
 
 class StepInvariantScalar final : public ScalarOperator {

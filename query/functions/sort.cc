@@ -76,7 +76,7 @@ class Sort final : public VectorOperator {
       return more;
     }
     if (next_ == order_.size()) return false;
-    out = std::move(columns_[order_[next_++]]);
+    out = columns_.take(order_[next_++]);
     return true;
   }
 

@@ -46,6 +46,11 @@ Result<ExprPtr> parse(std::string_view query, const ParserOptions& options) {
   return std::move(parsed.expr);
 }
 
+Result<void> check_length(std::string_view query) {
+  if (auto refused = refuse_length(query)) return shown(query, *refused);
+  return {};
+}
+
 std::vector<ParseError> parse_errors(std::string_view query, const ParserOptions& options) {
   return parse_and_check(query, options).errors;
 }

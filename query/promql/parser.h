@@ -17,7 +17,8 @@ struct ParserOptions {
   bool experimental_functions = false;
   bool extended_range_selectors = false;  ///< anchored, smoothed
   bool binop_fill_modifiers = false;
-  bool duration_expressions = true;  ///< on by default since 3.14
+  bool duration_expressions = true;                ///< on by default since 3.14
+  std::uint64_t regex_memory = Regex::kMaxMemory;  ///< of each regular expression
 };
 
 struct ParseError {
@@ -28,6 +29,10 @@ struct ParseError {
 /// The tree, checked for types, with durations that do not depend on the query folded to ms.
 /// Errors: invalid; text as users see it, `1:5: parse error: unexpected ...` (the first error).
 Result<ExprPtr> parse(std::string_view query, const ParserOptions& options);
+
+/// Whether a text may be parsed at all; for those who would copy it before.
+/// Errors: invalid, as parse().
+Result<void> check_length(std::string_view query);
 
 /// Every error in the order Prometheus reports them; empty if the query is good. A syntax
 /// error is the last one: what Prometheus' parser finds after it is mostly noise.

@@ -88,7 +88,7 @@ bool Grammar::matcher(std::vector<Matcher>& out) {
     return false;
   }
   const Token value = take();
-  auto made = Matcher::make(op, std::move(name), unquoted(value));
+  auto made = Matcher::make(op, std::move(name), unquoted(value), options_.regex_memory);
   if (made) {
     out.push_back(std::move(*made));
   } else {

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <vector>
 
+#include "apps/narthex/feature_list.h"
 #include "apps/narthex/features.h"
 #include "apps/narthex/flag_table.h"
 #include "apps/narthex/runtime_facts.h"
@@ -211,4 +212,50 @@ TEST_CASE("external URL: its path is the route prefix unless one is given") {
   CHECK(effective_route_prefix("z/", "http://x/y") == "/z");
   CHECK(effective_route_prefix("/", "http://x/y") == "/");
   CHECK(effective_route_prefix("", "http://x") == "/");
+}
+
+TEST_CASE("flags: memory for queries comes from the flag, else from the environment, else from the machine") {
+  const struct {
+    std::vector<const char*> arguments;
+    const char* variable;
+    std::uint64_t want;
+    std::string error;
+  } rows[] = {
+      {{}, nullptr, 0, ""},
+      {{"--query.max-memory=2GB"}, nullptr, std::uint64_t{2} << 30, ""},
+      {{}, "64MB", 64 << 20, ""},
+      {{"--query.max-memory=2GB"}, "64MB", std::uint64_t{2} << 30, ""},
+      {{"--query.max-memory=2GB"}, "much", std::uint64_t{2} << 30, ""},
+      {{}, "much", 0, "NARTHEX_QUERY_MAX_MEMORY: "},
+      {{"--query.max-memory=1KB"}, nullptr, 0, "flag --query.max-memory: must be at least 1MB"},
+      {{"--query.max-memory=much"}, nullptr, 0, "flag --query.max-memory: "},
+  };
+  for (const auto& row : rows) {
+    if (row.variable)
+      ::setenv("NARTHEX_QUERY_MAX_MEMORY", row.variable, 1);
+    else
+      ::unsetenv("NARTHEX_QUERY_MAX_MEMORY");
+    const auto parsed = parse(row.arguments);
+    ::unsetenv("NARTHEX_QUERY_MAX_MEMORY");
+    CHECK(parsed.has_value() == row.error.empty());
+    if (parsed) CHECK(parsed->flags.query_max_memory == row.want);
+    if (!parsed) CHECK(parsed.error().text.starts_with(row.error));
+  }
+}
+
+TEST_CASE("features: the list tells what is switched on") {
+  const auto parsed = parse(
+      {"--enable-feature=promql-experimental-functions,metadata-wal-records", "--web.enable-lifecycle"});
+  REQUIRE(parsed.has_value());
+  const auto list = list_features(parsed->flags, read_features(parsed->flags));
+  CHECK(list.at("promql_functions").at("mad_over_time"));
+  CHECK_FALSE(list.at("promql").at("fill"));
+  CHECK(list.at("promql").at("subqueries"));
+  CHECK(list.at("api").at("lifecycle"));
+  CHECK_FALSE(list.at("api").at("admin"));
+  CHECK(list.at("tsdb").at("metadata_wal_records"));
+  CHECK(list.at("prometheus").at("server_mode"));
+  const auto plain = parse({});
+  CHECK_FALSE(
+      list_features(plain->flags, read_features(plain->flags)).at("tsdb").contains("metadata_wal_records"));
 }

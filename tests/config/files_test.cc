@@ -219,3 +219,20 @@ TEST_CASE("target files are read as YAML or JSON by their name") {
   }
   CHECK(!load_target_file(Folder::fs(), folder.write("deep.json", std::string(5'000, '['))));
 }
+
+TEST_CASE("a file may hold nothing but an http_config") {
+  const Folder folder;
+  const auto http = load_http_config(Folder::fs(), folder.write("http.yml", R"(
+basic_auth: {username: me, password_file: secret.txt}
+follow_redirects: false
+)"));
+  REQUIRE(http.has_value());
+  REQUIRE(http->basic_auth.has_value());
+  CHECK(http->basic_auth->username == "me");
+  CHECK(http->basic_auth->password_file == folder.path() + "/secret.txt");
+  CHECK_FALSE(http->follow_redirects);
+  const auto bad = load_http_config(Folder::fs(), folder.write("bad.yml", "basic: {}\n"));
+  REQUIRE(!bad.has_value());
+  CHECK(shortened(folder, bad.error().text).find("field basic is not known") != std::string::npos);
+  CHECK_FALSE(load_http_config(Folder::fs(), folder.path() + "/none.yml").has_value());
+}

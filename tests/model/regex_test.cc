@@ -16,6 +16,27 @@ Regex compiled(std::string_view pattern) {
 
 }  // namespace
 
+TEST_CASE("a regular expression that needs more memory than allowed is too large") {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  std::string repeated = "x";
+  for (int i = 0; i < 600; ++i) repeated += "([a-z]{1000}|b)";
+  CHECK(Regex::compile(repeated).has_value());
+  const auto refused = Regex::compile(repeated, kMiB);
+  REQUIRE(!refused.has_value());
+  CHECK(refused.error().text.starts_with("error parsing regexp: expression too large: `x"));
+  // Its text alone says so.
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += "(a|b)c*";
+  CHECK(!Regex::compile(text, kMiB).has_value());
+  // What needs no program may be of any length.
+  std::string names = "a";
+  for (int i = 0; i < 50'000; ++i) names += "|name" + std::to_string(i);
+  const auto alternation = Regex::compile(names, kMiB);
+  REQUIRE(alternation.has_value());
+  CHECK(alternation->matches("name49999"));
+  CHECK(Regex::compile(repeated)->size_bytes() > 100'000);
+}
+
 TEST_CASE("regular expressions are accepted and refused as Go does, with Go's words") {
   const struct {
     std::string_view pattern;

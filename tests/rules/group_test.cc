@@ -22,15 +22,17 @@ query::QueryResult vector_of(const std::vector<std::pair<Labels, double>>& sampl
 struct World {
   std::map<std::string, Result<query::QueryResult>> answers;
   std::vector<std::pair<std::string, Timestamp>> asked;
+  std::vector<std::pair<std::string, std::string>> askers;  ///< file and group of each query
   std::vector<Notification> notified;
   test::MemoryStore store;
   ManualClock clock{1'000'000};
   prometheus::Registry registry;
   std::shared_ptr<RuleMetrics> metrics = std::make_shared<RuleMetrics>(&registry);
   std::shared_ptr<const GroupServices> services = std::make_shared<GroupServices>(GroupServices{
-      [this](const std::string& expr, Timestamp at, const sync::StopToken&) {
-        asked.emplace_back(expr, at);
-        const auto found = answers.find(expr);
+      [this](const RuleQuery& query, const sync::StopToken&) {
+        asked.emplace_back(query.expr, query.at);
+        askers.emplace_back(query.file, query.group);
+        const auto found = answers.find(std::string(query.expr));
         return found == answers.end() ? Result<query::QueryResult>(vector_of({})) : found->second;
       },
       [this](std::vector<Notification> alerts) {
@@ -225,4 +227,11 @@ TEST_CASE("metrics carry the group, and go with it") {
   CHECK(text.find("prometheus_rule_group_iterations_total{rule_group=\"f.yml;g\"} 3") != std::string::npos);
   successor.reset();
   CHECK(telemetry::metrics_text(w.registry).find("rule_group=\"f.yml;g\"") == std::string::npos);
+}
+
+TEST_CASE("queries of rules say which group asks") {
+  World w;
+  const auto group = w.group({World::record("r", "e")}, {"watch", "rules.yml", 60'000, 0, 0});
+  group->evaluate(1'000'000, {}, {});
+  CHECK(w.askers == std::vector<std::pair<std::string, std::string>>{{"rules.yml", "watch"}});
 }

@@ -27,7 +27,9 @@ class Server {
   explicit Server(RuleOptions options = {})
       : manager(
             io.get_executor(), pool,
-            [this](const std::string& expr, Timestamp, const sync::StopToken&) { return answer(expr); },
+            [this](const RuleQuery& query, const sync::StopToken&) {
+              return answer(std::string(query.expr));
+            },
             query::ParserOptions{}, store, io::local_file_system(), system_clock(), std::move(options),
             nullptr) {
     std::string name = (std::filesystem::temp_directory_path() / "narthex-rules-XXXXXX").string();

@@ -26,9 +26,11 @@ namespace {
 /// A server on a free loopback port for the length of a test.
 class Running {
  public:
-  explicit Running(Handler handler, ServerOptions options = {}) {
+  explicit Running(Handler handler, ServerOptions options = {})
+      : Running(ServerHandlers{std::move(handler), {}, {}, nullptr}, std::move(options)) {}
+  explicit Running(ServerHandlers handlers, ServerOptions options = {}) {
     options.addresses = {"127.0.0.1:0"};
-    server_ = std::make_unique<Server>(io_.get_executor(), pool_, std::move(options), std::move(handler),
+    server_ = std::make_unique<Server>(io_.get_executor(), pool_, std::move(options), std::move(handlers),
                                        registry_);
     const auto listening = server_->listen();
     REQUIRE(listening.has_value());
@@ -177,4 +179,54 @@ TEST_CASE("server: a handler that throws gives 500 and nothing else suffers") {
             .starts_with("HTTP/1.1 500 "));
   CHECK(server.exchange("GET /ok HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             .starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("server: what needs no work is answered while every thread of the pool is busy") {
+  std::atomic<bool> go_on = false;
+  std::atomic<int> busy = 0;
+  ServerHandlers handlers;
+  handlers.handler = [&](const Request&) {
+    ++busy;
+    while (!go_on) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return Response::text(200, "slow");
+  };
+  handlers.quick = [](const Request& request) -> std::optional<Response> {
+    if (request.path != "/-/healthy") return std::nullopt;
+    return Response::text(200, "healthy");
+  };
+  Running server(std::move(handlers));
+  constexpr std::string_view kRequest = "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+  std::vector<asio::ip::tcp::socket> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.push_back(server.connect());
+    asio::write(waiting.back(), asio::buffer(kRequest));
+  }
+  while (busy < 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK(body_of(server.exchange("GET /-/healthy HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")) ==
+        "healthy");
+  CHECK(server.exchange("HEAD /-/healthy HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            .contains("Content-Length: 7\r\n"));
+  go_on = true;
+}
+
+TEST_CASE("server: slow requests have a pool of their own") {
+  sync::ThreadPool slow(1);
+  std::atomic<bool> go_on = false;
+  ServerHandlers handlers;
+  handlers.handler = [&](const Request& request) {
+    while (request.path == "/query" && !go_on) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return Response::text(200, "done");
+  };
+  handlers.is_slow = [](const Request& request) { return request.path == "/query"; };
+  handlers.slow_pool = &slow;
+  Running server(std::move(handlers));
+  std::vector<asio::ip::tcp::socket> waiting;
+  for (int i = 0; i < 5; ++i) {
+    waiting.push_back(server.connect());
+    asio::write(
+        waiting.back(),
+        asio::buffer(std::string_view("GET /query HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")));
+  }
+  CHECK(body_of(server.exchange("GET /other HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")) == "done");
+  go_on = true;
 }

@@ -121,3 +121,30 @@ TEST_CASE("site: CORS headers come with an Origin only") {
   asked.headers = {{"Origin", "https://c.example"}};
   CHECK(header(some.handle(asked), "Access-Control-Allow-Origin").empty());
 }
+
+TEST_CASE("site: health and readiness are told at once, behind the prefix; queries are known as such") {
+  Fixture fixture;
+  const Site site = fixture.make("/prom");
+  const struct {
+    std::string path;
+    bool at_once;
+    bool is_query;
+  } rows[] = {
+      {"/prom/-/healthy", true, false},      {"/prom/-/ready", true, false},
+      {"/-/healthy", false, false},          {"/prom/metrics", false, false},
+      {"/prom/api/v1/query", false, true},   {"/prom/api/v1/query_range", false, true},
+      {"/prom/api/v1/labels", false, false}, {"/prom/api/v1/status/queries", false, false},
+      {"/api/v1/query", false, false},       {"/", false, false},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.path);
+    const Request request = request_for("GET", row.path);
+    const auto quick = site.handle_at_once(request);
+    CHECK(quick.has_value() == row.at_once);
+    if (quick) CHECK(quick->status == 200);
+    CHECK(site.is_query(request) == row.is_query);
+  }
+  fixture.readiness = Readiness::starting;
+  CHECK(site.handle_at_once(request_for("GET", "/prom/-/ready"))->status == 503);
+  CHECK(site.handle_at_once(request_for("POST", "/prom/-/healthy"))->status == 405);
+}

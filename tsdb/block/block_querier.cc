@@ -129,6 +129,10 @@ class BlockSeriesSet final : public storage::SeriesSet {
     ends_.push_back(ids_.size());
   }
 
+  [[nodiscard]] std::size_t size_bytes() const {
+    return refs_.capacity() * sizeof(std::uint32_t) + ids_.capacity() * sizeof(PairId) +
+           ends_.capacity() * sizeof(std::size_t);
+  }
   [[nodiscard]] std::size_t size() const override { return refs_.size(); }
   [[nodiscard]] std::span<const PairId> labels(std::size_t i) const override {
     const std::size_t begin = i == 0 ? 0 : ends_[i - 1];
@@ -233,6 +237,7 @@ Result<std::unique_ptr<storage::SeriesSet>> BlockQuerier::select_here(
   auto symbols = index.symbols();
   if (!symbols) return pass(symbols);
   PairTranslator translator(**symbols, pool);
+  storage::SelectMeter meter(options.budget, pool);
   std::vector<ChunkMeta> chunks;
   std::vector<PairId> pairs;
   for (const std::uint32_t ref : *refs) {
@@ -244,8 +249,10 @@ Result<std::unique_ptr<storage::SeriesSet>> BlockQuerier::select_here(
     pairs.clear();
     if (auto translated = translator.append(*series, pairs); !translated) return pass(translated);
     set->add(ref, pairs);
+    if (auto fits = meter.series_added(set->size_bytes()); !fits) return pass(fits);
     if (options.limit != 0 && set->size() == options.limit) break;
   }
+  if (auto fits = meter.settle(set->size_bytes()); !fits) return pass(fits);
   return set;
 }
 

@@ -57,6 +57,9 @@ class HeadSeriesSet final : public storage::SeriesSet {
   void truncate(std::size_t limit) {
     if (limit > 0 && series_.size() > limit) series_.resize(limit);
   }
+  [[nodiscard]] std::size_t size_bytes() const {
+    return series_.capacity() * sizeof(Series) + pairs_.capacity() * sizeof(PairId);
+  }
 
  private:
   struct Series {
@@ -250,7 +253,13 @@ Result<std::unique_ptr<storage::SeriesSet>> HeadQuerier::select(TimeRange range,
   if (view.asked.mint > view.asked.maxt) return set;
   {
     const sync::MutexLock lock(head_.index_mutex);
-    const auto series = with_samples_in(head_, view, matching_series(head_.index, matchers));
+    const auto matching = matching_series(head_.index, matchers);
+    if (options.budget) {
+      constexpr std::size_t kBytesEach = sizeof(Ordinal) + sizeof(std::pair<Ordinal, WalRef>);
+      if (auto fits = options.budget->hold(matching.size() * kBytesEach); !fits) return pass(fits);
+    }
+    const auto series = with_samples_in(head_, view, matching);
+    storage::SelectMeter meter(options.budget, pool);
     PairTranslator translator(head_.index.dictionary(), pool, series.size());
     LabelIds ids;
     for (const auto& [ordinal, ref] : series) {
@@ -258,7 +267,9 @@ Result<std::unique_ptr<storage::SeriesSet>> HeadQuerier::select(TimeRange range,
       ids.clear();
       for (const PairNumber p : head_.index.pairs(ordinal)) ids.push_back(translator.translate(p));
       set->add(ordinal, ref, ids);
+      if (auto fits = meter.series_added(set->size_bytes()); !fits) return pass(fits);
     }
+    if (auto fits = meter.settle(set->size_bytes()); !fits) return pass(fits);
   }
   if (options.sorted) set->sort(pool);
   set->truncate(options.limit);

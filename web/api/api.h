@@ -18,6 +18,7 @@
 #include "model/clock.h"
 #include "model/result.h"
 #include "query/engine/engine.h"
+#include "query/promql/language_features.h"
 #include "rules/status.h"
 #include "scrape/manager.h"
 #include "storage/querier.h"
@@ -49,6 +50,7 @@ struct ApiSources {
   std::function<RuntimeStatus()> runtime;
   std::map<std::string, std::string> flags;
   bool admin_enabled = false;  ///< --web.enable-admin-api
+  query::LanguageFeatures features;  ///< of the whole server, under Prometheus' names
   const Clock& clock;
 };
 

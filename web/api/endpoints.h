@@ -15,6 +15,7 @@ Result<Answer> instant_query(const ApiSources& sources, const Call& call);
 Result<Answer> range_query(const ApiSources& sources, const Call& call);
 Result<Answer> query_exemplars(const ApiSources& sources, const Call& call);
 Result<Answer> format_query(const ApiSources& sources, const Call& call);
+Result<Answer> parse_query(const ApiSources& sources, const Call& call);
 
 // metadata_endpoints.cc
 Result<Answer> series(const ApiSources& sources, const Call& call);
@@ -37,6 +38,7 @@ Result<Answer> status_config(const ApiSources& sources, const Call& call);
 Result<Answer> status_flags(const ApiSources& sources, const Call& call);
 Result<Answer> status_build_info(const ApiSources& sources, const Call& call);
 Result<Answer> status_runtime_info(const ApiSources& sources, const Call& call);
+Result<Answer> features(const ApiSources& sources, const Call& call);
 Result<Answer> status_tsdb(const ApiSources& sources, const Call& call);
 Result<Answer> status_tsdb_blocks(const ApiSources& sources, const Call& call);
 
@@ -44,6 +46,9 @@ Result<Answer> status_tsdb_blocks(const ApiSources& sources, const Call& call);
 Result<Answer> delete_series(const ApiSources& sources, const Call& call);
 Result<Answer> clean_tombstones(const ApiSources& sources, const Call& call);
 Result<Answer> snapshot(const ApiSources& sources, const Call& call);
+// running_query_endpoints.cc
+Result<Answer> status_queries(const ApiSources& sources, const Call& call);
+Result<Answer> cancel_query(const ApiSources& sources, const Call& call);
 
 inline constexpr std::string_view kTruncated = "results truncated due to limit";
 

@@ -1,10 +1,13 @@
-// /query, /query_range, /query_exemplars, /format_query.
+// /query, /query_range, /query_exemplars, /format_query, /parse_query.
 #include <algorithm>
 
 #include "model/value.h"
+#include "query/engine/profile.h"
+#include "query/engine/stats_json.h"
 #include "query/histogram/buckets.h"
 #include "query/promql/ast.h"
 #include "query/promql/parser.h"
+#include "web/api/ast_json.h"
 #include "web/api/endpoints.h"
 #include "web/api/json_writer.h"
 
@@ -86,49 +89,22 @@ void write_series(JsonWriter& json, const query::ResultSeries& series, query::Va
   json.end_object();
 }
 
-void write_steps(JsonWriter& json, std::string_view key,
-                 const std::vector<std::pair<Timestamp, std::uint64_t>>& steps) {
-  if (steps.empty()) return;
-  json.key(key).begin_array();
-  for (const auto& [t, count] : steps) {
-    std::string time;
-    append_json_time(time, t);
-    json.begin_array().raw(time).number(count).end_array();
-  }
-  json.end_array();
-}
-
-std::string stats_json(const query::QueryStats& stats) {
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object().key("timings").begin_object();
-  json.key("evalTotalTime").number(stats.eval_total_seconds);
-  json.key("resultSortTime").number(stats.result_sort_seconds);
-  json.key("queryPreparationTime").number(stats.preparation_seconds);
-  json.key("innerEvalTime").number(stats.inner_eval_seconds);
-  json.key("execQueueTime").number(stats.queue_seconds);
-  json.key("execTotalTime").number(stats.exec_total_seconds);
-  json.end_object().key("samples").begin_object();
-  write_steps(json, "totalQueryableSamplesPerStep", stats.total_per_step);
-  write_steps(json, "samplesReadPerStep", stats.read_per_step);
-  json.key("totalQueryableSamples").number(stats.total_queryable_samples);
-  json.key("samplesRead").number(stats.samples_read);
-  json.key("peakSamples").number(stats.peak_samples);
-  json.end_object().end_object();
-  return out;
-}
-
 /// Encodes a finished result piece by piece, series by series, letting each go once it is out.
 class ResultEncoder {
  public:
-  ResultEncoder(query::QueryResult result, bool with_stats)
-      : result_(std::move(result)), with_stats_(with_stats) {}
+  /// @param extra  members of the JSON object behind the result: `,"stats":{...}`
+  ResultEncoder(query::QueryResult result, std::string extra)
+      : result_(std::move(result)), extra_(std::move(extra)) {}
 
   bool next(std::string& out) {
     JsonWriter json(out);
     if (!opened_) {
       opened_ = true;
       json.begin_object().key("resultType").string(type_name(result_.type)).key("result");
+      if (result_.profile && result_.profile->level() == query::ProfileLevel::plan) {
+        out += "[]";
+        return finish(out);
+      }
       if (result_.type == query::ValueType::scalar) {
         write_scalar(out);
         return finish(out);
@@ -169,22 +145,50 @@ class ResultEncoder {
     out += ']';
   }
   bool finish(std::string& out) const {
-    if (with_stats_) {
-      out += R"(,"stats":)";
-      out += stats_json(result_.stats);
-    }
+    out += extra_;
     out += '}';
     return false;
   }
 
   query::QueryResult result_;
-  bool with_stats_;
+  std::string extra_;
   bool opened_ = false;
   std::size_t next_ = 0;
 };
 
-Result<query::QueryRequest> common_request(const Parameters& parameters) {
+/// `true` or `false` or nothing. Errors: invalid.
+Result<bool> switched_on(const Parameters& parameters, std::string_view name) {
+  const std::string_view text = parameters.get(name);
+  if (text.empty() || text == "false") return false;
+  if (text == "true") return true;
+  return std::unexpected(
+      in_parameter({Code::invalid, "expected true or false, got " + quote(text), {}}, name));
+}
+
+/// The client's address without its port.
+std::string host_of(std::string_view peer) {
+  const std::size_t colon = peer.rfind(':');
+  std::string_view host = peer.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return std::string(host);
+}
+
+/// @param path  as Prometheus logs it
+Result<query::QueryRequest> common_request(const Call& call, std::string_view path) {
+  const Parameters& parameters = call.parameters;
+  if (auto fits = query::check_length(parameters.get("query")); !fits)
+    return std::unexpected(in_parameter(std::move(fits).error(), "query"));
   query::QueryRequest request;
+  request.origin.kind = query::QueryOrigin::Kind::http;
+  request.origin.client = host_of(call.request.peer);
+  request.origin.method = call.request.method;
+  request.origin.path = path;
+  auto explain = switched_on(parameters, "explain");
+  if (!explain) return pass(explain);
+  auto profile = switched_on(parameters, "profile");
+  if (!profile) return pass(profile);
+  if (*profile) request.profile = query::ProfileLevel::measured;
+  if (*explain) request.profile = query::ProfileLevel::plan;
   request.query = parameters.get("query");
   if (const auto text = parameters.get("timeout"); !text.empty()) {
     auto timeout = parse_api_duration(text);
@@ -221,7 +225,14 @@ Result<Answer> run(const ApiSources& sources, const Call& call, const query::Que
                               " for parameter \"stats\" is deprecated and will be rejected in the next major "
                               "release, use \"true\" or \"all\"");
   }
-  auto encoder = std::make_shared<ResultEncoder>(std::move(*result), !stats.empty());
+  std::string extra;
+  if (!stats.empty()) extra += R"(,"stats":)" + query::stats_json(result->stats);
+  if (result->profile) {
+    const bool measured = result->profile->level() == query::ProfileLevel::measured;
+    extra += measured ? R"(,"profile":)" : R"(,"explain":)";
+    extra += query::profile_json(*result->profile, request.query);
+  }
+  auto encoder = std::make_shared<ResultEncoder>(std::move(*result), std::move(extra));
   answer.data = [encoder](std::string& out) { return encoder->next(out); };
   return answer;
 }
@@ -259,7 +270,7 @@ Result<Answer> instant_query(const ApiSources& sources, const Call& call) {
   if (!limit) return pass(limit);
   auto t = call.parameters.time("time", sources.clock.now());
   if (!t) return pass(t);
-  auto request = common_request(call.parameters);
+  auto request = common_request(call, "/api/v1/query");
   if (!request) return pass(request);
   request->start = request->end = *t;
   return run(sources, call, *request, *limit);
@@ -292,7 +303,7 @@ Result<Answer> range_query(const ApiSources& sources, const Call& call) {
                 "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
                 "resolution (?step=XX)");
   }
-  auto request = common_request(call.parameters);
+  auto request = common_request(call, "/api/v1/query_range");
   if (!request) return pass(request);
   request->start = *start;
   request->end = *end;
@@ -322,6 +333,12 @@ Result<Answer> format_query(const ApiSources& sources, const Call& call) {
   std::string json;
   JsonWriter(json).string(query::pretty_print(**expression));
   return Answer::of(std::move(json));
+}
+
+Result<Answer> parse_query(const ApiSources& sources, const Call& call) {
+  auto expression = query::parse(call.parameters.get("query"), sources.engine.options().parser);
+  if (!expression) return std::unexpected(in_parameter(std::move(expression).error(), "query"));
+  return Answer::of(ast_json(**expression));
 }
 
 }  // namespace narthex::web

@@ -1,4 +1,4 @@
-// /status/*.
+// /status/*, /features.
 #include <charconv>
 #include <cmath>
 
@@ -100,6 +100,20 @@ Result<Answer> status_flags(const ApiSources& sources, const Call& /*call*/) {
   JsonWriter json(out);
   json.begin_object();
   for (const auto& [name, value] : sources.flags) json.key(name).string(value);
+  json.end_object();
+  return Answer::of(std::move(out));
+}
+
+Result<Answer> features(const ApiSources& sources, const Call& /*call*/) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  for (const auto& [category, names] : sources.features) {
+    json.key(category).begin_object();
+    // Operators are names here, and shall be readable.
+    for (const auto& [name, on] : names) json.plain_key(name).boolean(on);
+    json.end_object();
+  }
   json.end_object();
   return Answer::of(std::move(out));
 }

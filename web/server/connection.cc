@@ -290,14 +290,25 @@ asio::awaitable<bool> answer(net::Stream& stream, std::shared_ptr<Serving> servi
   const sync::StopSource stop;
   request->stop = stop.token();
   stream.expires_never();
+  if (serving->handlers.quick) {
+    if (auto quick = serving->handlers.quick(*request)) {
+      Prepared prepared;
+      prepared.response = std::move(*quick);
+      prepared.first = prepared.response.body;
+      const auto sent = co_await send(stream, *serving, std::move(prepared), is_head, keep_alive);
+      co_return sent.has_value() && keep_alive;
+    }
+  }
+  const bool is_slow = serving->handlers.is_slow && serving->handlers.is_slow(*request);
+  sync::ThreadPool* const pool = is_slow ? serving->handlers.slow_pool : &serving->pool;
   const std::function<Prepared()> work = [serving, request = std::make_shared<Request>(std::move(*request))] {
-    return prepare(serving->handler, *request);
+    return prepare(serving->handlers.handler, *request);
   };
   const std::function<void()> watch = [&stream, &serving, &stop] {
     if (client_is_gone(stream)) stop.stop(sync::StopReason::client_gone);
     if (serving->stopping) stop.stop(sync::StopReason::shutdown);
   };
-  Prepared prepared = co_await on_pool(&serving->pool, work, watch);
+  Prepared prepared = co_await on_pool(pool, work, watch);
   const auto sent = co_await send(stream, *serving, std::move(prepared), is_head, keep_alive);
   co_return sent.has_value() && keep_alive;
 }

@@ -17,7 +17,7 @@ namespace narthex::web {
 struct Serving {
   sync::ThreadPool& pool;
   ServerOptions options;
-  Handler handler;
+  ServerHandlers handlers;
   std::atomic<std::size_t> connections = 0;
   std::atomic<std::size_t> requests_under_way = 0;
   std::atomic<bool> stopping = false;

@@ -84,10 +84,10 @@ asio::awaitable<void> pause(std::chrono::milliseconds time) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(asio::any_io_executor on, sync::ThreadPool& pool, ServerOptions options, Handler handler,
+  Impl(asio::any_io_executor on, sync::ThreadPool& pool, ServerOptions options, ServerHandlers handlers,
        prometheus::Registry& registry)
       : executor(std::move(on)),
-        serving(std::make_shared<Serving>(pool, std::move(options), std::move(handler))),
+        serving(std::make_shared<Serving>(pool, std::move(options), std::move(handlers))),
         listeners(executor, "listeners"),
         connections(executor, "connections"),
         accepted(prometheus::BuildCounter()
@@ -130,9 +130,9 @@ asio::awaitable<void> Server::Impl::accept(std::shared_ptr<Impl> self,
   }
 }
 
-Server::Server(asio::any_io_executor executor, sync::ThreadPool& pool, ServerOptions options, Handler handler,
-               prometheus::Registry& registry)
-    : impl_(std::make_shared<Impl>(std::move(executor), pool, std::move(options), std::move(handler),
+Server::Server(asio::any_io_executor executor, sync::ThreadPool& pool, ServerOptions options,
+               ServerHandlers handlers, prometheus::Registry& registry)
+    : impl_(std::make_shared<Impl>(std::move(executor), pool, std::move(options), std::move(handlers),
                                    registry)) {}
 Server::~Server() = default;
 

@@ -34,10 +34,22 @@ struct ServerOptions {
   std::uint32_t max_header_bytes = 1 << 20;
 };
 
+/// Who answers, and where. The pools must outlive the server.
+struct ServerHandlers {
+  Handler handler;
+  /// Asked first; may be empty. Health must not wait behind anything.
+  QuickHandler quick;
+  /// Requests that may wait long, for a slot of the query engine, have a pool of their own; may be
+  /// empty.
+  std::function<bool(const Request&)> is_slow;
+  sync::ThreadPool* slow_pool = nullptr;  ///< for those
+};
+
 class Server {
  public:
+  /// @param pool  also encodes the answers
   Server(boost::asio::any_io_executor executor, sync::ThreadPool& pool, ServerOptions options,
-         Handler handler, prometheus::Registry& registry);
+         ServerHandlers handlers, prometheus::Registry& registry);
   ~Server();
 
   /// Binds every address, then accepts. Errors: io, invalid (names the address).

@@ -38,6 +38,9 @@ TEST_CASE("a query over max-samples ends with Prometheus' text, one below it doe
       {R"(sum_over_time(m{i="1"}[5m]))", 9, true},
       {R"(sum_over_time(m{i="1"}[5m]))", 4, false},
       {"sum(m)", 50, true},
+      {"sum by (i) (m)", 50, true},
+      {"topk(2, m)", 50, true},
+      {"sum_over_time(m[5m] @ 240)", 50, true},
       {"m + on(i) m", 150, true},
       {"m + on(i) m", 70, false},
   };
@@ -57,7 +60,37 @@ TEST_CASE("a query over its memory limit ends with an error that names the limit
   f.options.max_bytes = 100'000;
   CHECK(f.at("m", 0) == "m 1@0");
   const auto refused = f.at("sum_over_time(m[1000d:1s])", kMinute);
-  CHECK(refused.find("more than 100000 bytes") != std::string::npos);
+  CHECK(
+      refused ==
+      "error: 1:15: query needs too much memory: it holds 40 bytes, wants 3456000000 more here, and may hold "
+      "100000 (half of --query.max-memory): select fewer series, a shorter time or larger steps");
+}
+
+TEST_CASE("the memory of a query's result is given back with the result, and all queries share one pool") {
+  EngineFixture f;
+  for (int i = 0; i < 100; ++i) f.load(fmt::format("m{{i=\"{}\"}}", i), kMinute, {1, 2, 3});
+  f.options.max_memory = 200'000;
+  f.options.max_bytes = 150'000;
+  query::Engine engine(f.options, f.clock, nullptr);
+  {
+    const auto first = engine.run(f.store, f.request("m", 0, 500 * kMinute, kMinute), {});
+    REQUIRE(first);
+    CHECK(engine.memory_used() > 0);
+    const auto held = engine.memory_used();
+    {
+      const auto second = engine.run(f.store, f.request("m"), {});
+      REQUIRE(second);
+      CHECK(engine.memory_used() > held);
+    }
+    CHECK(engine.memory_used() == held);
+    std::vector<Result<query::QueryResult>> more;
+    while (more.empty() || more.back()) more.push_back(engine.run(f.store, f.request("m"), {}));
+    CHECK(more.back().error().code == Code::limit);
+    CHECK(more.back().error().text.find("queries need too much memory together: they hold ") !=
+          std::string::npos);
+    CHECK(more.back().error().text.find("--query.max-memory allows 200000") != std::string::npos);
+  }
+  CHECK(engine.memory_used() == 0);
 }
 
 TEST_CASE("timeout and cancellation end a query with Prometheus' texts") {

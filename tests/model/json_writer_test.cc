@@ -1,11 +1,11 @@
-#include "web/api/json_writer.h"
+#include "model/json_writer.h"
 
 #include <doctest/doctest.h>
 
 #include <limits>
 
+using narthex::JsonWriter;
 using narthex::Labels;
-using narthex::web::JsonWriter;
 
 TEST_CASE("JSON: commas stand between members and nowhere else") {
   std::string out;
@@ -20,6 +20,7 @@ TEST_CASE("JSON: strings are escaped as Go does, labels keep <, > and &") {
   const struct {
     std::string_view text, escaped, raw;
   } rows[] = {
+      {"a\xE2\x80\xA8z\xFFz", "\"a\\u2028z\\ufffdz\"", "\"a\xE2\x80\xA8z\xFFz\""},
       {"plain", R"("plain")", R"("plain")"},
       {"a\"b\\c\n\r\t", R"("a\"b\\c\n\r\t")", R"("a\"b\\c\n\r\t")"},
       {"<a&b>", R"("\u003ca\u0026b\u003e")", R"("<a&b>")"},

@@ -1,12 +1,13 @@
-#include "web/api/json_writer.h"
+#include "model/json_writer.h"
 
 #include <array>
 #include <charconv>
 #include <cmath>
 
+#include "model/unicode.h"
 #include "model/value.h"
 
-namespace narthex::web {
+namespace narthex {
 
 void JsonWriter::separate() {
   if (comma_) out_ += ',';
@@ -28,7 +29,15 @@ JsonWriter& JsonWriter::close(char bracket) {
 
 JsonWriter& JsonWriter::key(std::string_view name) {
   separate();
-  escaped(name, true);
+  escaped(name, Escape::html);
+  out_ += ':';
+  comma_ = false;
+  return *this;
+}
+
+JsonWriter& JsonWriter::plain_key(std::string_view name) {
+  separate();
+  escaped(name, Escape::unicode);
   out_ += ':';
   comma_ = false;
   return *this;
@@ -36,13 +45,19 @@ JsonWriter& JsonWriter::key(std::string_view name) {
 
 JsonWriter& JsonWriter::string(std::string_view text) {
   separate();
-  escaped(text, true);
+  escaped(text, Escape::html);
+  return *this;
+}
+
+JsonWriter& JsonWriter::plain_string(std::string_view text) {
+  separate();
+  escaped(text, Escape::unicode);
   return *this;
 }
 
 JsonWriter& JsonWriter::raw_string(std::string_view text) {
   separate();
-  escaped(text, false);
+  escaped(text, Escape::ascii);
   return *this;
 }
 
@@ -88,9 +103,9 @@ JsonWriter& JsonWriter::labels(const Labels& labels) {
   begin_object();
   for (const auto [name, value] : labels) {
     separate();
-    escaped(name, false);
+    escaped(name, Escape::ascii);
     out_ += ':';
-    escaped(value, false);
+    escaped(value, Escape::ascii);
   }
   return end_object();
 }
@@ -115,13 +130,26 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
   return *this;
 }
 
-void JsonWriter::escaped(std::string_view text, bool html) {
+void JsonWriter::escaped(std::string_view text, Escape what) {
   constexpr std::string_view kHex = "0123456789abcdef";
   out_ += '"';
   std::size_t clean = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
-    const bool is_html = html && (c == '<' || c == '>' || c == '&');
+    const bool is_html = what == Escape::html && (c == '<' || c == '>' || c == '&');
+    if (c >= 0x80 && what != Escape::ascii) {
+      const Rune rune = decode_rune(text.substr(i));
+      const bool is_separator = rune.code == 0x2028 || rune.code == 0x2029;
+      if (rune.valid && !is_separator) {
+        i += rune.size - 1U;
+        continue;
+      }
+      out_.append(text, clean, i - clean);
+      clean = i + rune.size;
+      i = clean - 1;
+      out_ += !rune.valid ? "\\ufffd" : rune.code == 0x2028 ? "\\u2028" : "\\u2029";
+      continue;
+    }
     if (c >= 0x20 && c != '"' && c != '\\' && !is_html) continue;
     out_.append(text, clean, i - clean);
     clean = i + 1;
@@ -151,4 +179,4 @@ void JsonWriter::escaped(std::string_view text, bool html) {
   out_ += '"';
 }
 
-}  // namespace narthex::web
+}  // namespace narthex
