@@ -21,6 +21,7 @@
 #include "io/file_system.h"
 #include "model/check.h"
 #include "model/clock.h"
+#include "telemetry/log.h"
 #include "tsdb/db.h"
 
 namespace narthex::tsdb {
@@ -73,12 +74,13 @@ class Load {
   std::vector<storage::RefSample> batch_;
 };
 
-double quantile(std::vector<double>& seconds, double q) {
-  std::ranges::sort(seconds);
+/// Of seconds that ascend.
+double quantile(const std::vector<double>& seconds, double q) {
   return seconds[static_cast<std::size_t>(q * static_cast<double>(seconds.size() - 1))];
 }
 
 void print_row(std::string_view what, std::vector<double>& seconds) {
+  std::ranges::sort(seconds);
   fmt::print("{:24} {:7} commits  p50 {:7.1f} us  p99 {:7.1f} us  p99.9 {:7.1f} us  max {:8.1f} us\n", what,
              seconds.size(), quantile(seconds, 0.5) * 1e6, quantile(seconds, 0.99) * 1e6,
              quantile(seconds, 0.999) * 1e6, seconds.back() * 1e6);
@@ -134,6 +136,7 @@ int main(int argc, char** argv) {
     if (flag == "--series") series = std::strtoull(argv[i + 1], nullptr, 10);
     if (flag == "--pause") pause = std::chrono::microseconds(std::atoi(argv[i + 1]));
   }
+  narthex::telemetry::set_up_log(narthex::telemetry::LogLevel::warn, narthex::telemetry::LogFormat::logfmt);
   narthex::tsdb::run(series, pause);
   return 0;
 }

@@ -15,6 +15,7 @@
 #include "model/check.h"
 #include "model/clock.h"
 #include "model/matcher.h"
+#include "telemetry/log.h"
 #include "tsdb/db.h"
 
 namespace narthex::tsdb {
@@ -108,6 +109,7 @@ void run() {
 }  // namespace narthex::tsdb
 
 int main() {
+  narthex::telemetry::set_up_log(narthex::telemetry::LogLevel::warn, narthex::telemetry::LogFormat::logfmt);
   narthex::tsdb::run();
   return 0;
 }
