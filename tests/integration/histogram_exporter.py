@@ -156,6 +156,8 @@ def families(n: int) -> list[Family]:
                               negative={i: age for i in range(1, 3)}, sum=age * 2.5)
     sparse = NativeHistogram(schema=3 if n % 90 < 45 else 1, zero_threshold=1e-3 if n % 40 < 20 else 1e-2, zero_count=age,
                              positive={i * 5: age + i for i in range(1, 4)} | {30: age // 5 + 1}, sum=age / 7)
+    # Never reset, and far from zero: its rates are the same in every release.
+    steady = NativeHistogram(zero_count=n, positive={i: 1000 + n * i for i in range(1, 5)}, negative={0: 10 * n}, sum=1000 + n / 3)
     standing = NativeHistogram(positive={0: 5, 1: 7}, sum=9.0)
     metrics = [Metric({"code": "200"}, float(n * 3), trace_id=f"t{n}"), Metric({"code": "500", "path": "/größe"}, float(n // 4))]
     return [
@@ -165,7 +167,7 @@ def families(n: int) -> list[Family]:
         Family("churning", "gauge", [Metric({"generation": str(n // 15)}, float(n))]),
         *([Family("passing", "gauge", [Metric({}, float(n))])] if n % 16 < 8 else []),
         Family("latency", "histogram", [Metric({"kind": "growing"}, growing), Metric({"kind": "sparse"}, sparse),
-                                        Metric({"kind": "standing"}, standing)]),
+                                        Metric({"kind": "standing"}, standing), Metric({"kind": "steady"}, steady)]),
         # A series that is float for a while and histogram for a while.
         Family("changing", "gauge", [Metric({}, float(n))]) if n % 50 < 25 else Family("changing", "histogram", [Metric({}, growing)]),
     ]
