@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "apps/narthextool/go_text.h"
 #include "apps/narthextool/tsdb_dump.h"
 #include "io/fault_file_system.h"
 #include "tests/tsdb/why.h"
@@ -248,39 +247,4 @@ TEST_CASE("a block that cannot be written is an error and leaves nothing half do
   REQUIRE_FALSE(imported);
   CHECK(imported.error().text.starts_with("block creation: process blocks: flush: "));
   CHECK(fs.list("/data")->empty());
-}
-
-TEST_CASE("durations are read as Go reads them") {
-  using std::chrono::nanoseconds;
-  const struct {
-    std::string_view text;
-    std::int64_t want;
-  } good[] = {{"0", 0},
-              {"5s", 5'000'000'000},
-              {"1h30m", 5'400'000'000'000},
-              {"1.5h", 5'400'000'000'000},
-              {"-250ms", -250'000'000},
-              {"3us", 3000},
-              {"30m1h", 5'400'000'000'000}};
-  for (const auto& row : good) {
-    CAPTURE(row.text);
-    const auto got = apps::parse_go_duration(row.text);
-    REQUIRE_MESSAGE(got, why(got));
-    CHECK(got->count() == row.want);
-  }
-  const struct {
-    std::string_view text;
-    std::string_view error;
-  } bad[] = {{"", "time: invalid duration \"\""},
-             {"h", "time: invalid duration \"h\""},
-             {"5", "time: missing unit in duration \"5\""},
-             {"1d", "time: unknown unit \"d\" in duration \"1d\""},
-             {"1.2.3s", "time: invalid duration \"1.2.3s\""},
-             {"3000000h", "time: invalid duration \"3000000h\""}};
-  for (const auto& row : bad) {
-    CAPTURE(row.text);
-    const auto got = apps::parse_go_duration(row.text);
-    REQUIRE_FALSE(got);
-    CHECK(got.error().text == row.error);
-  }
 }
