@@ -1,4 +1,4 @@
-// A file with nothing but an http_config, as command-line tools take it.
+// A file that holds nothing but an http_config: how narthextool talks to a server.
 #include <filesystem>
 
 #include "config/readers.h"
@@ -7,17 +7,18 @@ namespace narthex::config {
 
 Result<HttpConfig> load_http_config(io::FileSystem& fs, const std::string& path) {
   const auto text = fs.read_file(path);
-  if (!text) return std::unexpected(text.error());
-  auto document = parse_yaml(*text, path);
-  if (!document) return pass(document);
+  if (!text) return std::unexpected(text.error().during("reading HTTP configuration file"));
+  const auto document = parse_yaml(*text, path);
+  if (!document) return std::unexpected(document.error());
   Findings findings(path);
   const auto known = with_http_fields({});
   const auto not_yet = with_unsupported_http_fields({});
   const Section section(findings, document->root, "", {known, not_yet});
   const std::string directory = std::filesystem::path(path).parent_path().string();
-  auto read = read_http({findings, directory.empty() ? "." : directory, {}}, section);
+  const ReadContext context{findings, directory.empty() ? "." : directory, {}};
+  HttpConfig http = read_http(context, section).value;
   if (!findings.ok()) return std::unexpected(findings.error());
-  return std::move(read.value);
+  return http;
 }
 
 }  // namespace narthex::config

@@ -220,19 +220,20 @@ TEST_CASE("target files are read as YAML or JSON by their name") {
   CHECK(!load_target_file(Folder::fs(), folder.write("deep.json", std::string(5'000, '['))));
 }
 
-TEST_CASE("a file may hold nothing but an http_config") {
+TEST_CASE("a file may be an HTTP client's configuration and nothing else") {
   const Folder folder;
-  const auto http = load_http_config(Folder::fs(), folder.write("http.yml", R"(
-basic_auth: {username: me, password_file: secret.txt}
-follow_redirects: false
-)"));
-  REQUIRE(http.has_value());
-  REQUIRE(http->basic_auth.has_value());
+  const auto http = load_http_config(
+      Folder::fs(),
+      folder.write("http.yml",
+                   "basic_auth: {username: me, password_file: secret}\nfollow_redirects: false\n"));
+  REQUIRE(http);
   CHECK(http->basic_auth->username == "me");
-  CHECK(http->basic_auth->password_file == folder.path() + "/secret.txt");
+  CHECK(http->basic_auth->password_file == folder.path() + "/secret");
   CHECK_FALSE(http->follow_redirects);
-  const auto bad = load_http_config(Folder::fs(), folder.write("bad.yml", "basic: {}\n"));
-  REQUIRE(!bad.has_value());
-  CHECK(shortened(folder, bad.error().text).find("field basic is not known") != std::string::npos);
-  CHECK_FALSE(load_http_config(Folder::fs(), folder.path() + "/none.yml").has_value());
+  CHECK(load_http_config(Folder::fs(), folder.write("empty.yml", "")));
+  const auto wrong = load_http_config(Folder::fs(), folder.write("wrong.yml", "basic_auht: {}\n"));
+  REQUIRE_FALSE(wrong);
+  CHECK(shortened(folder, wrong.error().text) ==
+        "wrong.yml:1:1: field basic_auht is not known (did you mean basic_auth?)");
+  CHECK_FALSE(load_http_config(Folder::fs(), folder.path() + "/missing.yml"));
 }
