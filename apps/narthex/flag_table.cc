@@ -93,8 +93,9 @@ constexpr std::array kFlags = {
     FlagRow{"query.max-concurrency", count, "20", heeded, false, "Queries at a time."},
     FlagRow{"query.max-samples", count, "50000000", heeded, false, "Samples one query may hold in memory."},
     FlagRow{"query.max-memory", size, "", heeded, false,
-            "Bytes that all queries together may hold; one may hold half of them. Default: the "
-            "variable NARTHEX_QUERY_MAX_MEMORY, else a quarter of the machine's memory. Not in Prometheus."},
+            "Bytes that all queries together may hold; one may hold half of them. Default: a quarter of the "
+            "machine's memory.",
+            "NARTHEX_QUERY_MAX_MEMORY"},
     FlagRow{"enable-feature", texts, "", heeded, false, "Comma-separated feature names. May be repeated."},
     FlagRow{"agent", boolean, "false", refused, false, "Agent mode."},
     FlagRow{"log.level", text, "info", heeded, false, "debug, info, warn or error."},

@@ -191,19 +191,13 @@ Result<void> read_ceilings(const Values& values, Flags& flags) {
   return {};
 }
 
-/// By flag, by environment, or 0.
+/// 0 if it is not given.
 Result<std::uint64_t> read_query_memory(const Values& values) {
   constexpr std::string_view kFlag = "query.max-memory";
   constexpr std::uint64_t kLeast = 1 << 20;
-  const std::string& given = values.text.find(kFlag)->second;
-  const char* variable = given.empty() ? std::getenv("NARTHEX_QUERY_MAX_MEMORY") : nullptr;
-  const std::string_view text = given.empty() && variable ? std::string_view(variable) : given;
-  if (text.empty()) return std::uint64_t{0};
-  auto bytes = config::parse_byte_size(text);
-  if (bytes && static_cast<std::uint64_t>(*bytes) >= kLeast) return static_cast<std::uint64_t>(*bytes);
-  const std::string why = bytes ? "must be at least 1MB" : bytes.error().text;
-  if (variable) return fail(Code::invalid, "NARTHEX_QUERY_MAX_MEMORY: " + why);
-  return bad(kFlag, why);
+  auto bytes = size_of(values, kFlag);
+  if (bytes && *bytes > 0 && *bytes < kLeast) return bad(kFlag, "must be at least 1MB");
+  return bytes;
 }
 
 Result<Flags> read(const Values& values) {
