@@ -77,6 +77,11 @@ class ReadBuffer {
   std::size_t end_ = 0;
 };
 
+/// Makes `bytes` longer without writing zeros first.
+void grow(std::string& bytes, std::size_t size) {
+  bytes.resize_and_overwrite(size, [](char* /*data*/, std::size_t count) { return count; });
+}
+
 class Receiver {
  public:
   Receiver(Stream& stream, const Exchange& request, std::string reuse)
@@ -117,6 +122,7 @@ class Receiver {
         buffer_.consume(parsed);
         if (!ec && parsed > 0) continue;
       }
+      if (const std::uint64_t left = left_of_body(); left > 0) co_return co_await read_rest(left);
       const std::span<char> room = buffer_.room();
       if (room.empty()) co_return std::unexpected(error_of(http::error::header_limit));
       auto got = co_await stream_.read_some(room);
@@ -124,6 +130,33 @@ class Receiver {
       if (*got == 0) co_return end_of_stream();
       answered_ = true;
       buffer_.received(*got);
+    }
+    co_return Result<void>{};
+  }
+
+  /// Bytes to come of a body that comes as one piece and of which all that was read is in its
+  /// place; 0: not known, or none.
+  [[nodiscard]] std::uint64_t left_of_body() const {
+    if (!parser_->is_header_done() || !buffer_.unread().empty()) return 0;
+    const auto whole = parser_->content_length();
+    const std::size_t have = parser_->get().body().size();
+    return whole && *whole > have ? *whole - have : 0;
+  }
+
+  /// The rest of a large body goes straight to its place. The parser, which would only copy it,
+  /// is not told.
+  Awaitable<Result<void>> read_rest(std::uint64_t left) {
+    std::string& body = parser_->get().body();
+    // A peer's claim alone makes nobody take memory.
+    while (left > 0) {
+      const std::size_t have = body.size();
+      const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(left, Stream::kMostAwaited));
+      grow(body, have + step);
+      auto got = co_await stream_.read_awaited({body.data() + have, step});
+      body.resize(have + got.value_or(0));
+      if (!got) co_return pass(got);
+      if (*got == 0) co_return fail(Code::io, "unexpected EOF");
+      left -= *got;
     }
     co_return Result<void>{};
   }
