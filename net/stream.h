@@ -104,7 +104,7 @@ class Stream {
   boost::asio::ip::tcp::socket socket_;
   std::unique_ptr<Tls> tls_;
   std::optional<boost::asio::ip::tcp::endpoint> dialed_;  ///< by connect(): we are the client
-  std::size_t wakes_at_ = 1;  ///< bytes to read that make the socket ready
+  std::size_t wakes_at_ = 1;                              ///< bytes to read that make the socket ready
   std::shared_ptr<Watch> watch_;  ///< shared with the timer's handler, which may outlive us
 };
 

@@ -3,6 +3,7 @@
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -17,6 +18,7 @@
 #include "apps/narthex/features.h"
 #include "apps/narthex/runtime_facts.h"
 #include "io/file_system.h"
+#include "net/event_threads.h"
 #include "query/engine/engine.h"
 #include "rules/manager.h"
 #include "scrape/manager.h"
@@ -38,6 +40,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kIoThreads = 2;
+/// A thread scrapes some three million samples a second.
+constexpr std::size_t kMostScrapeThreads = 16;
 /// Requests beside queries: metadata, targets, pages.
 constexpr std::size_t kSpareRequestThreads = 4;
 constexpr std::size_t kRuleThreads = 4;
@@ -112,6 +116,7 @@ struct ServerProcess::Impl {
   std::vector<std::thread> io_threads;
   // Declared before what posts to them, so that they are joined after it has gone.
   std::unique_ptr<sync::ThreadPool> request_pool;
+  std::unique_ptr<net::EventThreads> scrape_threads;
   std::unique_ptr<sync::ThreadPool> ingest_pool;
   std::unique_ptr<sync::ThreadPool> rule_pool;
 
@@ -153,7 +158,8 @@ web::RuntimeStatus ServerProcess::Impl::runtime_status() const {
   status.working_directory = working_directory();
   status.hostname = host_name();
   status.storage_retention = format_duration(retention());
-  status.threads = kIoThreads + request_pool->size() + ingest_pool->size() + rule_pool->size();
+  status.threads =
+      kIoThreads + scrape_threads->size() + request_pool->size() + ingest_pool->size() + rule_pool->size();
   sync::MutexLock lock(config_mutex);
   status.reload_succeeded = reload_succeeded;
   status.last_reload = last_reload;
@@ -233,8 +239,9 @@ void ServerProcess::Impl::make_services() {
   scraping.adjust_timestamps = flags.scrape_adjust_timestamps;
   scraping.timestamp_tolerance = flags.scrape_timestamp_tolerance;
   scraping.metadata_wal_records = features.metadata_wal_records;
-  scrape = std::make_unique<scrape::ScrapeManager>(io.get_executor(), *ingest_pool, *db, fs, clock, scraping,
-                                                   registry.get());
+  scrape = std::make_unique<scrape::ScrapeManager>(
+      scrape::ScrapeThreads{io.get_executor(), scrape_threads->executors(), *ingest_pool}, *db, fs, clock,
+      scraping, registry.get());
 
   rules::RuleOptions ruling;
   ruling.external_url = external_url;
@@ -346,6 +353,8 @@ Result<void> ServerProcess::run() {
   self.request_pool =
       std::make_unique<sync::ThreadPool>(self.flags.query_max_concurrency + kSpareRequestThreads);
   self.ingest_pool = std::make_unique<sync::ThreadPool>();
+  self.scrape_threads =
+      std::make_unique<net::EventThreads>(std::min(self.ingest_pool->size(), kMostScrapeThreads), "scrape");
   self.rule_pool = std::make_unique<sync::ThreadPool>(kRuleThreads);
   auto work = asio::make_work_guard(self.io);
   for (std::size_t i = 0; i < kIoThreads; ++i) self.io_threads.emplace_back([&self] { self.io.run(); });
