@@ -165,6 +165,14 @@ Awaitable<Result<std::size_t>> Stream::read_some(std::span<char> into) {
   co_return outcome_of_read(ec, count);
 }
 
+Awaitable<Result<void>> Stream::readable() {
+  if (tls_) co_return Result<void>{};
+  wake_at(1);
+  auto [ec] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kUse);
+  if (ec) co_return std::unexpected(error_of(ec, "read"));
+  co_return Result<void>{};
+}
+
 Awaitable<Result<std::size_t>> Stream::read_awaited(std::span<char> into) {
   if (tls_) co_return co_await read_some(into);
   // What one read takes is bounded, too: others on this thread have their turn in between.

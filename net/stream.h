@@ -69,6 +69,9 @@ class Stream {
   /// @return  bytes read; 0 when the peer has ended its side
   /// Errors: io (`read tcp 127.0.0.1:5->127.0.0.1:80: read: connection reset by peer`), timeout, cancelled.
   Awaitable<Result<std::size_t>> read_some(std::span<char> into);
+  /// Returns when there is something to read, or to be told by a read. At once with TLS.
+  /// Errors: as read_some()
+  Awaitable<Result<void>> readable();
   /// As read_some(), for who knows how much is still to come: waits until the system has as much
   /// as fits `into`, kMostAwaited at most, so that a large body costs one wake-up and not one per
   /// packet. Less comes when the peer has ended, the system is short of memory, or with TLS.

@@ -31,6 +31,16 @@ std::chrono::steady_clock::time_point in(DurationMs ms) {
   return std::chrono::steady_clock::now() + std::chrono::milliseconds(std::max<DurationMs>(ms, 0));
 }
 
+/// How long a scrape that was due waited for its thread, which was busy with others. Its time is
+/// that of the call: samples that are off the beat by a few milliseconds cost twice the memory.
+/// A wait so long that the time would be wrong does not count.
+DurationMs time_in_line(std::chrono::steady_clock::time_point woken, DurationMs interval) {
+  constexpr DurationMs kPart = 50;
+  const auto waited = std::chrono::steady_clock::now() - woken;
+  const DurationMs ms = std::chrono::floor<std::chrono::milliseconds>(waited).count();
+  return ms <= std::max<DurationMs>(interval / kPart, 1) ? ms : 0;
+}
+
 net::Awaitable<void> sleep(DurationMs ms) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, in(ms));
   co_await timer.async_wait(boost::asio::use_awaitable);
@@ -46,7 +56,7 @@ ScrapeLoop::ScrapeLoop(ScrapeContext& context, std::shared_ptr<Target> target, S
                        std::optional<Error> forced)
     : context_(context),
       target_(std::move(target)),
-      wake_(context.executor),
+      wake_(context.schedule),
       forced_(std::move(forced)),
       settings_(std::move(settings)),
       cycle_(std::make_shared<ScrapeCycle>(cycle_settings())) {
@@ -91,13 +101,15 @@ net::Awaitable<void> ScrapeLoop::run(std::shared_ptr<ScrapeLoop> self) {
 net::Awaitable<void> ScrapeLoop::loop() {
   const DurationMs interval = target_->interval();
   due_ = first_scrape(context_.clock.now(), interval, target_->hash(), settings_.seed);
+  DurationMs kept_waiting = 0;
   while (life() == Life::running) {
     take_new_settings();
-    const Timestamp now = context_.clock.now();
+    const Timestamp now = context_.clock.now() - std::exchange(kept_waiting, 0);
     if (due_ - now > interval)  // the wall clock was set back
       due_ = first_scrape(now, interval, target_->hash(), settings_.seed);
     if (now < due_) {
-      co_await wake_.sleep_until(in(due_ - now));
+      const auto woken = co_await wake_.sleep_until(in(due_ - now));
+      kept_waiting = time_in_line(woken, interval);
       continue;
     }
     due_ = latest_due(due_, now, interval);
@@ -159,7 +171,8 @@ net::Awaitable<void> ScrapeLoop::scrape(Timestamp t) {
 }
 
 net::Awaitable<void> ScrapeLoop::fetch(ScrapeInput& input, std::string& body, bool& gzipped) {
-  auto response = co_await settings_.client->send(request(), context_.buffers.take());
+  net::BodyMemory memory = [this] { return context_.buffers.take(); };
+  auto response = co_await settings_.client->send(request(), std::move(memory));
   if (!response) {
     input.failure = std::move(response).error();
     co_return;

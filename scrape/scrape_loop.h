@@ -33,9 +33,11 @@ namespace narthex::scrape {
 
 /// What the loops of one thread share; outlives them.
 struct ScrapeContext {
-  ScrapeContext(boost::asio::any_io_executor on, sync::ThreadPool& for_large_pages, storage::Appendable& into,
-                const Clock& time, const ScrapeOptions& how, ScrapeMetrics& counts)
+  ScrapeContext(boost::asio::any_io_executor on, boost::asio::any_io_executor told_the_time_by,
+                sync::ThreadPool& for_large_pages, storage::Appendable& into, const Clock& time,
+                const ScrapeOptions& how, ScrapeMetrics& counts)
       : executor(std::move(on)),
+        schedule(std::move(told_the_time_by)),
         pool(for_large_pages),
         store(into),
         clock(time),
@@ -44,6 +46,7 @@ struct ScrapeContext {
         tasks(executor, "scrape loops") {}
 
   boost::asio::any_io_executor executor;
+  boost::asio::any_io_executor schedule;
   sync::ThreadPool& pool;
   storage::Appendable& store;
   const Clock& clock;
