@@ -65,7 +65,7 @@ struct HttpClient::Impl {
 
   /// One hop: connects or takes an idle connection, sends, receives.
   Awaitable<Result<Response>> round_trip(const Request& request, const Url& url, bool trusted,
-                                         Stream::Deadline deadline, std::string reuse);
+                                         Stream::Deadline deadline, const BodyMemory& memory);
   Awaitable<Result<std::unique_ptr<Stream>>> connect(const Url& url, Stream::Deadline deadline);
   Result<std::string> compose_head(const Request& request, const Url& url, bool trusted) const;
   Result<std::string> authorization(const Url& url) const;
@@ -90,7 +90,7 @@ Result<std::shared_ptr<HttpClient>> HttpClient::make(boost::asio::any_io_executo
   return std::shared_ptr<HttpClient>(new HttpClient(std::move(impl)));
 }
 
-Awaitable<Result<Response>> HttpClient::send(Request request, std::string reuse) {
+Awaitable<Result<Response>> HttpClient::send(Request request, BodyMemory memory) {
   const auto impl = impl_;  // this client may go away while we wait
   const auto deadline = std::chrono::steady_clock::now() + request.timeout;
   auto url = parse_url(request.url);
@@ -99,7 +99,7 @@ Awaitable<Result<Response>> HttpClient::send(Request request, std::string reuse)
   for (int hop = 0;; ++hop) {
     // Credentials stay with the host that they were meant for.
     const bool trusted = url->host == first_host;
-    auto response = co_await impl->round_trip(request, *url, trusted, deadline, std::move(reuse));
+    auto response = co_await impl->round_trip(request, *url, trusted, deadline, memory);
     if (!response || !impl->config.follow_redirects || !is_redirect(response->status)) co_return response;
     const auto location = find_header(response->headers, "Location");
     if (!location) co_return response;
@@ -118,12 +118,12 @@ Awaitable<Result<Response>> HttpClient::send(Request request, std::string reuse)
       request.body.clear();
       std::erase_if(request.headers, [](const auto& h) { return h.first.starts_with("Content-"); });
     }
-    reuse = std::move(response->body);
   }
 }
 
 Awaitable<Result<Response>> HttpClient::Impl::round_trip(const Request& request, const Url& url, bool trusted,
-                                                         Stream::Deadline deadline, std::string reuse) {
+                                                         Stream::Deadline deadline,
+                                                         const BodyMemory& memory) {
   const std::string what = go_prefix(request.method, url);
   const auto head = compose_head(request, url, trusted);
   if (!head) co_return std::unexpected(head.error().during(what));
@@ -142,7 +142,7 @@ Awaitable<Result<Response>> HttpClient::Impl::round_trip(const Request& request,
     }
     stream->attach(strand);
     stream->expires_at(deadline);
-    auto answer = co_await exchange(*stream, out, std::exchange(reuse, {}));
+    auto answer = co_await exchange(*stream, out, memory);
     if (!answer) {
       ExchangeError failed = std::move(answer).error();
       stream.reset();

@@ -10,6 +10,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -41,6 +42,10 @@ struct Response {
   std::uint64_t wire_bytes = 0;  ///< body bytes as received
 };
 
+/// Gives a buffer whose memory a body may take over. Asked when an answer begins to come: requests
+/// that wait for theirs hold none.
+using BodyMemory = std::function<std::string()>;
+
 class HttpClient {
  public:
   /// @param executor  that sockets are made on: the context's own, not a strand
@@ -50,11 +55,11 @@ class HttpClient {
   ~HttpClient();
 
   /// Sends and receives the whole answer, whatever its status.
-  /// `reuse` is a buffer whose memory the body may take over.
+  /// `memory` may be empty.
   /// Errors: timeout (`context deadline exceeded`, as Prometheus words it), limit (body over
   /// max_body_bytes), io (`Get "URL": dial tcp 127.0.0.1:1: connect: connection refused`),
   /// invalid (bad URL), corruption (not HTTP, bad gzip).
-  Awaitable<Result<Response>> send(Request request, std::string reuse = {});
+  Awaitable<Result<Response>> send(Request request, BodyMemory memory = {});
 
  private:
   struct Impl;

@@ -19,8 +19,12 @@ using boost::system::error_code;
 
 namespace {
 
+/// Enough for the headers and a small body; the buffer of an answer that fills it grows.
+constexpr std::size_t kFirstBufferBytes = 8 * 1024;
 constexpr std::size_t kBufferBytes = 64 * 1024;
 constexpr std::uint32_t kMaxHeaderBytes = 60 * 1024;  // must fit the buffer: Beast parses it in one piece
+/// Behind a body its readers put a few bytes of their own.
+constexpr std::size_t kBodySlack = 256;
 constexpr int kMaxInterim = 5;
 
 /// A body that is appended to a string as it comes. (Beast's string_body writes zeros first.)
@@ -62,23 +66,49 @@ class ReadBuffer {
   }
   /// Where the next read goes; empty if the buffer is full of what cannot be parsed.
   std::span<char> room() {
-    if (begin_ > 0) {
-      std::memmove(bytes_.get(), bytes_.get() + begin_, end_ - begin_);
+    const bool grow = full_ && size_ < kBufferBytes;
+    if (begin_ > 0 || grow) {
+      auto to = grow ? std::make_unique_for_overwrite<char[]>(kBufferBytes) : nullptr;
+      std::memmove(grow ? to.get() : bytes_.get(), bytes_.get() + begin_, end_ - begin_);
+      if (grow) {
+        bytes_ = std::move(to);
+        size_ = kBufferBytes;
+      }
       end_ -= begin_;
       begin_ = 0;
     }
-    return {bytes_.get() + end_, kBufferBytes - end_};
+    return {bytes_.get() + end_, size_ - end_};
   }
-  void received(std::size_t count) { end_ += count; }
+  void received(std::size_t count) {
+    end_ += count;
+    full_ = end_ == size_;
+  }
 
  private:
-  std::unique_ptr<char[]> bytes_ = std::make_unique_for_overwrite<char[]>(kBufferBytes);
+  std::size_t size_ = kFirstBufferBytes;
+  std::unique_ptr<char[]> bytes_ = std::make_unique_for_overwrite<char[]>(kFirstBufferBytes);
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  bool full_ = false;  ///< the last read filled it: more was there
 };
+
+/// Makes `body`, of which `whole` bytes shall come, longer without writing zeros first. Memory is
+/// taken for twice as much at most: a peer's claim alone is not worth it.
+void grow(std::string& body, std::size_t size, std::uint64_t whole) {
+  if (body.capacity() < size + kBodySlack) {
+    std::string larger;
+    // A little more than asked for: the next page may be a little longer.
+    const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(whole, size * 2));
+    larger.reserve(room + room / 16 + kBodySlack);
+    larger = body;
+    body = std::move(larger);
+  }
+  body.resize_and_overwrite(size, [](char* /*data*/, std::size_t count) { return count; });
+}
 
 class Receiver {
  public:
+  /// @param reuse  may become the body
   Receiver(Stream& stream, const Exchange& request, std::string reuse)
       : stream_(stream), request_(request), reuse_(std::move(reuse)) {}
 
@@ -117,6 +147,7 @@ class Receiver {
         buffer_.consume(parsed);
         if (!ec && parsed > 0) continue;
       }
+      if (const std::uint64_t left = left_of_body(); left > 0) co_return co_await read_rest(left);
       const std::span<char> room = buffer_.room();
       if (room.empty()) co_return std::unexpected(error_of(http::error::header_limit));
       auto got = co_await stream_.read_some(room);
@@ -124,6 +155,33 @@ class Receiver {
       if (*got == 0) co_return end_of_stream();
       answered_ = true;
       buffer_.received(*got);
+    }
+    co_return Result<void>{};
+  }
+
+  /// Bytes to come of a body that comes as one piece and of which all that was read is in its
+  /// place; 0: not known, or none.
+  [[nodiscard]] std::uint64_t left_of_body() const {
+    if (!parser_->is_header_done() || !buffer_.unread().empty()) return 0;
+    const auto whole = parser_->content_length();
+    const std::size_t have = parser_->get().body().size();
+    return whole && *whole > have ? *whole - have : 0;
+  }
+
+  /// The rest of a large body goes straight to its place. The parser, which would only copy it,
+  /// is not told.
+  Awaitable<Result<void>> read_rest(std::uint64_t left) {
+    std::string& body = parser_->get().body();
+    const std::uint64_t whole = body.size() + left;
+    while (left > 0) {
+      const std::size_t have = body.size();
+      const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(left, Stream::kMostAwaited));
+      grow(body, have + step, whole);
+      auto got = co_await stream_.read_awaited({body.data() + have, step});
+      body.resize(have + got.value_or(0));
+      if (!got) co_return pass(got);
+      if (*got == 0) co_return fail(Code::io, "unexpected EOF");
+      left -= *got;
     }
     co_return Result<void>{};
   }
@@ -177,10 +235,12 @@ class Receiver {
 }  // namespace
 
 Awaitable<Result<ExchangeResult, ExchangeError>> exchange(Stream& stream, const Exchange& request,
-                                                          std::string reuse) {
-  auto written = co_await stream.write(request.head, request.body);
-  if (!written) co_return std::unexpected(ExchangeError{std::move(written).error(), false, false});
-  Receiver receiver(stream, request, std::move(reuse));
+                                                          const BodyMemory& memory) {
+  auto sent = co_await stream.write(request.head, request.body);
+  // Only then is memory taken: many wait for slow peers at a time.
+  if (sent) sent = co_await stream.readable();
+  if (!sent) co_return std::unexpected(ExchangeError{std::move(sent).error(), false, false});
+  Receiver receiver(stream, request, memory ? memory() : std::string());
   co_return co_await receiver.run();
 }
 

@@ -31,9 +31,9 @@ struct ExchangeError {
   bool in_body = false;   ///< the headers were complete
 };
 
-/// `request` and the texts in it must stay valid until the answer; `reuse` may become its body.
+/// `request`, the texts in it and `memory` must stay valid until the answer.
 /// Errors: io, timeout, cancelled (as Stream); limit (body over max_body_bytes); corruption.
 Awaitable<Result<ExchangeResult, ExchangeError>> exchange(Stream& stream, const Exchange& request,
-                                                          std::string reuse);
+                                                          const BodyMemory& memory);
 
 }  // namespace narthex::net

@@ -4,7 +4,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -152,6 +154,7 @@ Awaitable<Result<void>> Stream::handshake_as_server(std::shared_ptr<asio::ssl::c
 }
 
 Awaitable<Result<std::size_t>> Stream::read_some(std::span<char> into) {
+  wake_at(1);
   error_code ec;
   std::size_t count = 0;
   const asio::mutable_buffer buffer(into.data(), into.size());
@@ -159,13 +162,54 @@ Awaitable<Result<std::size_t>> Stream::read_some(std::span<char> into) {
     std::tie(ec, count) = co_await tls_->stream.async_read_some(buffer, kUse);
   else
     std::tie(ec, count) = co_await socket_.async_read_some(buffer, kUse);
-  if (count > 0) co_return count;
+  co_return outcome_of_read(ec, count);
+}
+
+Awaitable<Result<void>> Stream::readable() {
+  if (tls_) co_return Result<void>{};
+  wake_at(1);
+  auto [ec] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kUse);
+  if (ec) co_return std::unexpected(error_of(ec, "read"));
+  co_return Result<void>{};
+}
+
+Awaitable<Result<std::size_t>> Stream::read_awaited(std::span<char> into) {
+  if (tls_) co_return co_await read_some(into);
+  // What one read takes is bounded, too: others on this thread have their turn in between.
+  into = into.first(std::min(into.size(), kMostAwaited));
+  wake_at(into.size());
+  for (;;) {
+    auto [ec] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kUse);
+    if (ec) co_return outcome_of_read(ec, 0);
+    const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+    if (got >= 0) co_return static_cast<std::size_t>(got);
+    if (errno != EAGAIN && errno != EINTR)
+      co_return outcome_of_read(error_code(errno, boost::system::system_category()), 0);
+  }
+}
+
+/// The system lets us sleep until `bytes` have come, and makes room for as many.
+void Stream::wake_at(std::size_t bytes) {
+  if (bytes == wakes_at_ || tls_) return;
+  wakes_at_ = bytes;
+  const int wish = static_cast<int>(bytes);
+  // Refused, it costs wake-ups and nothing else.
+  (void)::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVLOWAT, &wish, sizeof wish);
+}
+
+Result<std::size_t> Stream::outcome_of_read(const error_code& ec, std::size_t count) const {
+  if (count > 0) return count;
   // Many peers cut a TLS connection without a goodbye; HTTP's own framing tells what is whole.
-  if (ended(ec) && !expired()) co_return std::size_t{0};
-  co_return std::unexpected(error_of(ec, "read"));
+  if (ended(ec) && !expired()) return std::size_t{0};
+  return std::unexpected(error_of(ec, "read"));
 }
 
 Awaitable<Result<void>> Stream::write(std::string_view head, std::string_view body) {
+  const std::size_t done = tls_ ? 0 : write_at_once(head, body);
+  if (done == head.size() + body.size()) co_return Result<void>{};
+  const std::size_t done_of_head = std::min(done, head.size());
+  head.remove_prefix(done_of_head);
+  body.remove_prefix(done - done_of_head);
   error_code ec;
   std::size_t count = 0;
   const std::array<asio::const_buffer, 2> both{asio::const_buffer(head.data(), head.size()),
@@ -176,6 +220,18 @@ Awaitable<Result<void>> Stream::write(std::string_view head, std::string_view bo
     std::tie(ec, count) = co_await asio::async_write(socket_, both, kUse);
   if (ec) co_return std::unexpected(error_of(ec, "write"));
   co_return Result<void>{};
+}
+
+/// What the system takes without waiting: nearly always all. A trip through the scheduler, which
+/// may wake another thread, is saved. @return  bytes written; the rest, and errors, are write()'s
+std::size_t Stream::write_at_once(std::string_view head, std::string_view body) {
+  std::array<iovec, 2> both{iovec{const_cast<char*>(head.data()), head.size()},
+                            iovec{const_cast<char*>(body.data()), body.size()}};
+  msghdr message{};
+  message.msg_iov = both.data();
+  message.msg_iovlen = both.size();
+  const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sent < 0 ? 0 : static_cast<std::size_t>(sent);
 }
 
 Awaitable<void> Stream::shutdown() {

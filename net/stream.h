@@ -69,6 +69,14 @@ class Stream {
   /// @return  bytes read; 0 when the peer has ended its side
   /// Errors: io (`read tcp 127.0.0.1:5->127.0.0.1:80: read: connection reset by peer`), timeout, cancelled.
   Awaitable<Result<std::size_t>> read_some(std::span<char> into);
+  /// Returns when there is something to read, or to be told by a read. At once with TLS.
+  /// Errors: as read_some()
+  Awaitable<Result<void>> readable();
+  /// As read_some(), for who knows how much is still to come: waits until the system has as much
+  /// as fits `into`, kMostAwaited at most, so that a large body costs one wake-up and not one per
+  /// packet. Less comes when the peer has ended, the system is short of memory, or with TLS.
+  Awaitable<Result<std::size_t>> read_awaited(std::span<char> into);
+  static constexpr std::size_t kMostAwaited = 1024 * 1024;
   /// Writes all of `head`, then all of `body`; both must stay valid until the answer.
   /// Errors: io (`write: broken pipe`), timeout, cancelled.
   Awaitable<Result<void>> write(std::string_view head, std::string_view body = {});
@@ -91,11 +99,15 @@ class Stream {
   struct Tls;
   struct Watch;
 
+  Result<std::size_t> outcome_of_read(const boost::system::error_code& ec, std::size_t count) const;
+  std::size_t write_at_once(std::string_view head, std::string_view body);
+  void wake_at(std::size_t bytes);
   Error error_of(const boost::system::error_code& ec, std::string_view what) const;
 
   boost::asio::ip::tcp::socket socket_;
   std::unique_ptr<Tls> tls_;
   std::optional<boost::asio::ip::tcp::endpoint> dialed_;  ///< by connect(): we are the client
+  std::size_t wakes_at_ = 1;                              ///< bytes to read that make the socket ready
   std::shared_ptr<Watch> watch_;  ///< shared with the timer's handler, which may outlive us
 };
 

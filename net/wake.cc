@@ -1,9 +1,9 @@
 #include "net/wake.h"
 
+#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/concurrent_channel.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
@@ -13,8 +13,15 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 struct Wake::State {
-  explicit State(asio::any_io_executor executor) : wakes(std::move(executor), 1) {}
+  explicit State(asio::any_io_executor on) : executor(std::move(on)), wakes(executor, 1) {}
 
+  void wake() {
+    woken = std::chrono::steady_clock::now();
+    wakes.try_send(error_code{});
+  }
+
+  asio::any_io_executor executor;
+  std::atomic<std::chrono::steady_clock::time_point> woken{};
   /// Holds the one wake that has not been slept off.
   asio::experimental::concurrent_channel<void(error_code)> wakes;
 };
@@ -23,16 +30,18 @@ Wake::Wake(asio::any_io_executor executor) : state_(std::make_shared<State>(std:
 Wake::~Wake() = default;
 
 void Wake::wake() {
-  state_->wakes.try_send(error_code{});
+  state_->wake();
 }
 
-Awaitable<void> Wake::sleep_until(std::chrono::steady_clock::time_point when) {
+Awaitable<std::chrono::steady_clock::time_point> Wake::sleep_until(
+    std::chrono::steady_clock::time_point when) {
   const auto state = state_;
-  asio::steady_timer timer(co_await asio::this_coro::executor, when);
+  asio::steady_timer timer(state->executor, when);
   timer.async_wait([state](error_code ec) {
-    if (!ec) state->wakes.try_send(error_code{});
+    if (!ec) state->wake();
   });
   co_await state->wakes.async_receive(asio::as_tuple(asio::use_awaitable));
+  co_return state->woken.load();
 }
 
 }  // namespace narthex::net

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "model/check.h"
 #include "net/discovery/discovery.h"
 #include "net/on_pool.h"
 #include "scrape/scrape_pool.h"
@@ -35,13 +36,19 @@ std::uint64_t server_seed(const Labels& external_labels) {
 }  // namespace
 
 struct ScrapeManager::Impl {
-  Impl(boost::asio::any_io_executor executor, sync::ThreadPool& pool, storage::Appendable& store,
-       io::FileSystem& fs, const Clock& clock, ScrapeOptions options, prometheus::Registry* registry)
+  Impl(const ScrapeThreads& threads, storage::Appendable& store, io::FileSystem& fs, const Clock& given_clock,
+       ScrapeOptions given_options, prometheus::Registry* registry)
       : metrics(registry),
-        tasks(executor, "scrape loops"),
-        context{executor, pool, store, clock, std::move(options), metrics, tasks, {}},
-        discovery(executor, pool, fs, clock, {"scrape", context.options.discovery_reload_interval},
-                  registry) {}
+        options(std::move(given_options)),
+        clock(given_clock),
+        page_pool(threads.pool),
+        discovery(threads.discovery, page_pool, fs, clock, {"scrape", options.discovery_reload_interval},
+                  registry) {
+    check(!threads.scrapes.empty(), "somebody has to scrape");
+    for (const auto& executor : threads.scrapes)
+      contexts.push_back(std::make_unique<ScrapeContext>(executor, threads.schedule, page_pool, store, clock,
+                                                         options, metrics));
+  }
 
   Result<void> apply_to_pools(const config::Config& config) NARTHEX_REQUIRES(mutex);
   Result<void> start_or_reload(const config::ScrapeConfig& wanted, std::uint64_t seed)
@@ -51,8 +58,11 @@ struct ScrapeManager::Impl {
   std::vector<std::shared_ptr<Target>> targets();
 
   ScrapeMetrics metrics;
-  net::TaskGroup tasks;
-  ScrapeContext context;
+  const ScrapeOptions options;
+  const Clock& clock;
+  sync::ThreadPool& page_pool;
+  /// One per thread that scrapes.
+  std::vector<std::unique_ptr<ScrapeContext>> contexts;
   net::Discovery discovery;
 
   sync::Mutex mutex;
@@ -61,11 +71,9 @@ struct ScrapeManager::Impl {
   bool stopped NARTHEX_GUARDED_BY(mutex) = false;
 };
 
-ScrapeManager::ScrapeManager(boost::asio::any_io_executor executor, sync::ThreadPool& pool,
-                             storage::Appendable& store, io::FileSystem& fs, const Clock& clock,
-                             ScrapeOptions options, prometheus::Registry* registry)
-    : impl_(std::make_shared<Impl>(std::move(executor), pool, store, fs, clock, std::move(options),
-                                   registry)) {}
+ScrapeManager::ScrapeManager(ScrapeThreads threads, storage::Appendable& store, io::FileSystem& fs,
+                             const Clock& clock, ScrapeOptions options, prometheus::Registry* registry)
+    : impl_(std::make_shared<Impl>(threads, store, fs, clock, std::move(options), registry)) {}
 ScrapeManager::~ScrapeManager() = default;
 
 Result<void> ScrapeManager::apply(std::shared_ptr<const config::Config> config) {
@@ -114,17 +122,19 @@ Result<void> ScrapeManager::Impl::start_or_reload(const config::ScrapeConfig& wa
     return {};
   }
   (known ? metrics.reloads : metrics.pools).Increment();
-  auto client = net::HttpClient::make(context.executor, wanted.http);
-  if (!client) {
-    (known ? metrics.reloads_failed : metrics.pools_failed).Increment();
-    return pass(client);
+  ScrapePool::Settings settings{std::make_shared<const config::ScrapeConfig>(wanted), {}, seed};
+  for (const auto& context : contexts) {
+    auto client = net::HttpClient::make(context->executor, wanted.http);
+    if (!client) {
+      (known ? metrics.reloads_failed : metrics.pools_failed).Increment();
+      return pass(client);
+    }
+    settings.clients.push_back(std::move(*client));
   }
-  ScrapeLoop::Settings settings{std::make_shared<const config::ScrapeConfig>(wanted), std::move(*client),
-                                seed};
   if (known)
     it->second->reload(std::move(settings));
   else
-    pools.emplace(wanted.job_name, std::make_unique<ScrapePool>(context, std::move(settings)));
+    pools.emplace(wanted.job_name, std::make_unique<ScrapePool>(contexts, std::move(settings)));
   return {};
 }
 
@@ -139,7 +149,7 @@ net::Awaitable<void> ScrapeManager::Impl::sync(net::Discovery::Snapshot snapshot
     const auto job = job_of(name);
     if (!job) continue;
     auto work = [&job, found = &groups]() { return build_targets(job, *found); };
-    BuiltTargets built = co_await net::on_pool(context.pool, std::move(work));
+    BuiltTargets built = co_await net::on_pool(page_pool, std::move(work));
     sync::MutexLock lock(mutex);
     const auto it = pools.find(name);
     // Reloaded meanwhile: another snapshot is on its way.
@@ -155,7 +165,7 @@ boost::asio::awaitable<void> ScrapeManager::stop() {
     impl->stopped = true;
   }
   co_await impl->discovery.stop();
-  co_await impl->tasks.close();
+  for (const auto& context : impl->contexts) co_await context->tasks.close();
 }
 
 std::vector<std::shared_ptr<Target>> ScrapeManager::Impl::targets() {
@@ -170,8 +180,7 @@ std::vector<std::shared_ptr<Target>> ScrapeManager::Impl::targets() {
 
 std::vector<TargetStatus> ScrapeManager::active() const {
   std::vector<TargetStatus> rows;
-  for (const auto& target : impl_->targets())
-    rows.push_back(target->status(impl_->context.options.external_url));
+  for (const auto& target : impl_->targets()) rows.push_back(target->status(impl_->options.external_url));
   return rows;
 }
 

@@ -4,7 +4,10 @@
 // batch, report series (up, scrape_duration_seconds, ...). Reload keeps loops whose target
 // and settings did not change.
 //
-// Threads: any. Loops run on the given executor; parsing and appending on the pool.
+// A target's loop stays on one of the given threads, and so does its scrape, from the timer to the
+// commit; the pool takes in large pages, so that nobody waits behind one.
+//
+// Threads: any.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -74,11 +77,18 @@ struct ScrapeOptions {
   bool start_zeros = false;            ///< --enable-feature=created-timestamp-zero-ingestion
 };
 
+/// Where a manager's work is done; outlives it.
+struct ScrapeThreads {
+  boost::asio::any_io_executor discovery;
+  boost::asio::any_io_executor schedule;              ///< with little else to do: it tells the time
+  std::vector<boost::asio::any_io_executor> scrapes;  ///< at least one, each run by one thread
+  sync::ThreadPool& pool;
+};
+
 class ScrapeManager {
  public:
-  ScrapeManager(boost::asio::any_io_executor executor, sync::ThreadPool& pool, storage::Appendable& store,
-                io::FileSystem& fs, const Clock& clock, ScrapeOptions options,
-                prometheus::Registry* registry);
+  ScrapeManager(ScrapeThreads threads, storage::Appendable& store, io::FileSystem& fs, const Clock& clock,
+                ScrapeOptions options, prometheus::Registry* registry);
   ~ScrapeManager();
 
   /// Starts, changes or ends pools so that they fit `config`. Errors: invalid (bad TLS files...);

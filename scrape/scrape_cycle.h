@@ -1,5 +1,5 @@
 // ScrapeCycle: one target's page becomes one batch of samples. No sockets, no timers: what a
-// scrape loop runs on a pool thread, and what tests and benchmarks run alone.
+// scrape loop runs, and what tests and benchmarks run alone.
 //
 // The whole page is read first, against all limits; only then is the store touched. A page
 // that was refused, or that did not come, marks all that the target exposed as stale. Report

@@ -2,9 +2,9 @@
 //
 //            +-------- wake: new settings --------+
 //            v                                    |
-//   wait for the due time --> GET (I/O thread) --> inflate, parse, append (pool) --+
-//            ^                                                                     |
-//            +---------------------------------------------------------------------+
+//   wait for the due time --> GET --> inflate, parse, append (a large page: on the pool) --+
+//            ^                                                                             |
+//            +-----------------------------------------------------------------------------+
 //   retire(): finish the scrape under way, then wait two intervals and a bit, in which the
 //   target may come back; then mark what it exposed as stale. Cancelled (shutdown): end at once,
 //   no markers: the next start goes on where this one ended.
@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "config/config.h"
 #include "model/clock.h"
@@ -30,15 +31,28 @@
 
 namespace narthex::scrape {
 
-/// What all loops of a manager share; outlives them.
+/// What the loops of one thread share; outlives them.
 struct ScrapeContext {
+  ScrapeContext(boost::asio::any_io_executor on, boost::asio::any_io_executor told_the_time_by,
+                sync::ThreadPool& for_large_pages, storage::Appendable& into, const Clock& time,
+                const ScrapeOptions& how, ScrapeMetrics& counts)
+      : executor(std::move(on)),
+        schedule(std::move(told_the_time_by)),
+        pool(for_large_pages),
+        store(into),
+        clock(time),
+        options(how),
+        metrics(counts),
+        tasks(executor, "scrape loops") {}
+
   boost::asio::any_io_executor executor;
+  boost::asio::any_io_executor schedule;
   sync::ThreadPool& pool;
   storage::Appendable& store;
   const Clock& clock;
-  const ScrapeOptions options;
+  const ScrapeOptions& options;
   ScrapeMetrics& metrics;
-  net::TaskGroup& tasks;
+  net::TaskGroup tasks;
   BufferPool buffers;
 };
 

@@ -36,13 +36,13 @@ BuiltTargets build_targets(const std::shared_ptr<const config::ScrapeConfig>& jo
   return built;
 }
 
-ScrapePool::ScrapePool(ScrapeContext& context, ScrapeLoop::Settings settings)
-    : context_(context), settings_(std::move(settings)) {
-  context_.metrics.set_target_limit(settings_.job->job_name, settings_.job->limits.targets);
+ScrapePool::ScrapePool(const Contexts& contexts, Settings settings)
+    : contexts_(contexts), settings_(std::move(settings)) {
+  metrics().set_target_limit(settings_.job->job_name, settings_.job->limits.targets);
 }
 
 void ScrapePool::sync(BuiltTargets targets) {
-  const auto start = context_.clock.steady();
+  const auto start = now();
   dropped_ = std::move(targets.dropped);
   dropped_count_ = targets.dropped_count;
   std::set<std::uint64_t> wanted;
@@ -68,36 +68,37 @@ void ScrapePool::sync(BuiltTargets targets) {
       active.loop->force_error(forced);
       continue;
     }
-    active.loop = std::make_shared<ScrapeLoop>(context_, active.target, settings_, forced);
-    context_.tasks.spawn(ScrapeLoop::run(active.loop));
+    const std::size_t place = place_of(hash);
+    ScrapeContext& context = *contexts_[place];
+    active.loop = std::make_shared<ScrapeLoop>(context, active.target, settings_at(place), forced);
+    context.tasks.spawn(ScrapeLoop::run(active.loop));
   }
-  const double seconds = std::chrono::duration<double>(context_.clock.steady() - start).count();
-  context_.metrics.observe_sync(settings_.job->job_name, seconds, wanted.size(), targets.failures);
+  const double seconds = std::chrono::duration<double>(now() - start).count();
+  metrics().observe_sync(settings_.job->job_name, seconds, wanted.size(), targets.failures);
 }
 
-void ScrapePool::reload(ScrapeLoop::Settings settings) {
-  const auto start = context_.clock.steady();
+void ScrapePool::reload(Settings settings) {
+  const auto start = now();
   settings_ = std::move(settings);
-  context_.metrics.set_target_limit(settings_.job->job_name, settings_.job->limits.targets);
+  metrics().set_target_limit(settings_.job->job_name, settings_.job->limits.targets);
   const std::optional<Error> forced = target_limit_error();
   for (auto& [hash, active] : active_) {
-    active.loop->adopt(settings_);
+    active.loop->adopt(settings_at(place_of(hash)));
     active.loop->force_error(forced);
   }
-  context_.metrics.observe_reload(settings_.job->interval,
-                                  std::chrono::duration<double>(context_.clock.steady() - start).count());
+  metrics().observe_reload(settings_.job->interval, std::chrono::duration<double>(now() - start).count());
 }
 
 void ScrapePool::stop() {
   for (auto& [hash, active] : active_) active.loop->retire(false);
   active_.clear();
-  context_.metrics.forget_job(settings_.job->job_name);
+  metrics().forget_job(settings_.job->job_name);
 }
 
 std::optional<Error> ScrapePool::target_limit_error() {
   const std::uint64_t limit = settings_.job->limits.targets;
   if (limit == 0 || active_.size() <= limit) return std::nullopt;
-  context_.metrics.exceeded_target_limit.Increment();
+  metrics().exceeded_target_limit.Increment();
   return Error{Code::limit,
                fmt::format("target_limit exceeded (number of targets: {}, limit: {})", active_.size(), limit),
                std::nullopt};

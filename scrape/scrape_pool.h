@@ -3,7 +3,9 @@
 // Threads: one at a time (the manager's mutex); build_targets() from any.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,12 +34,20 @@ BuiltTargets build_targets(const std::shared_ptr<const config::ScrapeConfig>& jo
 
 class ScrapePool {
  public:
-  ScrapePool(ScrapeContext& context, ScrapeLoop::Settings settings);
+  using Contexts = std::vector<std::unique_ptr<ScrapeContext>>;
+  struct Settings {
+    std::shared_ptr<const config::ScrapeConfig> job;
+    std::vector<std::shared_ptr<net::HttpClient>> clients;  ///< one per context
+    std::uint64_t seed = 0;                                 ///< of the server, for first_scrape()
+  };
+
+  /// @param contexts  at least one; targets are spread over them. Must outlive this, unchanged
+  ScrapePool(const Contexts& contexts, Settings settings);
 
   /// Starts loops for new targets and retires those of missing ones.
   void sync(BuiltTargets targets);
   /// Loops go on with their targets under other settings.
-  void reload(ScrapeLoop::Settings settings);
+  void reload(Settings settings);
   void set_seed(std::uint64_t seed) { settings_.seed = seed; }
   /// The job is gone. As in Prometheus its series are not marked stale: they fade by themselves.
   void stop();
@@ -48,15 +58,23 @@ class ScrapePool {
   [[nodiscard]] std::size_t dropped_count() const { return dropped_count_; }
 
  private:
-  std::optional<Error> target_limit_error();
-
   struct Active {
     std::shared_ptr<Target> target;
     std::shared_ptr<ScrapeLoop> loop;
   };
 
-  ScrapeContext& context_;
-  ScrapeLoop::Settings settings_;
+  std::optional<Error> target_limit_error();
+  [[nodiscard]] std::size_t place_of(std::uint64_t target_hash) const {
+    return target_hash % contexts_.size();
+  }
+  [[nodiscard]] ScrapeLoop::Settings settings_at(std::size_t place) const {
+    return {settings_.job, settings_.clients[place], settings_.seed};
+  }
+  [[nodiscard]] ScrapeMetrics& metrics() const { return contexts_.front()->metrics; }
+  [[nodiscard]] std::chrono::nanoseconds now() const { return contexts_.front()->clock.steady(); }
+
+  const Contexts& contexts_;
+  Settings settings_;
   std::map<std::uint64_t, Active> active_;  ///< by Target::hash()
   std::vector<BuiltTargets::Dropped> dropped_;
   std::size_t dropped_count_ = 0;

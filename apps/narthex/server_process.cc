@@ -3,6 +3,7 @@
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -19,6 +20,7 @@
 #include "apps/narthex/retention.h"
 #include "apps/narthex/runtime_facts.h"
 #include "io/file_system.h"
+#include "net/event_threads.h"
 #include "query/engine/engine.h"
 #include "rules/manager.h"
 #include "scrape/manager.h"
@@ -40,6 +42,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kIoThreads = 2;
+/// A thread scrapes some three million samples a second.
+constexpr std::size_t kMostScrapeThreads = 16;
 /// Requests that are no queries: metadata, targets, pages; and the encoding of all answers.
 constexpr std::size_t kRequestThreads = 4;
 /// Queries that wait for a slot beside those that run; more of them wait for a thread.
@@ -123,6 +127,8 @@ struct ServerProcess::Impl {
   // Declared before what posts to them, so that they are joined after it has gone.
   std::unique_ptr<sync::ThreadPool> request_pool;
   std::unique_ptr<sync::ThreadPool> query_pool;
+  std::unique_ptr<net::EventThreads> scrape_threads;
+  std::unique_ptr<net::EventThreads> schedule_thread;
   std::unique_ptr<sync::ThreadPool> ingest_pool;
   std::unique_ptr<sync::ThreadPool> rule_pool;
 
@@ -167,8 +173,8 @@ web::RuntimeStatus ServerProcess::Impl::runtime_status() const {
   status.working_directory = working_directory();
   status.hostname = host_name();
   status.storage_retention = retention_text(current_config()->tsdb.retention);
-  status.threads =
-      kIoThreads + request_pool->size() + query_pool->size() + ingest_pool->size() + rule_pool->size();
+  status.threads = kIoThreads + schedule_thread->size() + scrape_threads->size() + request_pool->size() +
+                   query_pool->size() + ingest_pool->size() + rule_pool->size();
   sync::MutexLock lock(config_mutex);
   status.reload_succeeded = reload_succeeded;
   status.last_reload = last_reload;
@@ -276,8 +282,10 @@ Result<void> ServerProcess::Impl::make_services() {
   scraping.metadata_wal_records = features.metadata_wal_records;
   scraping.starts = features.st_storage || features.start_zeros;
   scraping.start_zeros = features.start_zeros;
-  scrape = std::make_unique<scrape::ScrapeManager>(io.get_executor(), *ingest_pool, *db, fs, clock, scraping,
-                                                   registry.get());
+  scrape = std::make_unique<scrape::ScrapeManager>(
+      scrape::ScrapeThreads{io.get_executor(), schedule_thread->executors().front(),
+                            scrape_threads->executors(), *ingest_pool},
+      *db, fs, clock, scraping, registry.get());
 
   rules::RuleOptions ruling;
   ruling.external_url = external_url;
@@ -404,7 +412,10 @@ Result<void> ServerProcess::run() {
   self.query_pool =
       std::make_unique<sync::ThreadPool>(self.flags.query_max_concurrency + kWaitingQueryThreads);
   self.ingest_pool = std::make_unique<sync::ThreadPool>();
+  self.scrape_threads =
+      std::make_unique<net::EventThreads>(std::min(self.ingest_pool->size(), kMostScrapeThreads), "scrape");
   self.rule_pool = std::make_unique<sync::ThreadPool>(kRuleThreads);
+  self.schedule_thread = std::make_unique<net::EventThreads>(1, "schedule");
   auto work = asio::make_work_guard(self.io);
   for (std::size_t i = 0; i < kIoThreads; ++i) self.io_threads.emplace_back([&self] { self.io.run(); });
 

@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <filesystem>
 #include <fstream>
@@ -59,6 +62,30 @@ asio::awaitable<void> answer_plainly(asio::ip::tcp::acceptor& acceptor) {
   co_await stream.read_some(rest);
 }
 
+// Each answer as several writes, between which the client gets its turn; then the connection ends.
+asio::awaitable<void> answer_in_pieces(asio::ip::tcp::acceptor& acceptor,
+                                       std::vector<std::vector<std::string>> answers) {
+  Stream stream(co_await acceptor.async_accept(asio::use_awaitable));
+  for (const auto& pieces : answers) {
+    std::array<char, 4096> request{};
+    auto got = co_await stream.read_some(request);
+    CHECK(got);
+    for (const std::string& piece : pieces) {
+      // A client that gives up early is the test's to notice.
+      (void)co_await stream.write(piece);
+      for (int turn = 0; turn < 10; ++turn) co_await asio::post(asio::use_awaitable);
+    }
+  }
+}
+
+// A body in which every misplaced byte shows.
+std::string numbered_lines(std::size_t bytes) {
+  std::string body;
+  while (body.size() < bytes) body += std::to_string(body.size()) + '\n';
+  body.resize(bytes);
+  return body;
+}
+
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "a GET brings status, headers and body, and keeps the connection") {
@@ -105,6 +132,81 @@ TEST_CASE_FIXTURE(Fixture, "all framings of a body are understood") {
     CHECK(response->status == row.status);
     CHECK(response->body == row.body);
   }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a body is whole however it comes, and its connection serves the next request") {
+  for (const std::size_t size :
+       {std::size_t{1}, std::size_t{9'000}, std::size_t{440'000}, std::size_t{3'500'000}}) {
+    const std::string body = numbered_lines(size);
+    const std::string all = http_ok(body);
+    const std::size_t header = all.size() - body.size();
+    for (const std::size_t cut :
+         {std::size_t{5}, header - 2, header, header + 1, header + size / 2, all.size()}) {
+      CAPTURE(size);
+      CAPTURE(cut);
+      asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+      std::vector<std::vector<std::string>> answers{
+          {all.substr(0, cut), all.substr(cut)}, {http_ok("next")}, {all.substr(0, cut), all.substr(cut)}};
+      asio::co_spawn(io, answer_in_pieces(acceptor, std::move(answers)), asio::detached);
+      const std::string url = "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
+      const auto http = client();
+      for (const std::string& want : {body, std::string("next"), body}) {
+        const auto response = get(*http, url);
+        REQUIRE(response);
+        CHECK(response->wire_bytes == want.size());
+        CHECK((response->body == want));
+      }
+    }
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a large body that ends early is refused, and one that is too long ends its connection") {
+  const std::string body = numbered_lines(700'000);
+  const std::string all = http_ok(body);
+  FakeServer cut_off(io.get_executor(),
+                     [&](const std::string&) { return FakeAnswer{all.substr(0, 500'000), true}; });
+  const auto ended = get(*client(), cut_off.url());
+  REQUIRE(!ended);
+  CHECK(ended.error().text == "unexpected EOF");
+
+  FakeServer talkative(io.get_executor(), [&](const std::string&) { return FakeAnswer{all + "more"}; });
+  const auto http = client();
+  for (int i = 0; i < 2; ++i) {
+    const auto response = get(*http, talkative.url());
+    REQUIRE(response);
+    CHECK((response->body == body));
+  }
+  CHECK(talkative.connections() == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "memory for a body is asked for when its answer comes, and used") {
+  const std::string body = numbered_lines(300'000);
+  FakeServer server(io.get_executor(), [&](const std::string& request) {
+    return FakeAnswer{http_ok(body), false, has(request, "/silent")};
+  });
+  int asked = 0;
+  const void* given = nullptr;
+  const auto memory = [&] {
+    ++asked;
+    std::string buffer;
+    buffer.reserve(body.size() * 2);
+    given = buffer.data();
+    return buffer;
+  };
+  const auto http = client();
+  Request request;
+  request.url = server.url("/silent");
+  request.timeout = std::chrono::milliseconds(20);
+  CHECK(!test::run(io, http->send(request, memory)));
+  CHECK(asked == 0);
+  request.url = server.url("/");
+  request.timeout = std::chrono::milliseconds(test::kBound);
+  const auto response = test::run(io, http->send(request, memory));
+  REQUIRE(response);
+  CHECK(asked == 1);
+  CHECK((response->body == body));
+  CHECK(static_cast<const void*>(response->body.data()) == given);
 }
 
 TEST_CASE_FIXTURE(Fixture, "errors read as in Go") {

@@ -7,6 +7,7 @@
 
 #include "tsdb/encoding.h"
 #include "tsdb/wal/record.h"
+#include "tsdb/wal/samples_packer.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -53,7 +54,10 @@ RecordFlag compress_record(WalCompression how, io::Bytes record, std::vector<std
   if (how == WalCompression::none || record.empty()) return RecordFlag::plain;
   const std::size_t start = out.size();
   std::size_t size = 0;
-  if (how == WalCompression::snappy) {
+  if (how == WalCompression::snappy && record_type(record) == RecordType::samples) {
+    out.resize(start + packed_samples_bound(record.size()));
+    size = pack_samples(record, out.data() + start);
+  } else if (how == WalCompression::snappy) {
     out.resize(start + snappy::MaxCompressedLength(record.size()));
     snappy::RawCompress(chars(record), record.size(), reinterpret_cast<char*>(out.data() + start), &size);
   } else {
