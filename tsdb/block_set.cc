@@ -214,10 +214,10 @@ Blocks BlockSet::snapshot() const {
   return blocks_;
 }
 
-Timestamp BlockSet::newest_maxt() const {
+Timestamp BlockSet::newest_maxt(Timestamp now) const {
   Timestamp newest = unopened_maxt_;
   for (const auto& block : snapshot()) {
-    if (is_cut_from_head(block->meta())) newest = std::max(newest, block->meta().maxt);
+    if (block->meta().mint <= now && is_cut_from_head(block->meta())) newest = std::max(newest, block->meta().maxt);
   }
   return newest;
 }

@@ -50,8 +50,9 @@ class BlockSet {
   /// Ascending by time.
   [[nodiscard]] Blocks snapshot() const;
   /// End of the newest block that was cut from a head in order, also if it cannot be opened
-  /// now; kMinTime without any.
-  [[nodiscard]] Timestamp newest_maxt() const;
+  /// now; kMinTime without any. Blocks that begin after `now` are not: they were imported, or come from
+  /// a clock that was ahead, and what comes now is older than them.
+  [[nodiscard]] Timestamp newest_maxt(Timestamp now) const;
   [[nodiscard]] std::uint64_t count_quarantined() const { return quarantined_; }
   [[nodiscard]] std::uint64_t size_bytes() const;
 

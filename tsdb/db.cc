@@ -99,8 +99,7 @@ Result<void> Db::run_snapshot_once() {
   return impl_->write_snapshot();
 }
 Result<void> Db::run_mapping_once() {
-  impl_->watch_limits();
-  return impl_->map_chunks();
+  return impl_->tend_head();
 }
 Result<void> Db::close() {
   return impl_->close();

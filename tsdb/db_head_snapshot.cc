@@ -103,7 +103,7 @@ std::optional<SnapshotStore::Found> Db::Impl::find_snapshot() {
   auto files = chunk_files->list();
   if (!files) return std::nullopt;
   for (;;) {
-    auto found = snapshots.find(snapshots_below, blocks.newest_maxt());
+    auto found = snapshots.find(snapshots_below, blocks.newest_maxt(clock.now()));
     if (!found || SnapshotStore::fits(found->state, *files)) return found;
     snapshots.discard(found->number, "files of chunks that it refers to are missing or shorter");
   }

@@ -65,7 +65,8 @@ struct Db::Impl {
 
   // ---- Maintenance (db_maintenance.cc)
   void run_in_background();
-  /// Moves full chunks of the head to files, every few seconds.
+  /// What the head needs each second: a look at limits and clock, and full chunks moved to files.
+  Result<void> tend_head();
   void map_in_background();
   void snapshot_in_background();
   [[nodiscard]] bool wait_for_stop(DurationMs interval);
@@ -92,7 +93,9 @@ struct Db::Impl {
                                              bool from_head) NARTHEX_REQUIRES(maintenance_mutex);
 
   // ---- Late samples (db_ooo.cc)
-  Result<void> set_out_of_order_window(DurationMs window);
+  Result<void> set_out_of_order_window(DurationMs window);  // db_clock.cc, as the next
+  /// Opens it wider while the newest sample is ahead of the clock. Each second.
+  Result<void> apply_out_of_order_window();
   Result<void> open_out_of_order_log() NARTHEX_EXCLUDES(ooo_log_mutex);
   /// After replay: the log goes on if it holds something, or if there is a window.
   Result<void> continue_out_of_order_log();
@@ -177,6 +180,8 @@ struct Db::Impl {
   sync::Mutex ooo_log_mutex;
   /// Null until there is a window, or was one. Commits use it through the head.
   std::unique_ptr<Wal> ooo_log NARTHEX_GUARDED_BY(ooo_log_mutex);
+  std::atomic<DurationMs> wanted_ooo_window{0};
+  std::atomic<bool> head_is_ahead{false};
   sync::Mutex snapshot_mutex;
   /// Samples of the head that the newest snapshot covers, and when it was tried.
   std::uint64_t samples_at_snapshot NARTHEX_GUARDED_BY(snapshot_mutex) = 0;

@@ -38,18 +38,23 @@ void Db::Impl::run_in_background() {
   }
 }
 
+Result<void> Db::Impl::tend_head() {
+  watch_limits();
+  auto opened = apply_out_of_order_window();
+  auto mapped = map_chunks();
+  return opened ? std::move(mapped) : std::move(opened);
+}
+
 void Db::Impl::map_in_background() {
   bool failed = false;
   while (!wait_for_stop(std::min(kMapInterval, options.background_interval))) {
-    watch_limits();
-    const auto mapped = map_chunks();
+    const auto done = tend_head();
     // Said once, not every second.
-    if (!mapped && !failed) {
-      telemetry::error(
-          "Full chunks cannot be written to chunks_head and stay in memory; it will be tried again",
-          {{"error", mapped.error().text}});
+    if (!done && !failed) {
+      telemetry::error("What the head wants to write cannot be written; it will be tried again",
+                       {{"error", done.error().text}});
     }
-    failed = !mapped;
+    failed = !done;
   }
 }
 

@@ -36,14 +36,6 @@ std::set<Timestamp> ranges_of(const OooSnapshot& snapshot, DurationMs range) {
 
 }  // namespace
 
-Result<void> Db::Impl::set_out_of_order_window(DurationMs window) {
-  if (window > 0) {
-    if (auto opened = open_out_of_order_log(); !opened) return opened;
-  }
-  head.set_out_of_order_window(window);
-  return {};
-}
-
 Result<void> Db::Impl::open_out_of_order_log() {
   const sync::MutexLock guard(ooo_log_mutex);
   if (ooo_log) return {};

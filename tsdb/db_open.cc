@@ -118,8 +118,8 @@ Result<void> Db::Impl::take_lock() {
 Result<void> Db::Impl::load_blocks() {
   if (auto cleaned = blocks.clean_up(); !cleaned) return cleaned;
   if (auto loaded = blocks.reload(); !loaded) return loaded;
-  head.refuse_before(blocks.newest_maxt());
-  head.hide_before(blocks.newest_maxt());
+  head.refuse_before(blocks.newest_maxt(clock.now()));
+  head.hide_before(blocks.newest_maxt(clock.now()));
   return {};
 }
 

@@ -113,7 +113,7 @@ inline constexpr const char* kMixedBlock = "01HF4YRXG0ABCDEFGHJKMNPQRS";
 /// a checkpoint, out-of-order samples in wbl, head chunks in files. Nothing is wrong with it.
 /// @param model  receives the floats of the head and the blocks that were cut from it
 inline void make_directory(io::FileSystem& fs, Contents& model) {
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   DbOptions options = quiet_options();
   options.wal.segment_bytes = 32 * 1024;
   auto db = open_db(fs, clock, options);

@@ -162,6 +162,8 @@ class Head {
   void update_metrics();
   [[nodiscard]] Timestamp mint() const { return state_.mint.load(std::memory_order_relaxed); }
   [[nodiscard]] Timestamp maxt() const { return state_.maxt.load(std::memory_order_relaxed); }
+  /// Of the newest sample; of an empty head, where blocks end.
+  [[nodiscard]] Timestamp newest() const { return state_.newest(); }
   HeadState& state() { return state_; }
 
  private:

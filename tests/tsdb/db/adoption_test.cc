@@ -24,7 +24,7 @@ constexpr int kScrapes = 40;
 /// A log of 40 scrapes of five series.
 Files make_log(Contents& model, const DbOptions& options = quiet_options()) {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = open_db(fs, clock, options);
   for (int step = 0; step < kScrapes; ++step) REQUIRE(scrape(*db, kSeries, step, model));
   REQUIRE(db->close());
@@ -39,7 +39,7 @@ struct Opened {
 };
 
 Opened open_and_read(io::FileSystem& fs) {
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = try_open(fs, clock);
   REQUIRE_MESSAGE(db, why(db));
   Opened opened{read_all(**db), (*db)->count_corruptions()};
@@ -109,7 +109,7 @@ TEST_CASE("adoption: a directory on which a Prometheus without a lock file runs 
   files["/data/queries.active"] = "[";
   const auto fs = disk_with(files);
   fs->set_holder("/data/queries.active", 4711);
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   const auto db = try_open(*fs, clock);
   REQUIRE(!db);
   CHECK(db.error().code == Code::unavailable);
@@ -133,7 +133,7 @@ TEST_CASE("adoption: a directory that cannot be written is refused, with what to
         return std::nullopt;
       return Error{Code::io, "opening " + path + ": " + reason, {}};
     });
-    const ManualClock clock(kStart);
+    const ManualClock clock(kNow);
     const auto db = try_open(*fs, clock);
     REQUIRE(!db);
     CHECK(db.error().text.find("must be writable by the user") != std::string::npos);
@@ -169,7 +169,7 @@ TEST_CASE("adoption: numbers as names in wal are refused where they do not follo
   CHECK(same(open_and_read(*disk_with(files)).contents, model));
   files["/data/wal/20260101"] = "a copy of something";
   const auto fs = disk_with(files);
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   const auto db = try_open(*fs, clock);
   REQUIRE(!db);
   CHECK(db.error().code == Code::corruption);
@@ -244,7 +244,7 @@ TEST_CASE("adoption: what tombstones of a block delete is not shown") {
   REQUIRE(fs.make_directories("/data"));
   constexpr int kSteps = 20;
   write_mixed_block(fs, kMixedBlock, kStart, kSteps);
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   const auto db = open_db(fs, clock);
   auto querier = db->querier({});
   REQUIRE(querier);
@@ -382,7 +382,7 @@ TEST_CASE("adoption: without its series record a series' samples are lost, count
   segment.assign(io::as_text(bytes));
   const auto fs = disk_with(files);
   prometheus::Registry registry;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   const auto db = Db::open(*fs, "/data", quiet_options(), clock, &registry);
   REQUIRE_MESSAGE(db, why(db));
   Contents want = model;

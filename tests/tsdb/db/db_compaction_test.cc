@@ -23,7 +23,7 @@ DbOptions compacting_options() {
 
 TEST_CASE("compaction: over days, blocks grow to the largest range and hold every sample once") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock, compacting_options());
   for (int step = 0; step < 60 * 60; ++step) {
@@ -52,7 +52,7 @@ TEST_CASE("compaction: over days, blocks grow to the largest range and hold ever
 
 TEST_CASE("compaction: with equal ranges blocks stay as they were cut") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   DbOptions options = compacting_options();
   options.max_block_range = kRange;
@@ -65,7 +65,7 @@ TEST_CASE("compaction: with equal ranges blocks stay as they were cut") {
 
 TEST_CASE("compaction: overlapping blocks become one, in which the earlier one's samples stay") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   put_block(fs, kBegin, kBegin + kRange, 6, model, 1);
   put_block(fs, kBegin + kRange / 2, kBegin + 2 * kRange, 9, model, 2, kStep);
@@ -96,7 +96,7 @@ TEST_CASE("compaction: overlapping blocks become one, in which the earlier one's
 
 TEST_CASE("compaction: a query that began before goes on over the blocks that were replaced") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   for (int i = 0; i < 4; ++i) put_block(fs, kBegin + i * kRange, kBegin + (i + 1) * kRange, 4, model, i);
   auto db = open_db(fs, clock, compacting_options());
@@ -115,7 +115,7 @@ TEST_CASE("compaction: killed or cut off from power at any operation, old or new
       CAPTURE(allowed);
       CAPTURE(static_cast<int>(end));
       io::FaultFileSystem fs;
-      const ManualClock clock(kStart);
+      const ManualClock clock(kNow);
       Contents model;
       for (int i = 0; i < 4; ++i) put_block(fs, kBegin + i * kRange, kBegin + (i + 1) * kRange, 3, model, i);
       put_block(fs, kBegin + kRange + kStep, kBegin + 2 * kRange, 5, model, 9, kStep);
@@ -154,7 +154,7 @@ TEST_CASE("compaction: any single failure is made good by the next round") {
   for (int failing = 0;; ++failing) {
     CAPTURE(failing);
     io::FaultFileSystem fs;
-    const ManualClock clock(kStart);
+    const ManualClock clock(kNow);
     Contents model;
     for (int i = 0; i < 4; ++i) put_block(fs, kBegin + i * kRange, kBegin + (i + 1) * kRange, 3, model, i);
     auto db = open_db(fs, clock, compacting_options());
@@ -181,7 +181,7 @@ TEST_CASE("compaction: any single failure is made good by the next round") {
 
 TEST_CASE("compaction: a full disk ends it without harm, and it is done when there is space") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   for (int i = 0; i < 4; ++i)
     put_block(fs, kBegin + i * kRange, kBegin + (i + 1) * kRange, 30, model, i, kStep);
@@ -199,7 +199,7 @@ TEST_CASE("compaction: a full disk ends it without harm, and it is done when the
 
 TEST_CASE("compaction: a block with damage is left alone from then on, and the others go their way") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   std::vector<std::string> ulids;
   for (int i = 0; i < 7; ++i)
@@ -227,7 +227,7 @@ TEST_CASE("compaction: a block with damage is left alone from then on, and the o
 
 TEST_CASE("compaction: many tombstones in a large block make it be written anew without them") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   const std::string ulid = put_block(fs, kBegin, kBegin + 3 * kRange, 20, model);
   put_block(fs, kBegin + 3 * kRange, kBegin + 4 * kRange, 20, model);
@@ -263,7 +263,7 @@ TEST_CASE("compaction: many tombstones in a large block make it be written anew 
 
 TEST_CASE("compaction: blocks of which nothing is left are deleted without a child") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents gone;
   Contents model;
   for (int i = 0; i < 4; ++i) {
@@ -286,7 +286,7 @@ TEST_CASE("compaction: blocks of which nothing is left are deleted without a chi
 
 TEST_CASE("compaction: a block whose meta.json says deletable goes at the start") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   put_block(fs, kBegin, kBegin + kRange, 2, model);
   Contents gone;
@@ -302,7 +302,7 @@ TEST_CASE("compaction: a block whose meta.json says deletable goes at the start"
 
 TEST_CASE("compaction: with a delay the head is cut later, and the blocks do not wait for it") {
   io::FaultFileSystem fs;
-  ManualClock clock(kStart);
+  ManualClock clock(kNow);
   Contents model;
   DbOptions options = compacting_options();
   options.compaction_delay_percent = 100;

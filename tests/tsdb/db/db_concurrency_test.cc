@@ -15,7 +15,7 @@ TEST_CASE("concurrency: while blocks are cut, every query sees each committed sa
   constexpr int kSteps = 1500;
   constexpr std::size_t kSeries = 6;
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = open_db(fs, clock);
   std::atomic<bool> done{false};
   std::atomic<int> wrong{0};
@@ -59,7 +59,7 @@ TEST_CASE("concurrency: while blocks are cut, every query sees each committed sa
 
 TEST_CASE("concurrency: the background thread works on its own and ends with the database") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   DbOptions options = quiet_options();
   options.background_interval = 1;
   auto db = open_db(fs, clock, options);

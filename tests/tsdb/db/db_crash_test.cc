@@ -10,7 +10,7 @@ namespace {
 TEST_CASE("crash: a full disk refuses appends with an error, loses nothing, and heals") {
   io::FaultFileSystem fs;
   fs.set_short_write(true);
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock);
   for (int step = 0; step < 20; ++step) REQUIRE(scrape(*db, 5, step, model));

@@ -56,7 +56,7 @@ std::size_t count_series(storage::Queryable& store, TimeRange range) {
 
 TEST_CASE("deletion: in block and head at once, over a kill, and in the block that is cut later") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = open_db(fs, clock);
   Contents model;
   for (int step = 0; step < 200; ++step) REQUIRE(scrape(*db, 6, step, model));
@@ -84,7 +84,7 @@ TEST_CASE("deletion: in block and head at once, over a kill, and in the block th
 
 TEST_CASE("deletion: what comes afterwards stays, also at times that a second deletion names") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = open_db(fs, clock);
   Contents model;
   for (int step = 0; step < 10; ++step) REQUIRE(scrape(*db, 3, step, model));
@@ -108,7 +108,7 @@ TEST_CASE("deletion: what comes afterwards stays, also at times that a second de
 
 TEST_CASE("deletion: a block's tombstones reach from a series' first to its last sample, and join") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   const std::string ulid = put_block(fs, kBegin, kBegin + kRange, 3, model, 1, kStep);
   auto db = open_db(fs, clock);
@@ -141,7 +141,7 @@ TEST_CASE("deletion: a block's tombstones reach from a series' first to its last
 
 TEST_CASE("deletion: a selector without a match and an empty range change no file") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   const std::string ulid = put_block(fs, kBegin, kBegin + kRange, 3, model);
   auto db = open_db(fs, clock);
@@ -158,7 +158,7 @@ TEST_CASE("deletion: a selector without a match and an empty range change no fil
 
 TEST_CASE("deletion: checkpoints keep it for as long as they keep the samples") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = open_db(fs, clock);
   Contents left;
   // 240 is inside what the head still holds when the log is cut.
@@ -180,7 +180,7 @@ TEST_CASE("deletion: checkpoints keep it for as long as they keep the samples") 
 
 TEST_CASE("deletion: one that cannot be logged or written is an error, and the rest is done") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   const std::string ulid = put_block(fs, kBegin, kBegin + kRange, 3, model);
   auto db = open_db(fs, clock);
@@ -209,7 +209,7 @@ TEST_CASE("deletion: killed or without power at any operation, an acknowledged o
   const auto run = [&](io::FaultFileSystem& fs, std::int64_t operations, Contents& model) {
     std::int64_t left = operations;
     put_block(fs, kBegin, kBegin + kRange, 3, model);
-    const ManualClock clock(kStart);
+    const ManualClock clock(kNow);
     auto db = open_db(fs, clock);
     for (int step = 0; step < 6; ++step) REQUIRE(scrape(*db, 3, step, model));
     fs.set_judge([left](io::Operation, const std::string& path) mutable -> std::optional<Error> {
@@ -231,7 +231,7 @@ TEST_CASE("deletion: killed or without power at any operation, an acknowledged o
       Contents model;
       done = run(fs, n, model);
       if (power_cut) fs.crash();
-      const ManualClock clock(kStart);
+      const ManualClock clock(kNow);
       auto db = open_db(fs, clock);
       const Contents after = read_all(*db);
       if (done) {
@@ -246,7 +246,7 @@ TEST_CASE("deletion: killed or without power at any operation, an acknowledged o
 
 TEST_CASE("deletion: scrapes and queries go on meanwhile, and none of them sees half of it") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = open_db(fs, clock);
   Contents model;
   std::atomic<int> newest{0};
@@ -292,7 +292,7 @@ TEST_CASE("deletion: scrapes and queries go on meanwhile, and none of them sees 
 
 TEST_CASE("clean tombstones: blocks with deletions are written anew with one parent, others are left alone") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   const std::string first = put_block(fs, kBegin, kBegin + kRange, 6, model, 1);
   const std::string second = put_block(fs, kBegin + kRange, kBegin + 2 * kRange, 6, model, 2);
@@ -327,7 +327,7 @@ TEST_CASE("clean tombstones: blocks with deletions are written anew with one par
 
 TEST_CASE("clean tombstones: a full disk leaves the old block in place, and later it works") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   const std::string ulid = put_block(fs, kBegin, kBegin + kRange, 6, model, 1);
   auto db = open_db(fs, clock);

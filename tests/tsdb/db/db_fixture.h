@@ -14,6 +14,8 @@ namespace narthex::tsdb {
 inline constexpr DurationMs kRange = 2 * 3600 * 1000;
 inline constexpr Timestamp kStart = 1'700'000'000'000 / kRange * kRange;
 inline constexpr DurationMs kStep = 60'000;
+/// Later than anything that tests write: none of it is from the future.
+inline constexpr Timestamp kNow = kStart + 30 * 24 * 3600 * 1000LL;
 
 inline DbOptions quiet_options() {
   DbOptions options;

@@ -99,7 +99,7 @@ TEST_CASE("out of order: the database holds what a sorted map holds, over restar
     CAPTURE(seed);
     std::mt19937_64 random(seed);
     io::FaultFileSystem fs;
-    const ManualClock clock(kStart);
+    const ManualClock clock(kNow);
     auto db = open_db(fs, clock, with_window());
     Model model;
     Timestamp now = kStart;
@@ -153,7 +153,7 @@ TEST_CASE("out of order: the database holds what a sorted map holds, over restar
 
 TEST_CASE("out of order: late samples become blocks, and their log and chunks go") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = open_db(fs, clock, without_merging());
   Model model;
   const auto take = [&](const std::vector<Sample>& batch) {
@@ -191,7 +191,7 @@ TEST_CASE("out of order: late samples become blocks, and their log and chunks go
 
 TEST_CASE("out of order: a log that is there is read and becomes blocks though the window is closed") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Model model;
   {
     auto db = open_db(fs, clock, without_merging());
@@ -216,7 +216,7 @@ TEST_CASE("out of order: a log that is there is read and becomes blocks though t
 
 TEST_CASE("out of order: the window can be opened, changed and closed while the database runs") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = open_db(fs, clock);
   CHECK_FALSE(fs.exists("/data/wbl"));
   REQUIRE(append(*db, {{0, kStart + kRange}}));
@@ -275,7 +275,7 @@ struct Outcome {
 /// Late samples over two block cuts, enough of them to fill chunks.
 Outcome live(io::FaultFileSystem& fs, std::int64_t operations) {
   Outcome out;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   const Reaper reaper(fs, operations);
   auto opened = try_open(fs, clock, with_window());
   if (!opened) return out;
@@ -334,7 +334,7 @@ TEST_CASE("out of order: killed at any operation, all that was committed is ther
     io::FaultFileSystem fs;
     fs.set_short_write(n % 2 == 0);
     const Outcome before = live(fs, n);
-    const ManualClock clock(kStart);
+    const ManualClock clock(kNow);
     auto db = try_open(fs, clock, with_window());
     REQUIRE_MESSAGE(db, why(db));
     REQUIRE(lies_between(contents(before.committed), read_all(**db), contents(before.attempted)));
@@ -359,7 +359,7 @@ TEST_CASE("out of order: after a power cut all that was synced is there and noth
     REQUIRE(fs.sync_directory("/"));
     const Outcome before = live(fs, n);
     fs.crash();
-    const ManualClock clock(kStart);
+    const ManualClock clock(kNow);
     auto db = try_open(fs, clock, with_window());
     REQUIRE_MESSAGE(db, why(db));
     REQUIRE(lies_between(contents(before.synced), read_all(**db), contents(before.attempted)));

@@ -12,7 +12,7 @@ namespace {
 
 TEST_CASE("retention: beyond the size the oldest blocks go; log and quarantine count") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   for (int i = 0; i < 6; ++i) put_block(fs, kBegin + i * kRange, kBegin + (i + 1) * kRange, 20, model, i);
   prometheus::Registry registry;
@@ -69,7 +69,7 @@ TEST_CASE("retention: beyond the size the oldest blocks go; log and quarantine c
 
 TEST_CASE("retention: a new time limit is heeded by the next round") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   for (int i = 0; i < 6; ++i) put_block(fs, kBegin + i * kRange, kBegin + (i + 1) * kRange, 2, model, i);
   auto db = open_db(fs, clock);
@@ -82,7 +82,7 @@ TEST_CASE("retention: a new time limit is heeded by the next round") {
 
 TEST_CASE("retention: a block that cannot be deleted now is deleted later, and not queried meanwhile") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   Contents gone;
   const std::string old = put_block(fs, kBegin, kBegin + kRange, 2, gone);

@@ -63,7 +63,7 @@ TEST_CASE("snapshot: it holds blocks and head, and keeps what is deleted afterwa
 
 TEST_CASE("snapshot: without the head there are the blocks only; an empty database makes an empty one") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = make_db(fs, clock, model);
   auto name = db->snapshot(false);
@@ -80,7 +80,7 @@ TEST_CASE("snapshot: without the head there are the blocks only; an empty databa
 
 TEST_CASE("snapshot: what is not a block's own is not in it") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = make_db(fs, clock, model);
   const std::string ulid = db->blocks().front().ulid;
@@ -95,7 +95,7 @@ TEST_CASE("snapshot: what is not a block's own is not in it") {
 
 TEST_CASE("snapshot: a block without a tombstones file has none in its copy either") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   const std::string ulid = put_block(fs, kBegin, kBegin + kRange, 3, model);
   REQUIRE(fs.remove_file("/data/" + ulid + "/tombstones"));
@@ -106,7 +106,7 @@ TEST_CASE("snapshot: a block without a tombstones file has none in its copy eith
 }
 
 TEST_CASE("snapshot: one that fails at any operation leaves nothing, one that is killed nothing for long") {
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   Files files;
   {

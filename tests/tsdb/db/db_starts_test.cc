@@ -93,7 +93,7 @@ std::map<int, int> encodings_of_blocks(io::FileSystem& fs, const Db& db) {
 
 TEST_CASE("db: start timestamps survive restarts, blocks and their compaction") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Starts model;
   int step = 0;
   for (const int until : {90, 400, 700, 1000, 1300}) {
@@ -118,7 +118,7 @@ TEST_CASE("db: start timestamps survive restarts, blocks and their compaction") 
 
 TEST_CASE("db: by default start timestamps leave no trace") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = open_db(fs, clock);
   Starts model;
   for (int step = 0; step < 400; ++step) scrape_starts(*db, step, model);
@@ -134,7 +134,7 @@ TEST_CASE("db: by default start timestamps leave no trace") {
 
 TEST_CASE("db: XOR chunks cannot keep start timestamps, which opening and reloading say") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   DbOptions options = quiet_options();
   options.st_storage = true;
   const auto refused = try_open(fs, clock, options);
@@ -152,7 +152,7 @@ TEST_CASE("db: XOR chunks cannot keep start timestamps, which opening and reload
 
 TEST_CASE("db: the encoding of floats can be changed at any time") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock);
   int step = 0;

@@ -22,7 +22,7 @@ std::vector<std::string> names_in(io::FileSystem& fs, const std::string& directo
 
 TEST_CASE("db: what was committed is there after closing and opening again") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   for (int run = 0; run < 3; ++run) {
     auto db = open_db(fs, clock);
@@ -36,7 +36,7 @@ TEST_CASE("db: what was committed is there after closing and opening again") {
 
 TEST_CASE("db: a directory that is open is refused") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = open_db(fs, clock);
   const auto second = try_open(fs, clock);
   REQUIRE(!second);
@@ -48,7 +48,7 @@ TEST_CASE("db: a directory that is open is refused") {
 
 TEST_CASE("db: a closed database says so") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   auto db = open_db(fs, clock);
   REQUIRE(db->close());
   REQUIRE(db->close());
@@ -62,7 +62,7 @@ TEST_CASE("db: a closed database says so") {
 
 TEST_CASE("db: the head becomes aligned blocks, and queries see no difference") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock);
   // Begins in the middle of a range; ends 7 hours later.
@@ -100,7 +100,7 @@ TEST_CASE("db: the head becomes aligned blocks, and queries see no difference") 
 
 TEST_CASE("db: an open query goes on over a block cut, and the head is truncated after it") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock);
   for (int step = 0; step < 200; ++step) REQUIRE(scrape(*db, 5, step, model));
@@ -119,7 +119,7 @@ TEST_CASE("db: an open query goes on over a block cut, and the head is truncated
 
 TEST_CASE("db: samples of a range that became a block are out of bounds") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock);
   for (int step = 0; step < 200; ++step) REQUIRE(scrape(*db, 5, step, model));
@@ -134,7 +134,7 @@ TEST_CASE("db: samples of a range that became a block are out of bounds") {
 
 TEST_CASE("db: a silent stretch makes no empty blocks") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock);
   for (int step = 0; step < 30; ++step) REQUIRE(scrape(*db, 5, step, model));
@@ -146,7 +146,7 @@ TEST_CASE("db: a silent stretch makes no empty blocks") {
 
 TEST_CASE("db: blocks older than the retention time are deleted, counted from the newest block") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   DbOptions options = quiet_options();
   options.retention.time = 2 * kRange;
@@ -164,7 +164,7 @@ TEST_CASE("db: blocks older than the retention time are deleted, counted from th
 
 TEST_CASE("db: a damaged block is set aside and the rest opens") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock);
   for (int step = 0; step < 8 * 60; ++step) REQUIRE(scrape(*db, 3, step, model));
@@ -188,7 +188,7 @@ TEST_CASE("db: a damaged block is set aside and the rest opens") {
 
 TEST_CASE("db: a block that cannot be read now stays, and is there when it can be") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock);
   for (int step = 0; step < 4 * 60; ++step) REQUIRE(scrape(*db, 3, step, model));
@@ -213,7 +213,7 @@ TEST_CASE("db: a block that cannot be read now stays, and is there when it can b
 
 TEST_CASE("db: what interrupted runs and Prometheus leave behind is cleared away") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   const std::string ulid = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
   for (const std::string& dir : {ulid + ".tmp-for-creation", ulid + ".tmp-for-deletion",
                                  std::string("chunk_snapshot.000003.0000000100"), std::string("lost+found"),
@@ -233,7 +233,7 @@ TEST_CASE("db: what interrupted runs and Prometheus leave behind is cleared away
 
 TEST_CASE("db: head chunks lie in files, survive restarts, and go when a block holds them") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock);
   for (int step = 0; step < 12 * 60; ++step) {
@@ -256,7 +256,7 @@ TEST_CASE("db: head chunks lie in files, survive restarts, and go when a block h
 
 TEST_CASE("db: the log does not grow for ever, and what is left of it replays whole") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   DbOptions options = quiet_options();
   options.wal.segment_bytes = 32 * 1024;
@@ -298,7 +298,7 @@ TEST_CASE("db: the log does not grow for ever, and what is left of it replays wh
 
 TEST_CASE("db: metrics carry Prometheus' names") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   prometheus::Registry registry;
   auto db = Db::open(fs, "/data", quiet_options(), clock, &registry);
   REQUIRE(db);

@@ -20,7 +20,7 @@ void write_list(io::FileSystem& fs, const std::vector<std::string>& ulids) {
 
 TEST_CASE("uploads: blocks are merged once all of them are in the list") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   std::vector<std::string> ulids;
   for (int i = 0; i < 4; ++i)

@@ -93,7 +93,7 @@ TEST_CASE("disk guard: the reserve file is given up on a full disk and made agai
 
 TEST_CASE("full disk: appends are refused with a reason, queries go on, and it heals by itself") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   DbOptions options = quiet_options();
   options.reserve = {.free_bytes = 10 * kMiB, .file_bytes = kMiB};
   auto db = open_db(fs, clock, options);
@@ -125,7 +125,7 @@ TEST_CASE("full disk: appends are refused with a reason, queries go on, and it h
 
 TEST_CASE("full disk: a start finds it, and gives the reserve file up for what it has to write") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   DbOptions options = quiet_options();
   options.reserve = {.free_bytes = 10 * kMiB, .file_bytes = kMiB};
   Contents model;
@@ -148,7 +148,7 @@ TEST_CASE("full disk: with a limit on size the oldest blocks go early, with one 
   for (const bool by_size : {true, false}) {
     CAPTURE(by_size);
     io::FaultFileSystem fs;
-    const ManualClock clock(kStart);
+    const ManualClock clock(kNow);
     Contents model;
     std::vector<std::string> ulids;
     for (int i = 0; i < 4; ++i)
@@ -179,7 +179,7 @@ TEST_CASE("full disk: with a limit on size the oldest blocks go early, with one 
 
 TEST_CASE("full disk: the head is cut all the same, and the log behind it goes") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   DbOptions options = quiet_options();
   options.wal.segment_bytes = 32 * 1024;
   options.reserve = {.free_bytes = 100 * kMiB};
@@ -196,7 +196,7 @@ TEST_CASE("full disk: the head is cut all the same, and the log behind it goes")
 
 TEST_CASE("full disk: a merge waits until its blocks fit") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   for (int i = 0; i < 4; ++i) put_block(fs, kBegin + i * kRange, kBegin + (i + 1) * kRange, 50, model, i);
   DbOptions options = quiet_options();

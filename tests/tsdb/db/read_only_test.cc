@@ -65,7 +65,7 @@ bool writes(io::Operation op) {
 
 TEST_CASE("read-only: blocks and log are read as one, and nothing is written") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock);
   for (int step = 0; step < 5 * 60; ++step) REQUIRE(scrape(*db, 10, step, model));
@@ -144,7 +144,7 @@ TEST_CASE("read-only: a series that several selectors take comes once") {
 
 TEST_CASE("read-only: a block that is cut while the log is read is noticed") {
   io::FaultFileSystem fs;
-  const ManualClock clock(kStart);
+  const ManualClock clock(kNow);
   Contents model;
   auto db = open_db(fs, clock);
   for (int step = 0; step < 5 * 60; ++step) REQUIRE(scrape(*db, 10, step, model));
