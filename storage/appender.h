@@ -30,7 +30,7 @@ enum class SeriesRef : std::uint64_t { none = 0 };
 
 /// Why one sample was refused. Counted, never allocates.
 enum class AppendFault : std::uint8_t {
-  out_of_order,         ///< older than the series' newest sample
+  out_of_order,         ///< older than the series' newest sample, and there is no out-of-order window
   duplicate_timestamp,  ///< same time as the newest sample, other value
   out_of_bounds,        ///< older than anything the store accepts now, or too far in the future
   too_old,              ///< older than the out-of-order window
@@ -97,12 +97,16 @@ class Appender {
   virtual Result<void, ExemplarFault> append_exemplar(SeriesRef /*ref*/, const Exemplar& /*exemplar*/) {
     return std::unexpected(ExemplarFault::disabled);
   }
+  /// Whether samples appended from here on may go into the out-of-order window, if the store has one; at
+  /// first they may. What marks the end of a series must not: where it comes late the series goes on.
+  virtual void accept_out_of_order(bool /*accept*/) {}
   /// What the series measures; logged with the commit if it is not what was known.
   virtual void set_metadata(SeriesRef /*ref*/, const Metadata& /*metadata*/) {}
 
   /// Writes the batch to the log, applies it and makes it visible as a whole. Afterwards the
   /// appender is empty and can be used again.
-  /// Errors: io (nothing of the batch is kept), unavailable (read-only or shutting down).
+  /// Errors: io (nothing of the batch is kept; only where samples that came late could not be logged may
+  /// those that did not be kept), unavailable (read-only or shutting down).
   virtual Result<CommitStats> commit() = 0;
   /// Forgets the batch.
   virtual void rollback() = 0;

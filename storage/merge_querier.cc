@@ -130,9 +130,14 @@ void merge_appended(SampleColumns& c, std::size_t base, std::size_t begin) {
   const auto later_begin = later;
   const bool has_st = !c.st.empty();
 
+  bool was_later = false;
   const auto take = [&](std::size_t i, auto& next, auto end) {
+    const bool changes = std::exchange(was_later, i >= begin) != (i >= begin);
     while (next != end && next->index < i) ++next;
     if (next != end && next->index == i) {
+      CounterResetHint& hint = next->value.hint;
+      // Behind a sample of the other store nobody knows whether a counter was reset.
+      if (changes && hint != CounterResetHint::gauge) hint = CounterResetHint::unknown;
       merged.histograms.push_back({base + merged.t.size(), std::move(next->value)});
       ++next;
     }

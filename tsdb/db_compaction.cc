@@ -84,6 +84,7 @@ Result<void> Db::Impl::cut_block() {
   if (*block) blocks.add(std::move(*block));
   head.hide_before(meta.maxt);
   wal_due_before = meta.maxt;
+  ooo_due = true;
   return {};
 }
 
@@ -134,7 +135,7 @@ Result<void> Db::Impl::compact_blocks() {
     if (stop.token().stopped() || is_head_due()) return {};
     std::vector<BlockMeta> metas;
     for (const auto& block : blocks.snapshot()) metas.push_back(block->meta());
-    const auto plan = plan_compaction(metas, planner);
+    const auto plan = plan_compaction(uploads.compactable(std::move(metas)), planner);
     if (plan.empty()) return {};
     auto merged = merge_blocks(plan);
     if (auto reloaded = reload_blocks(); !reloaded && merged) merged = pass(reloaded);

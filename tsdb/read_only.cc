@@ -13,6 +13,7 @@
 #include "tsdb/compact/chunk_merger.h"
 #include "tsdb/compact/merged_sources.h"
 #include "tsdb/head/head.h"
+#include "tsdb/wal/segments.h"
 #include "tsdb/wal_replay.h"
 
 namespace narthex::tsdb {
@@ -110,6 +111,10 @@ Result<std::unique_ptr<SeriesReader>> read_merged(TimeRange range, MatcherLists 
   }
   if (head) {
     sources.push_back(std::make_unique<SelectedSource>(head->head.chunk_source(range), selectors));
+    auto boundary = head->head.close_out_of_order();
+    if (!boundary) return pass(boundary);
+    auto late = head->head.out_of_order_source(head->head.out_of_order_snapshot(*boundary), range);
+    sources.push_back(std::make_unique<SelectedSource>(std::move(late), selectors));
   }
   return std::make_unique<MergingReader>(range, std::move(head), std::move(sources));
 }
@@ -119,7 +124,8 @@ Result<std::unique_ptr<ReplayedHead>> replay_head(io::FileSystem& fs, const std:
   auto replayed = std::make_unique<ReplayedHead>();
   replayed->head.refuse_before(begin);
   replayed->head.hide_before(begin);
-  auto report = replay_wal(fs, directory + "/wal", replayed->head, std::thread::hardware_concurrency());
+  auto report = replay_wal(fs, directory + "/wal", replayed->head, std::thread::hardware_concurrency(),
+                           directory + "/wbl");
   if (!report) return pass(report, "read WAL");
   replayed->damaged = report->damaged;
   return replayed;
@@ -218,7 +224,10 @@ Result<std::unique_ptr<SeriesReader>> ReadOnlyDb::series(TimeRange range, Matche
     if (!opened) return pass(opened);
     const Timestamp end = end_of_blocks(*opened);
     std::unique_ptr<ReplayedHead> head;
-    if (end <= range.maxt) {
+    // Late samples may be of any time.
+    auto late_bytes = measure_wal(*fs_, directory_ + "/wbl");
+    if (!late_bytes && late_bytes.error().code != Code::not_found) return pass(late_bytes);
+    if (end <= range.maxt || (late_bytes && *late_bytes > 0)) {
       auto replayed = replay_head(*fs_, directory_, end);
       // A segment was removed while we read: so there is a block in its place.
       if (!replayed && replayed.error().code == Code::not_found) continue;

@@ -15,6 +15,9 @@
 namespace narthex::tsdb {
 namespace {
 
+/// What a directory with segments is.
+enum class LogKind : std::uint8_t { checkpoint, log, out_of_order };
+
 /// Records of the log, in order; samples decoded.
 struct LogBatch {
   struct Entry {
@@ -27,6 +30,7 @@ struct LogBatch {
   std::vector<Timestamp> starts;  ///< of samples, up to the last record that has such
   std::vector<std::byte> bytes;
   const std::string* directory = nullptr;
+  LogKind kind = LogKind::log;
 
   [[nodiscard]] bool is_full() const {
     static constexpr std::size_t kEnoughSamples = 4 * 1024;
@@ -56,7 +60,8 @@ class LogReader {
   LogReader(io::FileSystem& fs, Emit emit) : fs_(fs), emit_(std::move(emit)) {}
 
   /// Segments of `directory`, which must outlive the batches, from `first` on.
-  Result<void> read_directory(const std::string& directory, std::uint32_t first, bool is_checkpoint) {
+  Result<void> read_directory(const std::string& directory, std::uint32_t first, LogKind kind) {
+    kind_ = kind;
     auto segments = list_segments(fs_, directory);
     if (!segments) return pass(segments, "replaying " + directory);
     for (const std::uint32_t segment : *segments) {
@@ -64,17 +69,19 @@ class LogReader {
       const std::uint64_t damaged = report_.damaged;
       if (auto done = read_segment(directory, segment); !done) return done;
       if (report_.damaged == damaged) continue;
-      if (is_checkpoint) {
-        report_.damaged_checkpoint = true;
-      } else {
-        report_.damaged_segments.push_back(segment);
-      }
+      note_damage(segment);
     }
     return {};
   }
   [[nodiscard]] const ReplayReport& report() const { return report_; }
 
  private:
+  void note_damage(std::uint32_t segment) {
+    if (kind_ == LogKind::checkpoint) report_.damaged_checkpoint = true;
+    if (kind_ == LogKind::log) report_.damaged_segments.push_back(segment);
+    if (kind_ == LogKind::out_of_order) report_.damaged_ooo_segments.push_back(segment);
+  }
+
   Result<void> read_segment(const std::string& directory, std::uint32_t segment) {
     const std::string path = segment_path(directory, segment);
     auto reader =
@@ -89,6 +96,7 @@ class LogReader {
     if (!reader) return pass(reader, "replaying the WAL");
     ++report_.segments;
     batch_.directory = &directory;
+    batch_.kind = kind_;
     while (const auto record = reader->next()) {
       ++report_.records;
       add(directory, *record, reader->position());
@@ -124,10 +132,12 @@ class LogReader {
     if (!batch_.entries.empty()) batch_ = emit_(std::move(batch_));
     batch_.clear();
     batch_.directory = &directory;
+    batch_.kind = kind_;
   }
 
   io::FileSystem& fs_;
   Emit emit_;
+  LogKind kind_ = LogKind::log;
   LogBatch batch_;
   ReplayReport report_;
 };
@@ -138,15 +148,18 @@ class Replayer {
 
   void replay(const LogBatch& batch) {
     for (const LogBatch::Entry& e : batch.entries) {
+      const bool is_late = batch.kind == LogKind::out_of_order;
       if (e.kind != LogBatch::Entry::Kind::other) {
+        const auto samples = std::span(batch.samples).subspan(e.begin, e.end - e.begin);
         std::span<const Timestamp> starts;
         if (e.kind == LogBatch::Entry::Kind::samples_with_start)
           starts = std::span(batch.starts).subspan(e.begin, e.end - e.begin);
         report_.unknown_refs +=
-            head_.replay_samples(std::span(batch.samples).subspan(e.begin, e.end - e.begin), starts);
+            is_late ? head_.replay_out_of_order(samples) : head_.replay_samples(samples, starts);
         continue;
       }
-      auto done = replay_record(io::Bytes(batch.bytes).subspan(e.begin, e.end - e.begin));
+      const io::Bytes record = io::Bytes(batch.bytes).subspan(e.begin, e.end - e.begin);
+      auto done = is_late ? replay_late_record(record) : replay_record(record);
       if (done) continue;
       ++report_.damaged;
       warn_of_record(*batch.directory, e.at, done.error().text);
@@ -160,6 +173,7 @@ class Replayer {
     report_.samples += read.samples;
     report_.damaged += read.damaged;
     report_.damaged_segments = read.damaged_segments;
+    report_.damaged_ooo_segments = read.damaged_ooo_segments;
     report_.damaged_checkpoint = read.damaged_checkpoint;
     report_.gone_refs = head_.finish_replay();
     return std::move(report_);
@@ -181,12 +195,9 @@ class Replayer {
       case RecordType::custom_float_histograms:
       case RecordType::histograms_v2:
       case RecordType::float_histograms_v2: {
-        std::vector<HistogramRecord> histograms;
-        auto left_out = decode_histograms(record, histograms);
-        if (!left_out) return pass(left_out);
-        report_.histograms_left_out += *left_out;
-        report_.samples += histograms.size();
-        report_.unknown_refs += head_.replay_histograms(std::move(histograms));
+        auto histograms = take_histograms(record);
+        if (!histograms) return pass(histograms);
+        report_.unknown_refs += head_.replay_histograms(*std::move(histograms));
         return {};
       }
       case RecordType::exemplars: {
@@ -209,6 +220,42 @@ class Replayer {
         ++report_.skipped_records;
         return {};
     }
+  }
+
+  /// A record of the log of late samples.
+  Result<void> replay_late_record(io::Bytes record) {
+    switch (record_type(record)) {
+      case RecordType::mmap_markers: {
+        std::vector<MmapMarkerRecord> markers;
+        auto decoded = decode_mmap_markers(record, markers);
+        if (!decoded) return decoded;
+        head_.replay_markers(markers);
+        return {};
+      }
+      case RecordType::histograms:
+      case RecordType::float_histograms:
+      case RecordType::custom_histograms:
+      case RecordType::custom_float_histograms:
+      case RecordType::histograms_v2:
+      case RecordType::float_histograms_v2: {
+        auto histograms = take_histograms(record);
+        if (!histograms) return pass(histograms);
+        report_.unknown_refs += head_.replay_out_of_order(*std::move(histograms));
+        return {};
+      }
+      default:
+        ++report_.skipped_records;
+        return {};
+    }
+  }
+
+  Result<std::vector<HistogramRecord>> take_histograms(io::Bytes record) {
+    std::vector<HistogramRecord> histograms;
+    auto left_out = decode_histograms(record, histograms);
+    if (!left_out) return pass(left_out);
+    report_.histograms_left_out += *left_out;
+    report_.samples += histograms.size();
+    return histograms;
   }
 
   /// Body: {reference u64 | mint varint | maxt varint} ...
@@ -236,13 +283,16 @@ struct Sources {
   std::string checkpoint;  ///< empty: none
   std::string log;
   std::uint32_t first = 0;
+  std::string out_of_order;  ///< empty: none
 };
 
 Result<void> read_all(LogReader& reader, const Sources& sources) {
   if (!sources.checkpoint.empty()) {
-    if (auto done = reader.read_directory(sources.checkpoint, 0, true); !done) return done;
+    if (auto done = reader.read_directory(sources.checkpoint, 0, LogKind::checkpoint); !done) return done;
   }
-  return reader.read_directory(sources.log, sources.first, false);
+  if (auto done = reader.read_directory(sources.log, sources.first, LogKind::log); !done) return done;
+  if (sources.out_of_order.empty()) return {};
+  return reader.read_directory(sources.out_of_order, 0, LogKind::out_of_order);
 }
 
 /// Reading goes on in a thread of its own while this one replays.
@@ -267,13 +317,17 @@ Result<ReplayReport> replay_ahead(io::FileSystem& fs, const Sources& sources, Re
 }  // namespace
 
 Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
-                                std::size_t threads) {
-  Sources sources{.checkpoint = {}, .log = wal_dir};
-  auto checkpoint = last_checkpoint(fs, wal_dir);
-  if (!checkpoint) return pass(checkpoint, "replaying the WAL");
-  if (*checkpoint) {
-    sources.checkpoint = (*checkpoint)->first;
-    sources.first = (*checkpoint)->second + 1;
+                                std::size_t threads, const std::string& ooo_dir,
+                                std::optional<std::uint32_t> first) {
+  Sources sources{.checkpoint = {}, .log = wal_dir, .first = first.value_or(0), .out_of_order = {}};
+  if (!ooo_dir.empty() && fs.exists(ooo_dir)) sources.out_of_order = ooo_dir;
+  if (!first) {
+    auto checkpoint = last_checkpoint(fs, wal_dir);
+    if (!checkpoint) return pass(checkpoint, "replaying the WAL");
+    if (*checkpoint) {
+      sources.checkpoint = (*checkpoint)->first;
+      sources.first = (*checkpoint)->second + 1;
+    }
   }
   Replayer replayer(head);
   if (threads > 1) {

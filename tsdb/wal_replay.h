@@ -1,9 +1,11 @@
-// Reading the WAL back into the head: the newest checkpoint first, then the segments after it.
+// Reading the WAL back into the head: the newest checkpoint first, then the segments after it, then the log
+// of samples that came late.
 //
 // Threads: one, before the head accepts anything.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +23,8 @@ struct ReplayReport {
   std::uint64_t skipped_records = 0;      ///< of types that the head does not keep
   std::uint64_t histograms_left_out = 0;  ///< of a schema that nobody here knows, or not sound in themselves
   std::uint64_t damaged = 0;              ///< gaps in segments and records that contradict their format
-  std::vector<std::uint32_t> damaged_segments;  ///< of the log, with gaps: to be repaired
+  std::vector<std::uint32_t> damaged_segments;      ///< of the log, with gaps: to be repaired
+  std::vector<std::uint32_t> damaged_ooo_segments;  ///< the same of the log of late samples
   bool damaged_checkpoint = false;
   std::vector<WalRef> gone_refs;  ///< deleted series, and other names of series
 };
@@ -29,7 +32,10 @@ struct ReplayReport {
 /// Errors: io, corruption (segments are not sequential). Damaged records are skipped, logged
 /// and counted, by segment and offset.
 /// @param threads  that apply samples, beside the one that reads; 1: none beside it
+/// @param ooo_dir  the log of late samples; need not be there
+/// @param first  of the segments that are read, without a checkpoint: the head has what was before
 Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
-                                std::size_t threads = 1);
+                                std::size_t threads = 1, const std::string& ooo_dir = {},
+                                std::optional<std::uint32_t> first = std::nullopt);
 
 }  // namespace narthex::tsdb

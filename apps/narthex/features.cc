@@ -35,7 +35,8 @@ bool holds(const std::array<std::string_view, N>& names, std::string_view name) 
 
 Features read_features(const Flags& flags) {
   Features features;
-  if (flags.retention_time > 0) features.config.retention_time = flags.retention_time;
+  if (flags.retention_time > 0 || flags.retention_size_bytes > 0)
+    features.config.retention = {.time = flags.retention_time, .size_bytes = flags.retention_size_bytes};
   for (const std::string& name : flags.features) {
     if (name == "promql-experimental-functions") {
       features.parser.experimental_functions = true;

@@ -21,10 +21,13 @@
 #include "tsdb/compact/chunk_source.h"
 #include "tsdb/db.h"
 #include "tsdb/head/head_state.h"
+#include "tsdb/head/snapshot_file.h"
+#include "tsdb/head/snapshot_state.h"
 
 namespace narthex::tsdb {
 
 struct MappedCursor;
+struct OooSnapshot;
 struct ReplayItem;
 
 class Head {
@@ -38,16 +41,27 @@ class Head {
   /// Waits for the commit under way; later ones are refused.
   void stop();
 
+  /// Late samples of this age, counted from the newest sample of all, are accepted from here on; 0: none.
+  void set_out_of_order_window(DurationMs window);
+  /// From here on they are logged to `log`, which must outlive them.
+  void start_out_of_order_log(Wal& log);
+
   std::unique_ptr<storage::Appender> appender();
   std::unique_ptr<storage::Querier> querier(TimeRange range);
   /// The head's series with their chunks, as of now. Deleted samples are in the chunks still.
   std::unique_ptr<ChunkSource> chunk_source(TimeRange range);
 
+  /// Deletes the samples in `range` of the series that match, which stay in their chunks but are
+  /// in no query and no block any more. @return  how many series had any
+  /// Errors: io (nothing is deleted then), unavailable (stopped). Source: Prometheus Head.Delete
+  Result<std::size_t> remove(TimeRange range, std::span<const Matcher> matchers);
+
   // ---- Replay: what files and the log hold, before start_logging(). One thread.
 
   /// Reads which chunks lie in the files (use_chunk_files() came first): samples that they hold
   /// are then skipped. Before the first series. Errors: io.
-  Result<HeadChunkFiles::Loaded> replay_chunk_files();
+  /// @param snapshot  what will be restored, or null: it has the chunks up to its end
+  Result<HeadChunkFiles::Loaded> replay_chunk_files(const SnapshotState* snapshot = nullptr);
   /// Samples are applied by so many threads from here on.
   void replay_with_threads(std::size_t threads);
   /// A series record; a second reference for the same labels becomes another name of the series.
@@ -59,6 +73,10 @@ class Head {
   std::size_t replay_histograms(std::vector<HistogramRecord> histograms);
   std::size_t replay_exemplars(std::span<const ExemplarRecord> exemplars);
   std::size_t replay_metadata(std::span<const MetadataRecord> metadata);
+  /// What the log of late samples holds, after everything else. @return  how many had an unknown reference
+  std::size_t replay_out_of_order(std::span<const SampleRecord> samples);
+  std::size_t replay_out_of_order(std::vector<HistogramRecord> histograms);
+  std::size_t replay_markers(std::span<const MmapMarkerRecord> markers);
   /// Samples of the series in `range` were deleted; all of time means that the series itself
   /// was, and that a later record with its labels is a new one. @return  false: unknown reference
   bool replay_deletion(WalRef ref, TimeRange range);
@@ -78,6 +96,24 @@ class Head {
   /// New readers see only samples from `t` on, and collect() may free what lies before.
   /// refuse_before(t) came first.
   void hide_before(Timestamp t);
+  /// Late samples up to here become blocks.
+  struct OooBoundary {
+    std::uint64_t chunk = 0;    ///< chunks below it
+    std::uint32_t segment = 0;  ///< segments of their log below it hold them
+  };
+  /// Begins a segment of the log of late samples and closes all their chunks. Errors: io.
+  Result<OooBoundary> close_out_of_order();
+  std::shared_ptr<const OooSnapshot> out_of_order_snapshot(const OooBoundary& boundary);
+  /// Samples of the snapshot inside `range`, which may be used while nothing is collected.
+  std::unique_ptr<ChunkSource> out_of_order_source(std::shared_ptr<const OooSnapshot> snapshot,
+                                                   TimeRange range);
+  /// New readers do not see chunks of late samples below `number`, and collect() may free them.
+  void hide_out_of_order_before(std::uint64_t number);
+  /// Whether late samples may lie in the range.
+  [[nodiscard]] bool overlaps_out_of_order(TimeRange range) const {
+    return state_.overlaps_out_of_order(range);
+  }
+  [[nodiscard]] Timestamp ooo_mint() const { return state_.ooo_mint.load(std::memory_order_relaxed); }
   struct Collected {
     std::size_t series = 0;
     std::size_t chunks = 0;
@@ -100,6 +136,18 @@ class Head {
 
   /// Float chunks that are full from now on are XOR2 (encoding 4), or XOR.
   void use_xor2_floats(bool xor2);
+  // ---- Snapshots: docs/formats/head-snapshot.md
+
+  /// Writes the head as it is to `out`, beginning a segment of the log for what comes in from here on,
+  /// some of which is written, too. Commits and queries go on meanwhile; the log and the chunk files
+  /// are synced. @return  what the snapshot says of itself. Errors: io, unavailable (there is no log)
+  Result<SnapshotState> save(SnapshotWriter& out);
+  /// Takes over a snapshot in place of the log before its first segment. Into an empty head, which
+  /// may only be thrown away after an error; refuse_before() and replay_chunk_files() came first,
+  /// the rest of the log comes next. Errors: corruption.
+  Result<void> restore(const SnapshotReader& snapshot, const SnapshotState& state, std::size_t threads);
+  /// Samples that were appended, or replayed, up to now.
+  [[nodiscard]] std::uint64_t count_samples() const { return state_.samples.load(std::memory_order_relaxed); }
 
   [[nodiscard]] HeadStats stats() const;
   [[nodiscard]] CardinalityStats cardinality(std::size_t limit) const;
@@ -110,9 +158,13 @@ class Head {
   HeadState& state() { return state_; }
 
  private:
+  std::size_t drop_out_of_order();
   std::vector<Ordinal> drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest);
   void raise_mint(Timestamp oldest);
+  Result<std::size_t> map_chunks_of(HeadShard& shard);
+  /// Of one shard.
   void forget_series(std::span<const Ordinal> dead, Collected& done);
+  void forget_deletions_before(Timestamp t);
 
   // ---- Replay. A lane is worked on by one thread, or drained and so by the one that reads the
   // log: no mutex is needed.
@@ -125,11 +177,26 @@ class Head {
   void advance(const ReplayItem& item, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void give_up_chunks(Ordinal o, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void complete_closed(Ordinal o) NARTHEX_UNCHECKED;
+  void finish_out_of_order_replay();
+  /// To new places, as move_mapped() does with those in order.
+  Result<void> move_out_of_order_chunks();
+
+  // ---- Restoring. A lane is one thread's, and nobody else is there yet.
+  Result<void> restore_index(const SnapshotReader& snapshot, const SnapshotState& state) NARTHEX_UNCHECKED;
+  Result<void> restore_shards(const SnapshotReader& snapshot, std::size_t first, std::size_t step,
+                              std::span<const HeadChunkFiles::File> files) NARTHEX_UNCHECKED;
+  void adopt_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
+  Result<void> restore_references(const SnapshotReader& snapshot,
+                                  const SnapshotState& state) NARTHEX_UNCHECKED;
+  Result<void> restore_annotations(const SnapshotReader& snapshot) NARTHEX_UNCHECKED;
 
   HeadState state_;
   /// While replaying.
   std::unique_ptr<Replay> replay_;
   bool irregular_chunk_files_ = false;
+  /// Further references of series that the log named twice, and the ones they go by. The log of late
+  /// samples, which is read from its beginning at each start, may use them. Set by replay.
+  std::vector<std::pair<WalRef, WalRef>> other_names_;
   /// Readers below this serial may still read what is hidden; 0: nothing is. Touched by the
   /// one thread that cuts blocks.
   std::uint64_t hidden_from_serial_ = 0;

@@ -1,8 +1,13 @@
 // HeadAppender: a batch on its way into the head.
 //
 //   append()  collects
-//   commit()  one WAL series record, one WAL samples record -> a sweep over the batch, in its
-//             order, that checks each sample and pushes it into its series' chunk -> publish
+//   commit()  turns of its shards -> one WAL series record, one WAL samples record -> a sweep over
+//             the batch, in its order, that checks each sample and pushes it into its series' chunk
+//             -> publish
+//             Late samples are put aside by the sweep: see head_appender_ooo.cc.
+//
+// The series of a target share a shard, so a scrape takes one turn, and scrapes of targets in other
+// shards are encoded, compressed and swept beside it; only the write to the log is one at a time.
 //
 // Plain floats are the rule; everything else is in an ExtraBatch (head_appender_extra.cc). Start
 // timestamps stand beside the floats (head_appender_starts.cc).
@@ -20,6 +25,17 @@
 
 namespace narthex::tsdb {
 
+/// What a commit hands to the log.
+struct LogBuffers {
+  std::vector<SampleRecord> records;
+  std::vector<Timestamp> starts;  ///< of the records; empty if none has one
+  std::vector<std::byte> series;
+  std::vector<std::byte> samples;
+  std::vector<io::Bytes> group;
+
+  void clear();
+};
+
 class HeadAppender final : public storage::Appender {
  public:
   explicit HeadAppender(HeadState& head);
@@ -36,10 +52,17 @@ class HeadAppender final : public storage::Appender {
   Result<void, storage::ExemplarFault> append_exemplar(storage::SeriesRef ref,
                                                        const storage::Exemplar& exemplar) override;
   void set_metadata(storage::SeriesRef ref, const storage::Metadata& metadata) override;
+  void accept_out_of_order(bool accept) override;
   Result<storage::CommitStats> commit() override;
   void rollback() override;
 
  private:
+  /// A sample that came late and is accepted.
+  struct LateSample {
+    Ordinal ordinal;
+    WalRef ref;
+    OooSample sample;
+  };
   /// A commit on its way through the batch.
   struct Sweep {
     Isolation::Commit commit;
@@ -49,6 +72,12 @@ class HeadAppender final : public storage::Appender {
     Timestamp maxt = kMinTime;
     std::uint64_t chunks = 0;
     std::uint64_t histograms = 0;  ///< of stats.appended
+    Timestamp head_maxt = 0;       ///< newest sample of all series before this commit
+    DurationMs window = 0;         ///< how much older than that late samples may be
+    std::vector<LateSample> late;
+    std::vector<DurationMs> delays;  ///< of late samples, accepted or not
+    /// Where gathered samples stand in the batch; empty: they are as they stand there.
+    std::span<const std::size_t> places;
   };
   /// The same for a slice, relative to the shard's epoch.
   struct Marks {
@@ -56,15 +85,18 @@ class HeadAppender final : public storage::Appender {
     std::uint32_t seen_by_all;  ///< series with a newer commit are seen in an older state by some reader
   };
 
-  void resolve(storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
-  void resolve_starts() NARTHEX_REQUIRES(head_.commit_turn);
-  Result<void> log() NARTHEX_REQUIRES(head_.commit_turn);
-  /// Of head_.records.
-  void encode_floats(std::size_t first, std::size_t count, std::vector<std::byte>& out)
-      NARTHEX_REQUIRES(head_.commit_turn);
-  void publish_series() NARTHEX_REQUIRES(head_.commit_turn);
-  Sweep sweep(Isolation::Commit commit, storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
-  void sweep_floats(std::size_t begin, std::size_t end, Sweep& sweep) NARTHEX_REQUIRES(head_.commit_turn);
+  // ---- Under the turns of shards_
+  [[nodiscard]] ShardMask touched_shards() const;
+  void resolve(storage::CommitStats& stats, LogBuffers& buffers);
+  void resolve_starts(LogBuffers& buffers);
+  Result<Isolation::Commit> log(LogBuffers& buffers);
+  /// Some of `buffers.records`.
+  void encode_floats(const LogBuffers& buffers, std::size_t first, std::size_t count,
+                     std::vector<std::byte>& out);
+  void publish_series();
+  Sweep sweep(Isolation::Commit commit, storage::CommitStats& stats);
+  void sweep_floats(std::size_t begin, std::size_t end, Sweep& sweep);
+  void sweep_floats_by_shard(std::size_t begin, std::size_t end, Sweep& sweep);
   static Marks begin_slice(HeadShard& shard, const Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
   /// The series, whose newest sample is at `newest`, is about to get another one.
   static void begin_change(HeadShard& shard, Ordinal ordinal, Timestamp newest, const Marks& marks,
@@ -77,9 +109,13 @@ class HeadAppender final : public storage::Appender {
     s.visible_maxt = newest;
     s.commit = marks.commit;
   }
+  /// @param starts  one for each sample, or none at all
+  void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples,
+                   std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
+      NARTHEX_REQUIRES(shard.mutex);
   template <bool kStarts>
-  static void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples,
-                          std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
+  void sweep_slice_of(HeadShard& shard, std::span<const storage::RefSample> samples,
+                      std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
       NARTHEX_REQUIRES(shard.mutex);
   Result<bool, storage::AppendFault> check_start_zero(storage::SeriesRef ref, Timestamp t, Timestamp st,
                                                       const AnyHistogram* zero) const;
@@ -87,8 +123,8 @@ class HeadAppender final : public storage::Appender {
                                                       const storage::RefSample& sample, Timestamp oldest)
       NARTHEX_REQUIRES(shard.mutex);
   static bool is_of_histograms(const HeadShard& shard, Ordinal ordinal) NARTHEX_REQUIRES(shard.mutex);
-  void count(const storage::CommitStats& stats, std::uint64_t histograms);
-  void forget_series() NARTHEX_REQUIRES(head_.commit_turn);
+  void count(const storage::CommitStats& stats, const Sweep& sweep);
+  void forget_series();
   void begin();
   void clear();
 
@@ -96,15 +132,43 @@ class HeadAppender final : public storage::Appender {
   ExtraBatch& extra();
   void append_among_histograms(std::span<const storage::RefSample> samples,
                                std::span<const Timestamp> starts);
-  void resolve_extra(storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
-  void encode_extra() NARTHEX_REQUIRES(head_.commit_turn);
-  void sweep_extra(Sweep& sweep) NARTHEX_REQUIRES(head_.commit_turn);
-  static void sweep_histograms(HeadShard& shard, std::span<const ExtraBatch::PendingHistogram> histograms,
-                               Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
-  void apply_extra() NARTHEX_REQUIRES(head_.commit_turn);
+  void resolve_extra(storage::CommitStats& stats);
+  void encode_extra(LogBuffers& buffers);
+  void sweep_extra(Sweep& sweep);
+  void sweep_histograms(HeadShard& shard, std::span<const ExtraBatch::PendingHistogram> histograms,
+                        Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
+  void apply_extra();
+
+  /// Calls f(shard) for each of `shards_`, under the shard's mutex.
+  template <class F>
+  void for_each_shard(F&& f) {
+    for (HeadShard& shard : head_.shards) {
+      if ((shards_ >> shard.number & 1) == 0) continue;
+      const sync::MutexLock lock(shard.mutex);
+      f(shard);
+    }
+  }
+
+  // ---- What comes late (head_appender_ooo.cc)
+  /// For a float, the number `number` of the batch's, or histogram `number`, that is not in order.
+  /// @return  why it is refused all the same; nothing: it was put aside
+  std::optional<storage::AppendFault> take_late(const HeadShard& shard, Ordinal ordinal,
+                                                const storage::RefSample& sample, std::size_t number,
+                                                storage::AppendFault fault, Sweep& sweep) const
+      NARTHEX_REQUIRES(shard.mutex);
+  std::optional<storage::AppendFault> take_late(const ExtraBatch::PendingHistogram& histogram,
+                                                storage::AppendFault fault, Sweep& sweep) const;
+  std::optional<storage::AppendFault> fault_of_late(Timestamp t, std::size_t index,
+                                                    storage::AppendFault fault, Sweep& sweep) const;
+  /// Puts what was put aside into memory and into its log. Errors: io; the samples are in memory then.
+  Result<void> append_out_of_order(Sweep& sweep);
+  [[nodiscard]] std::size_t count_samples() const;
+  class LateBatch;
 
   HeadState& head_;
   bool active_ = false;
+  /// That the commit under way is about.
+  ShardMask shards_ = 0;
   std::vector<storage::RefSample> samples_;
   /// Start timestamps of samples_; empty if none has one.
   std::vector<Timestamp> starts_;
@@ -116,11 +180,18 @@ class HeadAppender final : public storage::Appender {
     SeriesRecord record;
   };
   std::vector<NewSeries> new_series_;
+  /// Numbers of samples from which on late ones are refused, accepted, refused and so on.
+  std::vector<std::size_t> ooo_turns_;
 };
 
-/// Where the first chunk of a range ends, see series_chunks.h. Series of one target end theirs
-/// together, targets apart from each other.
-std::uint8_t stagger_of(const Labels& labels);
+/// What a new series gets by its target.
+struct Placement {
+  std::size_t shard;
+  /// Where the first chunk of a range ends, see series_chunks.h: series of one target end theirs
+  /// together, targets apart from each other.
+  std::uint8_t stagger;
+};
+Placement placement_of(const Labels& labels);
 /// Moves the epoch of the commit numbers in all series up, when they would outgrow 32 bits.
 void rebase_commits(HeadShard& shard, CommitId new_epoch) NARTHEX_REQUIRES(shard.mutex);
 

@@ -70,9 +70,10 @@ Result<void, storage::ExemplarFault> HeadAppender::append_exemplar(storage::Seri
   if (head_.exemplars.size() == 0) return std::unexpected(storage::ExemplarFault::disabled);
   Labels series;
   {
+    const HeadShard& shard = head_.shard(ordinal_of(ref));
     const sync::MutexLock index_lock(head_.index_mutex);
-    const sync::MutexLock shard_lock(head_.shard.mutex);
-    if (!head_.shard.holds(ref)) return std::unexpected(storage::ExemplarFault::unknown_series);
+    const sync::MutexLock shard_lock(shard.mutex);
+    if (!shard.holds(ref)) return std::unexpected(storage::ExemplarFault::unknown_series);
     series = head_.index.labels(ordinal_of(ref));
   }
   if (const auto fault = head_.exemplars.check(series, exemplar)) return std::unexpected(*fault);
@@ -82,9 +83,10 @@ Result<void, storage::ExemplarFault> HeadAppender::append_exemplar(storage::Seri
 
 void HeadAppender::set_metadata(storage::SeriesRef ref, const storage::Metadata& metadata) {
   {
-    const sync::MutexLock lock(head_.shard.mutex);
-    if (!head_.shard.holds(ref)) return;
-    const storage::Metadata* known = head_.shard.metadata.find(ordinal_of(ref));
+    const HeadShard& shard = head_.shard(ordinal_of(ref));
+    const sync::MutexLock lock(shard.mutex);
+    if (!shard.holds(ref)) return;
+    const storage::Metadata* known = shard.metadata.find(ordinal_of(ref));
     if (known != nullptr && *known == metadata) return;
   }
   extra().metadata.push_back({ref, {0, metadata}});
@@ -92,25 +94,34 @@ void HeadAppender::set_metadata(storage::SeriesRef ref, const storage::Metadata&
 
 /// Leaves out what belongs to series that are gone.
 void HeadAppender::resolve_extra(storage::CommitStats& stats) {
-  HeadShard& shard = head_.shard;
-  const sync::MutexLock lock(shard.mutex);
-  const auto is_gone = [&shard](const auto& pending)
-                           NARTHEX_REQUIRES(shard.mutex) { return !shard.holds(pending.ref); };
-  std::erase_if(extra_->exemplars, is_gone);
-  std::erase_if(extra_->metadata, is_gone);
-  for (auto& e : extra_->exemplars) e.wal_ref = shard.refs[ordinal_of(e.ref)];
-  for (auto& m : extra_->metadata) m.record.ref = shard.refs[ordinal_of(m.ref)];
-  for (auto& h : extra_->histograms) {
-    if (shard.holds(h.ref)) {
-      h.record.ref = shard.refs[ordinal_of(h.ref)];
-    } else {
-      stats.refused.push_back({h.index, storage::AppendFault::unknown_series});
-      h.ref = storage::SeriesRef::none;
+  for_each_shard([&](HeadShard& shard) NARTHEX_REQUIRES(shard.mutex) {
+    const auto is_here = [&shard](storage::SeriesRef ref) {
+      return shard_of(ordinal_of(ref)) == shard.number;
+    };
+    const auto is_gone = [&](const auto& pending) NARTHEX_REQUIRES(shard.mutex) {
+      return is_here(pending.ref) && !shard.holds(pending.ref);
+    };
+    std::erase_if(extra_->exemplars, is_gone);
+    std::erase_if(extra_->metadata, is_gone);
+    for (auto& e : extra_->exemplars) {
+      if (is_here(e.ref)) e.wal_ref = shard.refs[ordinal_of(e.ref)];
     }
-  }
+    for (auto& m : extra_->metadata) {
+      if (is_here(m.ref)) m.record.ref = shard.refs[ordinal_of(m.ref)];
+    }
+    for (auto& h : extra_->histograms) {
+      if (h.ref == storage::SeriesRef::none || !is_here(h.ref)) continue;
+      if (shard.holds(h.ref)) {
+        h.record.ref = shard.refs[ordinal_of(h.ref)];
+      } else {
+        stats.refused.push_back({h.index, storage::AppendFault::unknown_series});
+        h.ref = storage::SeriesRef::none;
+      }
+    }
+  });
 }
 
-void HeadAppender::encode_extra() {
+void HeadAppender::encode_extra(LogBuffers& buffers) {
   extra_->records.clear();
   extra_->encode_metadata();
   std::size_t float_at = 0;
@@ -122,7 +133,7 @@ void HeadAppender::encode_extra() {
       record_at += samples_[float_at].ref != storage::SeriesRef::none ? 1 : 0;
     }
     if (record_at > first_record) {
-      encode_floats(first_record, record_at - first_record, extra_->records.emplace_back());
+      encode_floats(buffers, first_record, record_at - first_record, extra_->records.emplace_back());
     }
     extra_->encode_histograms(histogram_at, histograms_end, head_.options.st_storage);
     histogram_at = histograms_end;
@@ -144,8 +155,9 @@ void HeadAppender::sweep_extra(Sweep& sweep) {
     float_at = floats_end;
     while (histogram_at < histograms_end) {
       const std::size_t count = std::min(kSlice, histograms_end - histogram_at);
-      const sync::MutexLock lock(head_.shard.mutex);
-      sweep_histograms(head_.shard, std::span(extra_->histograms).subspan(histogram_at, count), sweep);
+      const auto slice = std::span(extra_->histograms).subspan(histogram_at, count);
+      for_each_shard([&](HeadShard& shard)
+                         NARTHEX_REQUIRES(shard.mutex) { sweep_histograms(shard, slice, sweep); });
       histogram_at += count;
     }
   }
@@ -158,16 +170,22 @@ void HeadAppender::sweep_histograms(HeadShard& shard,
     sweep.stats.refused.push_back({h.index, fault});
   };
   for (const ExtraBatch::PendingHistogram& h : histograms) {
-    if (h.ref == storage::SeriesRef::none) continue;
+    if (h.ref == storage::SeriesRef::none || shard_of(ordinal_of(h.ref)) != shard.number) continue;
     const Ordinal o = ordinal_of(h.ref);
     HotSeries& s = shard.hot[o];
-    SeriesChunks& chunks = shard.chunks[o];
+    SeriesChunks& chunks = shard.chunks;
     const Timestamp t = h.record.t;
     const Timestamp newest = s.maxt();
-    if (t < sweep.oldest) {
-      refuse(h, storage::AppendFault::out_of_bounds);
-    } else if (t < newest) {
-      refuse(h, storage::AppendFault::out_of_order);
+    if (t < sweep.oldest || t < newest) {
+      const auto fault = take_late(
+          h, t < sweep.oldest ? storage::AppendFault::out_of_bounds : storage::AppendFault::out_of_order,
+          sweep);
+      if (fault) {
+        refuse(h, *fault);
+      } else {
+        ++sweep.stats.appended;
+        ++sweep.histograms;
+      }
     } else if (t == newest && !chunks.is_newest(s, shard.full[o], h.record.value)) {
       refuse(h, storage::AppendFault::duplicate_timestamp);
     } else {
@@ -187,8 +205,11 @@ void HeadAppender::sweep_histograms(HeadShard& shard,
 
 void HeadAppender::apply_extra() {
   for (const auto& e : extra_->exemplars) head_.exemplars.add(e.series, e.exemplar);
-  const sync::MutexLock lock(head_.shard.mutex);
-  for (const auto& m : extra_->metadata) head_.shard.metadata.set(ordinal_of(m.ref), m.record.metadata);
+  for (const auto& m : extra_->metadata) {
+    HeadShard& shard = head_.shard(ordinal_of(m.ref));
+    const sync::MutexLock lock(shard.mutex);
+    shard.metadata.set(ordinal_of(m.ref), m.record.metadata);
+  }
 }
 
 }  // namespace narthex::tsdb

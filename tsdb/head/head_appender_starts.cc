@@ -32,17 +32,17 @@ void HeadAppender::append(std::span<const storage::RefSample> samples, std::span
   samples_.insert(samples_.end(), samples.begin(), samples.end());
 }
 
-void HeadAppender::resolve_starts() {
-  head_.record_starts.clear();
+void HeadAppender::resolve_starts(LogBuffers& buffers) {
   for (std::size_t i = 0; i < starts_.size(); ++i) {
-    if (samples_[i].ref != storage::SeriesRef::none) head_.record_starts.push_back(starts_[i]);
+    if (samples_[i].ref != storage::SeriesRef::none) buffers.starts.push_back(starts_[i]);
   }
 }
 
-void HeadAppender::encode_floats(std::size_t first, std::size_t count, std::vector<std::byte>& out) {
-  const auto records = std::span(head_.records).subspan(first, count);
+void HeadAppender::encode_floats(const LogBuffers& buffers, std::size_t first, std::size_t count,
+                                 std::vector<std::byte>& out) {
+  const auto records = std::span(buffers.records).subspan(first, count);
   if (!head_.options.st_storage) return encode_samples(records, out);
-  std::span<const Timestamp> starts = head_.record_starts;
+  std::span<const Timestamp> starts = buffers.starts;
   if (!starts.empty()) starts = starts.subspan(first, count);
   encode_samples_v2(records, starts, out);
 }
@@ -75,7 +75,7 @@ Result<bool, storage::AppendFault> HeadAppender::check_start_zero(storage::Serie
   if (!options.no_time_bounds) oldest = std::max(oldest, t - options.block_range / 2);
   if (st < oldest) return std::unexpected(storage::AppendFault::out_of_bounds);
 
-  const HeadShard& shard = head_.shard;
+  const HeadShard& shard = head_.shard(ordinal_of(ref));
   const sync::MutexLock lock(shard.mutex);
   if (!shard.holds(ref)) return std::unexpected(storage::AppendFault::unknown_series);
   const Ordinal o = ordinal_of(ref);
@@ -83,7 +83,7 @@ Result<bool, storage::AppendFault> HeadAppender::check_start_zero(storage::Serie
   if (st > s.maxt()) return true;
   // From the second scrape on this is the rule.
   if (st < s.maxt()) return std::unexpected(storage::AppendFault::start_out_of_order);
-  const bool is_there = zero != nullptr ? shard.chunks[o].is_newest(s, shard.full[o], *zero)
+  const bool is_there = zero != nullptr ? shard.chunks.is_newest(s, shard.full[o], *zero)
                                         : s.value_bits() == 0 && !is_of_histograms(shard, o);
   if (!is_there) return std::unexpected(storage::AppendFault::duplicate_timestamp);
   return false;

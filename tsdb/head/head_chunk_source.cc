@@ -1,12 +1,11 @@
 #include "tsdb/head/head_chunk_source.h"
 
 #include <algorithm>
-#include <span>
-#include <string_view>
 #include <utility>
 
 #include "tsdb/chunk/chunk_samples.h"
 #include "tsdb/chunk/encoding.h"
+#include "tsdb/head/series_order.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -16,38 +15,6 @@ constexpr std::size_t kSlice = 4096;
 /// Chunks come in the order of labels from all over the files, and the kernel maps 64 KiB around
 /// each: pages are let go before that is much.
 constexpr std::size_t kReleaseAfter = 512;
-
-/// Rank of each pair that occurs, by (name, value); other entries mean nothing.
-class PairRanks {
- public:
-  explicit PairRanks(std::uint32_t pairs) : ranks_(pairs) {}
-
-  void note(const PairDictionary& dictionary, PairNumber pair) {
-    if (pair >= ranks_.size()) ranks_.resize(std::size_t{pair} + 1);
-    if (ranks_[pair] != 0) return;
-    ranks_[pair] = 1;
-    texts_.push_back({dictionary.label(pair), pair});
-  }
-  void rank() {
-    std::ranges::sort(texts_, [](const Text& a, const Text& b) {
-      if (const auto by_name = a.label.name <=> b.label.name; by_name != 0) return by_name < 0;
-      return a.label.value < b.label.value;
-    });
-    for (std::size_t i = 0; i < texts_.size(); ++i)
-      ranks_[texts_[i].pair] = static_cast<std::uint32_t>(i + 1);
-    texts_ = {};
-  }
-  /// Never 0.
-  std::uint32_t operator[](PairNumber pair) const { return ranks_[pair]; }
-
- private:
-  struct Text {
-    LabelView label;  ///< valid while no series is forgotten
-    PairNumber pair;
-  };
-  std::vector<std::uint32_t> ranks_;
-  std::vector<Text> texts_;
-};
 
 /// The samples of `chunk` up to `last`, as chunks of their own: one, or none.
 Result<std::vector<BuiltChunk>> cut_behind(const ChunkToWrite& chunk, Timestamp last) {
@@ -76,50 +43,14 @@ HeadChunkSource::~HeadChunkSource() {
 }
 
 void HeadChunkSource::order_series() {
-  struct Entry {
-    std::uint64_t first_two;  ///< ranks of the first two pairs: nearly all comparisons end here
-    std::span<const PairNumber> pairs;
-    Ordinal ordinal;
-  };
-  // Nothing published is forgotten meanwhile, so labels and their texts stay where they are.
   const sync::MutexLock no_collection(head_.collect_turn);
-  std::vector<Entry> entries;
-  PairRanks ranks(0);
-  {
-    Ordinal end;
-    {
-      const sync::MutexLock lock(head_.index_mutex);
-      end = head_.index.ordinals_end();
-      ranks = PairRanks(head_.index.dictionary().pairs_end());
-      entries.reserve(head_.index.all().cardinality());
-    }
-    for (Ordinal begin = 0; begin < end; begin += kSlice) {
-      const sync::MutexLock lock(head_.index_mutex);
-      for (Ordinal o = begin; o < std::min<std::size_t>(end, begin + kSlice); ++o) {
-        if (!head_.index.is_published(o)) continue;
-        const auto pairs = head_.index.pairs(o);
-        for (const PairNumber p : pairs) ranks.note(head_.index.dictionary(), p);
-        entries.push_back({0, pairs, o});
-      }
-    }
-  }
-  ranks.rank();
-  for (Entry& e : entries) {
-    e.first_two = std::uint64_t{ranks[e.pairs[0]]} << 32 | (e.pairs.size() > 1 ? ranks[e.pairs[1]] : 0);
-  }
-  std::ranges::sort(entries, [&](const Entry& a, const Entry& b) {
-    if (a.first_two != b.first_two) return a.first_two < b.first_two;
-    return std::ranges::lexicographical_compare(
-        a.pairs, b.pairs, [&](PairNumber x, PairNumber y) { return ranks[x] < ranks[y]; });
-  });
-  series_.reserve(entries.size());
-  for (std::size_t begin = 0; begin < entries.size(); begin += kSlice) {
-    const sync::MutexLock lock(head_.shard.mutex);
-    for (std::size_t i = begin; i < std::min(entries.size(), begin + kSlice); ++i) {
-      const WalRef ref = head_.shard.refs[entries[i].ordinal];
-      series_.push_back(
-          {static_cast<std::uint32_t>(ref >> 32), static_cast<std::uint32_t>(ref), entries[i].ordinal});
-    }
+  const std::vector<Ordinal> ordered = order_by_labels(head_);
+  series_.reserve(ordered.size());
+  for (const Ordinal o : ordered) {
+    const HeadShard& shard = head_.shard(o);
+    const sync::MutexLock lock(shard.mutex);
+    const WalRef ref = shard.refs[o];
+    series_.push_back({static_cast<std::uint32_t>(ref >> 32), static_cast<std::uint32_t>(ref), o});
   }
 }
 
@@ -163,13 +94,13 @@ bool HeadChunkSource::take_views(const Series& series, SourceSeries& out) {
   const Ordinal o = series.ordinal;
   const sync::MutexLock index_lock(head_.index_mutex);
   {
-    const HeadShard& shard = head_.shard;
+    const HeadShard& shard = head_.shard(o);
     const sync::MutexLock lock(shard.mutex);
     // Collected since: its samples lie before what this may see.
     if (shard.refs[o] != series.ref()) return false;
     visible_ = {range_.mint, std::min(range_.maxt, shard.newest_visible(o, reader_.watermark))};
     if (visible_.mint > visible_.maxt) return false;
-    shard.chunks[o].view(shard.hot[o], shard.full[o], visible_, views_);
+    shard.chunks.view(shard.hot[o], shard.full[o], visible_, views_);
     if (views_.full.empty() && !views_.has_open) return false;
     if (const auto at = shard.deleted.find(o); at != shard.deleted.end()) out.deleted = at->second;
   }

@@ -2,6 +2,7 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/summary.h>
 
@@ -60,6 +61,14 @@ struct HeadMetrics::Impl {
                       "Total number of out of bound samples ingestion failed attempts."};
   ByType too_old{r, "prometheus_tsdb_too_old_samples_total",
                  "Total number of samples older than the out-of-order window."};
+  ByType late{r, "prometheus_tsdb_head_out_of_order_samples_appended_total",
+              "Total number of appended out of order samples."};
+  prometheus::Histogram& delay =
+      prometheus::BuildHistogram()
+          .Name("prometheus_tsdb_sample_ooo_delta")
+          .Help("Delta in seconds by which a sample is out of order, whether it is accepted or not.")
+          .Register(r)
+          .Add({}, prometheus::Histogram::BucketBoundaries{600, 1800, 3600, 7200, 10800, 21600, 43200});
   prometheus::Counter& series_created =
       counter(r, "prometheus_tsdb_head_series_created_total", "Total number of series created in the head");
   prometheus::Counter& series_removed =
@@ -72,6 +81,11 @@ struct HeadMetrics::Impl {
       prometheus::BuildCounter()
           .Name("prometheus_tsdb_wal_replay_unknown_refs_total")
           .Help("Total number of unknown series references encountered during WAL replay.")
+          .Register(r);
+  prometheus::Family<prometheus::Counter>& unknown_ooo_refs =
+      prometheus::BuildCounter()
+          .Name("prometheus_tsdb_wbl_replay_unknown_refs_total")
+          .Help("Total number of unknown series references encountered during WBL replay.")
           .Register(r);
   prometheus::Counter& truncations =
       counter(r, "prometheus_tsdb_head_truncations_total", "Total number of head truncations attempted.");
@@ -121,6 +135,13 @@ void HeadMetrics::count_refused(storage::AppendFault fault, bool histogram) {
   if (fault == storage::AppendFault::out_of_bounds) impl_->out_of_bound.of(histogram).Increment();
   if (fault == storage::AppendFault::too_old) impl_->too_old.of(histogram).Increment();
 }
+void HeadMetrics::count_out_of_order(std::uint64_t floats, std::uint64_t histograms) {
+  impl_->late.floats.Increment(static_cast<double>(floats));
+  impl_->late.histograms.Increment(static_cast<double>(histograms));
+}
+void HeadMetrics::observe_delay(DurationMs delay) {
+  impl_->delay.Observe(static_cast<double>(delay) / 1000);
+}
 void HeadMetrics::count_series_created(std::uint64_t n) {
   impl_->series_created.Increment(static_cast<double>(n));
   impl_->series.Increment(static_cast<double>(n));
@@ -139,6 +160,9 @@ void HeadMetrics::count_chunks_removed(std::uint64_t n) {
 }
 void HeadMetrics::count_unknown_refs(std::uint64_t n, const char* kind) {
   if (n > 0) impl_->unknown_refs.Add({{"type", kind}}).Increment(static_cast<double>(n));
+}
+void HeadMetrics::count_unknown_ooo_refs(std::uint64_t n, const char* kind) {
+  if (n > 0) impl_->unknown_ooo_refs.Add({{"type", kind}}).Increment(static_cast<double>(n));
 }
 void HeadMetrics::count_truncation(double seconds) {
   impl_->truncations.Increment();

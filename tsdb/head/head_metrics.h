@@ -29,12 +29,18 @@ class HeadMetrics {
 
   void count_appended(std::uint64_t floats, std::uint64_t histograms);
   void count_refused(storage::AppendFault fault, bool histogram);
+  /// Late samples that were accepted.
+  void count_out_of_order(std::uint64_t floats, std::uint64_t histograms);
+  /// How much older than the newest sample of all a late one was, accepted or not.
+  void observe_delay(DurationMs delay);
   void count_series_created(std::uint64_t n);
   void count_series_removed(std::uint64_t n);
   void count_chunks_created(std::uint64_t n);
   void count_chunks_removed(std::uint64_t n);
   /// @param kind  of the records: samples, exemplars, ...
   void count_unknown_refs(std::uint64_t n, const char* kind);
+  /// The same in the log of late samples.
+  void count_unknown_ooo_refs(std::uint64_t n, const char* kind);
   void count_truncation(double seconds);
   void count_failed_truncation();
   void add_active_appender(int by);

@@ -15,11 +15,26 @@ TimeRange intersect(TimeRange a, TimeRange b) {
   return {std::max(a.mint, b.mint), std::min(a.maxt, b.maxt)};
 }
 
+/// What a querier sees.
+struct HeadView {
+  TimeRange asked;
+  TimeRange in_order;  ///< `asked` without what blocks hold
+  CommitId watermark;
+  std::uint64_t ooo_floor;
+};
+
+/// Taken of a series under the mutex.
+struct Taken {
+  TimeRange in_order;
+  ChunkViews chunks;
+  OooViews late;
+  std::vector<TimeRange> deleted;
+};
+
 /// Series of one select(): ordinals with the reference they had, and labels in the pool.
 class HeadSeriesSet final : public storage::SeriesSet {
  public:
-  HeadSeriesSet(HeadState& head, TimeRange range, CommitId watermark)
-      : head_(head), range_(range), watermark_(watermark) {}
+  HeadSeriesSet(HeadState& head, const HeadView& view) : head_(head), view_(view) {}
 
   [[nodiscard]] std::size_t size() const override { return series_.size(); }
   [[nodiscard]] std::span<const PairId> labels(std::size_t i) const override {
@@ -51,9 +66,11 @@ class HeadSeriesSet final : public storage::SeriesSet {
     std::size_t first_pair;
   };
 
+  /// Under the shard's mutex. @return  false: the series is gone
+  bool take_views(const Series& series, TimeRange asked, Taken& taken) const;
+
   HeadState& head_;
-  TimeRange range_;
-  CommitId watermark_;
+  HeadView view_;
   std::vector<Series> series_;
   std::vector<PairId> pairs_;
 };
@@ -83,34 +100,47 @@ void erase_deleted(std::span<const TimeRange> ranges, std::size_t first, storage
   out.histograms.erase(kept_histogram, out.histograms.end());
 }
 
+bool HeadSeriesSet::take_views(const Series& series, TimeRange asked, Taken& taken) const {
+  const Ordinal o = series.ordinal;
+  const HeadShard& shard = head_.shard(o);
+  const sync::MutexLock lock(shard.mutex);
+  // Collected since: its samples lie before what this reader may see here.
+  if (shard.refs[o] != series.ref) return false;
+  taken.in_order = intersect(asked, view_.in_order);
+  taken.in_order.maxt = std::min(taken.in_order.maxt, shard.newest_visible(o, view_.watermark));
+  taken.chunks.clear();
+  if (taken.in_order.mint <= taken.in_order.maxt)
+    shard.chunks.view(shard.hot[o], shard.full[o], taken.in_order, taken.chunks);
+  taken.late.clear();
+  if (head_.overlaps_out_of_order(asked)) {
+    const sync::MutexLock ooo_lock(head_.ooo_mutex);
+    head_.ooo.view(o, asked, view_.ooo_floor, taken.late);
+  }
+  taken.deleted.clear();
+  if (!shard.deleted.empty()) {
+    if (const auto at = shard.deleted.find(o); at != shard.deleted.end()) taken.deleted = at->second;
+  }
+  return true;
+}
+
 Result<void> HeadSeriesSet::samples(std::size_t i, TimeRange range, storage::SampleColumns& out) const {
   // Kept per thread: a query over a million series must not allocate for each.
-  static thread_local ChunkViews views;
-  std::vector<TimeRange> deleted;
-  range = intersect(range, range_);
-  if (range.mint > range.maxt) return {};
-  const Series& series = series_[i];
-  {
-    const HeadShard& shard = head_.shard;
-    const sync::MutexLock lock(shard.mutex);
-    // Collected since: its samples lie before what this reader may see here.
-    if (shard.refs[series.ordinal] != series.ref) return {};
-    const HotSeries& hot = shard.hot[series.ordinal];
-    if (shard.epoch + hot.commit > watermark_ && hot.commit > 0) {
-      const auto older = shard.side.find(series.ordinal, watermark_);
-      const Timestamp visible = older ? *older : hot.visible_maxt;
-      range.maxt = std::min(range.maxt, visible);
-      if (visible == kMinTime || range.mint > range.maxt) return {};
-    }
-    if (!shard.deleted.empty()) {
-      if (const auto at = shard.deleted.find(series.ordinal); at != shard.deleted.end()) deleted = at->second;
-    }
-    shard.chunks[series.ordinal].view(hot, shard.full[series.ordinal], range, views);
-  }
+  static thread_local Taken taken;
+  range = intersect(range, view_.asked);
+  if (range.mint > range.maxt || !take_views(series_[i], range, taken)) return {};
   const std::size_t first = out.t.size();
-  auto decoded = decode_views(views, range, out);
-  if (!deleted.empty()) erase_deleted(deleted, first, out);
-  return decoded;
+  if (taken.in_order.mint <= taken.in_order.maxt) {
+    if (auto done = decode_views(taken.chunks, taken.in_order, out); !done) return done;
+  }
+  if (!taken.late.empty()) {
+    OooMerger merger;
+    auto added = add_views(taken.late, head_.chunk_files, merger);
+    taken.late.clear();
+    if (!added) return added;
+    merger.merge_into(out, first, range);
+  }
+  if (!taken.deleted.empty()) erase_deleted(taken.deleted, first, out);
+  return {};
 }
 
 /// The head's pair numbers as ids of the query's pool; each is interned once.
@@ -142,22 +172,45 @@ class PairTranslator {
   boost::unordered_flat_map<PairNumber, PairId> sparse_;
 };
 
-/// Series that have, or may have, samples in `range`, with their references.
-std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadShard& shard, TimeRange range,
+bool has_late(const HeadState& head, Ordinal o, const HeadView& view) {
+  const sync::MutexLock lock(head.ooo_mutex);
+  return head.ooo.overlaps(o, view.asked, view.ooo_floor);
+}
+
+/// Whether one deletion covers all that the series has in order in `range`.
+bool is_deleted(const HeadShard& shard, Ordinal o, TimeRange range) NARTHEX_REQUIRES(shard.mutex) {
+  const auto at = shard.deleted.find(o);
+  if (at == shard.deleted.end()) return false;
+  const HotSeries& s = shard.hot[o];
+  const TimeRange own = intersect(range, {shard.chunks.mint(s, shard.full[o]), s.maxt()});
+  return std::ranges::any_of(at->second,
+                             [&](const TimeRange& r) { return r.mint <= own.mint && own.maxt <= r.maxt; });
+}
+
+/// Series that have, or may have, samples that are seen, with their references.
+std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadState& head, const HeadView& view,
                                                         std::span<const Ordinal> series) {
-  static constexpr std::size_t kSlice = 4096;
   static constexpr std::size_t kAhead = 16;
   std::vector<std::pair<Ordinal, WalRef>> kept;
   kept.reserve(series.size());
-  for (std::size_t begin = 0; begin < series.size(); begin += kSlice) {
+  const bool any_late = head.overlaps_out_of_order(view.asked);
+  for (std::size_t i = 0; i < series.size();) {
+    // Ordinals ascend: those of a page are neighbours.
+    const Ordinal page = series[i] / kPageOrdinals;
+    const HeadShard& shard = head.shard(series[i]);
+    std::size_t end = i;
+    while (end < series.size() && series[end] / kPageOrdinals == page) ++end;
     const sync::MutexLock lock(shard.mutex);
-    const std::size_t end = std::min(begin + kSlice, series.size());
-    for (std::size_t i = begin; i < end; ++i) {
+    for (; i < end; ++i) {
       if (i + kAhead < end) __builtin_prefetch(&shard.hot[series[i + kAhead]]);
       const Ordinal o = series[i];
       const HotSeries& hot = shard.hot[o];
+      const TimeRange& range = view.in_order;
       const bool too_new = shard.full[o].empty() && hot.mint > range.maxt;
-      if (hot.empty() || hot.maxt() < range.mint || too_new) continue;
+      bool none = hot.empty() || hot.maxt() < range.mint || range.mint > range.maxt || too_new;
+      if (!none && !shard.deleted.empty()) [[unlikely]]
+        none = is_deleted(shard, o, range);
+      if (none && !(any_late && has_late(head, o, view))) continue;
       kept.emplace_back(o, shard.refs[o]);
     }
   }
@@ -173,7 +226,11 @@ std::vector<std::string> sorted_and_limited(std::vector<std::string> texts, std:
 }  // namespace
 
 HeadQuerier::HeadQuerier(HeadState& head, TimeRange range)
-    : head_(head), range_(range), reader_(head.isolation.open_reader()) {
+    : head_(head),
+      asked_(range),
+      range_(range),
+      reader_(head.isolation.open_reader()),
+      ooo_floor_(head.ooo_floor.load(std::memory_order_acquire)) {
   range_.mint = std::max(range_.mint, head.floor.load(std::memory_order_acquire));
 }
 
@@ -185,12 +242,15 @@ Result<std::unique_ptr<storage::SeriesSet>> HeadQuerier::select(TimeRange range,
                                                                 std::span<const Matcher> matchers,
                                                                 LabelPool& pool,
                                                                 const storage::SelectOptions& options) {
-  range = intersect(range, range_);
-  auto set = std::make_unique<HeadSeriesSet>(head_, range, reader_.watermark);
-  if (range.mint > range.maxt) return set;
+  const HeadView view{.asked = intersect(range, asked_),
+                      .in_order = intersect(range, range_),
+                      .watermark = reader_.watermark,
+                      .ooo_floor = ooo_floor_};
+  auto set = std::make_unique<HeadSeriesSet>(head_, view);
+  if (view.asked.mint > view.asked.maxt) return set;
   {
     const sync::MutexLock lock(head_.index_mutex);
-    const auto series = with_samples_in(head_.shard, range, matching_series(head_.index, matchers));
+    const auto series = with_samples_in(head_, view, matching_series(head_.index, matchers));
     PairTranslator translator(head_.index.dictionary(), pool, series.size());
     LabelIds ids;
     for (const auto& [ordinal, ref] : series) {

@@ -4,6 +4,9 @@
 // open chunk is copied under its shard's; decoding happens outside. Full chunks are read in
 // place: none that this reader may see is freed while it is open.
 //
+// Samples that came late are merged in, also from before the floor of those in order; a commit's show as
+// soon as they are there, as in Prometheus.
+//
 // Threads: as storage::Querier.
 #pragma once
 
@@ -34,8 +37,10 @@ class HeadQuerier final : public storage::Querier {
 
  private:
   HeadState& head_;
-  TimeRange range_;
+  TimeRange asked_;
+  TimeRange range_;  ///< of samples in order
   Isolation::Reader reader_;
+  std::uint64_t ooo_floor_;
 };
 
 }  // namespace narthex::tsdb

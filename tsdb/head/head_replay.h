@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tsdb/head/head.h"
+#include "tsdb/head/ooo_replay.h"
 #include "tsdb/head/replay_lanes.h"
 
 namespace narthex::tsdb {
@@ -124,17 +125,18 @@ struct Head::Replay {
   /// Deleted series, and other names of series.
   std::vector<WalRef> gone;
   LoadedChunks loaded;
+  OooReplay ooo;
 
   PageArena arena;
   /// Grown only if there are loaded chunks.
   OrdinalArray<MappedCursor> cursors{arena};
-  /// By lane, on cache lines of their own.
+  /// By shard, on cache lines of their own.
   struct alignas(64) Tally {
     Timestamp oldest = kMaxTime;
     Timestamp newest = kMinTime;
     std::uint64_t chunks = 0;
   };
-  std::array<Tally, ChunkLanes::kLanes> tallies;
+  std::array<Tally, kShards> tallies;
   /// Last: its threads use all of the above.
   std::optional<ReplayLanes> lanes;
 };

@@ -1,8 +1,8 @@
-// ReplayLanes: threads that apply what the log holds, each to series of its own.
+// ReplayLanes: threads that apply what the log holds, each to shards of its own.
 //
-//   one thread reads the log -> work in the order of the log, by lane -> thread lane % threads
+//   one thread reads the log -> work in the order of the log, by shard -> thread shard % threads
 //
-// Work on a series is done in the order in which it was added, as a lane's work always goes
+// Work on a series is done in the order in which it was added, as a shard's work always goes
 // to the same thread. Without threads add() works on the spot.
 //
 // Threads: add() and drain() by one.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "tsdb/wal/wal.h"
 
@@ -17,7 +18,8 @@ namespace narthex::tsdb {
 
 struct WalMetrics {
   /// @param registry  may be null: then the metrics go nowhere
-  WalMetrics(prometheus::Registry* registry, WalCompression compression);
+  /// @param prefix  of their names
+  WalMetrics(prometheus::Registry* registry, WalCompression compression, const std::string& prefix);
   ~WalMetrics();
 
  private:

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "telemetry/log.h"
 #include "tsdb/wal/segments.h"
 #include "tsdb/wal/wal.h"
@@ -24,10 +26,11 @@ std::string free_name(io::FileSystem& fs, const std::string& dir, const std::str
   return path;
 }
 
-Result<void> keep_old_bytes(io::FileSystem& fs, const std::string& quarantine_dir, const std::string& name,
-                            io::Bytes bytes) {
+Result<void> keep_old_bytes(io::FileSystem& fs, const std::string& quarantine_dir, const std::string& dir,
+                            const std::string& name, io::Bytes bytes) {
   if (auto made = fs.make_directories(quarantine_dir); !made) return made;
-  const std::string path = free_name(fs, quarantine_dir, "wal-" + name);
+  const std::string path =
+      free_name(fs, quarantine_dir, std::filesystem::path(dir).filename().string() + "-" + name);
   if (auto kept = write_synced(fs, path, bytes); !kept) return kept;
   if (auto synced = fs.sync_directory(quarantine_dir); !synced) return synced;
   telemetry::warn("Kept the damaged WAL segment", {{"as", path}});
@@ -53,7 +56,7 @@ Result<void> repair_segment(io::FileSystem& fs, const std::string& dir, const st
   });
   if (dropped == 0) return {};
   const CleanSegment clean = clean_segment(bytes, [](std::uint64_t, std::uint64_t, const std::string&) {});
-  if (auto kept = keep_old_bytes(fs, quarantine_dir, name, bytes); !kept)
+  if (auto kept = keep_old_bytes(fs, quarantine_dir, dir, name, bytes); !kept)
     return pass(kept, "keeping the damaged bytes");
   if (auto replaced = io::replace_file(fs, path, clean.bytes); !replaced) return replaced;
   telemetry::warn("WAL segment written anew without its damage",
