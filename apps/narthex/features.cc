@@ -9,8 +9,9 @@ namespace narthex::apps {
 namespace {
 
 /// Known to Prometheus 3.14; not done here yet, and ignoring them loses nothing silently.
-constexpr std::array<std::string_view, 9> kNoEffectYet = {
+constexpr std::array<std::string_view, 10> kNoEffectYet = {
     "memory-snapshot-on-shutdown",
+    "st-synthesis",
     "concurrent-rule-eval",
     "delayed-compaction",
     "use-uncached-io",
@@ -53,8 +54,6 @@ Features read_features(const Flags& flags) {
       features.start_zeros = true;
     } else if (name == "st-storage") {
       features.st_storage = true;
-    } else if (name == "st-synthesis") {
-      features.st_synthesis = true;
     } else if (name == "histograms-st-encoding") {
       features.histograms_with_start = true;
     } else if (name == "xor2-encoding") {

@@ -18,7 +18,6 @@ struct Features {
   bool metadata_wal_records = false;
   bool start_zeros = false;  ///< created-timestamp-zero-ingestion
   bool st_storage = false;
-  bool st_synthesis = false;
   bool xor2_floats = false;            ///< where the configuration does not say
   bool histograms_with_start = false;  ///< histograms-st-encoding
   config::LoadOptions config;

@@ -204,6 +204,7 @@ class SeriesChunks {
   void restore_full(FullChunks& full, WordReader& in, Timestamp min_valid);
   bool append_float_behind(HotSeries& series, FullChunks& full, Timestamp t, double v);
   bool push_float(HotSeries& series, FullChunks& full, Timestamp t, Timestamp st, double v);
+  [[nodiscard]] ChunkBuilderOptions builder_options() const;
   std::uint32_t use_builder(HotSeries& series, FullChunks& full);
   void note_in_builder(HotSeries& series, std::uint32_t number, Timestamp t, double v);
   void take_finished(FullChunks& full, ChunkBuilder& builder);

@@ -82,10 +82,14 @@ bool SeriesChunks::push_float(HotSeries& s, FullChunks& full, Timestamp t, Times
 std::uint32_t SeriesChunks::use_builder(HotSeries& s, FullChunks& full) {
   if (s.slot == kBuilderSlot) return s.enc.bits;
   if (s.count() > 0) finish(s, full);
-  // Floats are put into it if they have start timestamps only.
-  return builders_.add({.xor2_floats = true,
-                        .histograms_with_start = encodings_.histograms_with_start,
-                        .block_range = block_range_});
+  return builders_.add(builder_options());
+}
+
+ChunkBuilderOptions SeriesChunks::builder_options() const {
+  // Floats are put into a builder if they have start timestamps only.
+  return {.xor2_floats = true,
+          .histograms_with_start = encodings_.histograms_with_start,
+          .block_range = block_range_};
 }
 
 void SeriesChunks::note_in_builder(HotSeries& s, std::uint32_t number, Timestamp t, double v) {

@@ -159,8 +159,10 @@ void SeriesChunks::restore_builder(HotSeries& s, WordReader& in, Timestamp min_v
   const std::uint32_t buckets = in.u32();
   const Timestamp next_cut = in.i64();
   const io::Bytes bytes = in.bytes(in.u32());
+  // A chunk of this encoding has another form.
+  if (encoding == kXorEncoding) in.reject();
   if (!in.ok() || s.maxt() < min_valid) return;
-  const std::uint32_t number = builders_.add({.block_range = block_range_});
+  const std::uint32_t number = builders_.add(builder_options());
   ChunkBuilder& builder = builders_[number];
   const bool resumed = builder.resume(encoding, bytes).has_value();
   if (!resumed || builder.open_range() != TimeRange{s.mint, s.maxt()}) {

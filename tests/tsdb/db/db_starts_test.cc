@@ -92,27 +92,33 @@ std::map<int, int> encodings_of_blocks(io::FileSystem& fs, const Db& db) {
 }
 
 TEST_CASE("db: start timestamps survive restarts, blocks and their compaction") {
-  io::FaultFileSystem fs;
-  const ManualClock clock(kNow);
-  Starts model;
-  int step = 0;
-  for (const int until : {90, 400, 700, 1000, 1300}) {
-    auto db = open_db(fs, clock, with_starts());
-    REQUIRE(read_starts(*db) == model);
-    for (; step < until; ++step) {
-      scrape_starts(*db, step, model);
-      if (step % 60 == 30) REQUIRE(db->run_mapping_once());
+  for (const bool snapshots : {false, true}) {
+    CAPTURE(snapshots);
+    DbOptions options = with_starts();
+    options.snapshots.enabled = snapshots;
+    io::FaultFileSystem fs;
+    const ManualClock clock(kStart);
+    Starts model;
+    int step = 0;
+    for (const int until : {90, 400, 700, 1000, 1300}) {
+      auto db = open_db(fs, clock, options);
+      REQUIRE(read_starts(*db) == model);
+      for (; step < until; ++step) {
+        scrape_starts(*db, step, model);
+        if (step % 60 == 30) REQUIRE(db->run_mapping_once());
+      }
+      REQUIRE(read_starts(*db) == model);
+      REQUIRE(db->run_background_once());
+      REQUIRE(read_starts(*db) == model);
+      if (until == 1300) {
+        CHECK(std::ranges::any_of(db->blocks(), [](const BlockMeta& b) { return b.level > 1; }));
+        const auto encodings = encodings_of_blocks(fs, *db);
+        CHECK(encodings.size() == 2);
+        CHECK(encodings.contains(4));
+        CHECK(encodings.contains(5));
+      }
+      REQUIRE(db->close());
     }
-    REQUIRE(db->run_background_once());
-    REQUIRE(read_starts(*db) == model);
-    if (until == 1300) {
-      CHECK(std::ranges::any_of(db->blocks(), [](const BlockMeta& b) { return b.level > 1; }));
-      const auto encodings = encodings_of_blocks(fs, *db);
-      CHECK(encodings.size() == 2);
-      CHECK(encodings.contains(4));
-      CHECK(encodings.contains(5));
-    }
-    REQUIRE(db->close());
   }
 }
 
