@@ -145,6 +145,8 @@ struct TsdbConfig {
   std::optional<std::uint64_t> retention_size;
   /// exemplars.max_exemplars; 0, as everything below 1, keeps none.
   std::uint64_t max_exemplars = 0;
+  /// How old a sample may be, counted from the newest of all, to be accepted behind newer ones; 0: it is not.
+  DurationMs out_of_order_window = 0;
 };
 
 struct Config {

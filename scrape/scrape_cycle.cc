@@ -466,7 +466,16 @@ void ScrapeCycle::append_stale(Timestamp t, bool accepted) {
 
 void ScrapeCycle::commit(storage::Appender& appender, ScrapeOutcome& outcome) {
   Scratch& room = scratch();
-  appender.append(room.samples);
+  const std::span<const storage::RefSample> all(room.samples);
+  const std::size_t stale = room.report_begin - room.stale_begin;
+  appender.append(all.first(room.stale_begin));
+  if (stale > 0) {
+    // A target that went and came back is not marked between its samples.
+    appender.accept_out_of_order(false);
+    appender.append(all.subspan(room.stale_begin, stale));
+    appender.accept_out_of_order(true);
+  }
+  appender.append(all.subspan(room.report_begin));
   auto stats = appender.commit();
   if (!stats) {
     // The series that were new went with the batch.
@@ -522,6 +531,7 @@ Result<void> ScrapeCycle::mark_stale(Timestamp t, storage::Appendable& store) {
   append_stale(t, false);
   report_.append_stale(t, room.samples);
   const auto appender = store.appender();
+  appender->accept_out_of_order(false);
   appender->append(room.samples);
   auto stats = appender->commit();
   if (!stats) return pass(stats);

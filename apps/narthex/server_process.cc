@@ -266,6 +266,9 @@ Result<void> ServerProcess::Impl::apply(const std::shared_ptr<const config::Conf
   if (auto applied = rules->apply(fresh); !applied) return pass(applied, "rules");
   engine->set_default_subquery_step(fresh->global.evaluation_interval);
   db->set_max_exemplars(fresh->tsdb.max_exemplars);
+  if (auto applied = db->set_out_of_order_window(fresh->tsdb.out_of_order_window); !applied) {
+    return pass(applied, "storage.tsdb.out_of_order_time_window");
+  }
   if (auto applied = scrape->apply(fresh); !applied) return pass(applied, "scrape_configs");
   return {};
 }

@@ -98,6 +98,14 @@ std::size_t HeadAppender::count_samples() const {
   return samples_.size() + (extra_ ? extra_->histograms.size() : 0);
 }
 
+Timestamp HeadAppender::newest_before() const {
+  const Timestamp newest = head_.newest();
+  if (newest != kMinTime) return newest;
+  if (extra_ && !extra_->histograms.empty() && extra_->histograms.front().index == 0)
+    return extra_->histograms.front().record.t;
+  return samples_.empty() ? kMinTime : samples_.front().t;
+}
+
 std::optional<storage::AppendFault> HeadAppender::fault_of_late(Timestamp t, std::size_t index,
                                                                 storage::AppendFault fault,
                                                                 Sweep& sweep) const {
@@ -162,6 +170,7 @@ class HeadAppender::LateBatch {
     }
     if (mint_ <= maxt_) head_.widen_out_of_order(mint_, maxt_);
     head_.metrics.count_out_of_order(floats_, histograms_);
+    head_.metrics.count_chunks_created(chunks_);
   }
 
   /// Closed chunks of series that began another go to files, if those are not busy.
@@ -174,8 +183,9 @@ class HeadAppender::LateBatch {
     head_.collect_turn.unlock();
   }
 
-  Result<void> log() NARTHEX_REQUIRES(head_.commit_turn) {
-    if (head_.ooo_log == nullptr) return {};
+  /// @param log  null: there is none
+  Result<void> log(Wal* log) {
+    if (log == nullptr) return {};
     std::vector<std::vector<std::byte>> records;
     for (const Section& s : sections_) {
       encode_markers(s, records);
@@ -183,7 +193,7 @@ class HeadAppender::LateBatch {
     }
     if (records.empty()) return {};
     const std::vector<io::Bytes> group(records.begin(), records.end());
-    if (auto logged = head_.ooo_log->log(group); !logged) return logged;
+    if (auto logged = log->log(group); !logged) return logged;
     set_marked();
     return {};
   }
@@ -199,6 +209,7 @@ class HeadAppender::LateBatch {
     if (section().touched.contains(o)) sections_.emplace_back();
     const std::uint64_t last = series.chunks.empty() ? 0 : series.chunks.back().number;
     section().cuts.push_back({o, head_.shard.refs[o], last});
+    ++chunks_;
     section().touched.insert(o);
   }
 
@@ -288,13 +299,14 @@ class HeadAppender::LateBatch {
   Timestamp maxt_ = kMinTime;
   std::uint64_t floats_ = 0;
   std::uint64_t histograms_ = 0;
+  std::uint64_t chunks_ = 0;
 };
 
 Result<void> HeadAppender::append_out_of_order(Sweep& sweep) {
   LateBatch late(head_, sweep.late);
   late.insert();
   late.map_closed();
-  return late.log();
+  return late.log(head_.ooo_log);
 }
 
 }  // namespace narthex::tsdb

@@ -72,6 +72,7 @@ std::size_t Head::replay_markers(std::span<const MmapMarkerRecord> markers) {
 void Head::finish_out_of_order_replay() {
   const sync::MutexLock lock(state_.shard.mutex);
   replay_->ooo.finish(state_.shard.ooo, state_.chunk_files);
+  state_.metrics.count_chunks_created(state_.shard.ooo.count_chunks());
   if (const auto range = state_.shard.ooo.range()) state_.widen_out_of_order(range->mint, range->maxt);
 }
 
@@ -102,26 +103,20 @@ std::unique_ptr<ChunkSource> Head::out_of_order_source(std::shared_ptr<const Ooo
 
 Result<void> Head::move_out_of_order_chunks() {
   HeadChunkFiles& files = *state_.chunk_files;
-  Result<void> done;
   const sync::MutexLock lock(state_.shard.mutex);
-  state_.shard.ooo.for_each([&](Ordinal o, OooSeries& series) NARTHEX_REQUIRES(state_.shard.mutex) {
+  for (auto& [o, series] : state_.shard.ooo) {
     for (OooChunk& c : series.chunks) {
-      if (!done || !c.is_mapped()) continue;
+      if (!c.is_mapped()) continue;
       auto read = files.read(c.place);
-      if (!read) {
-        done = pass(read);
-        continue;
-      }
+      if (!read) return pass(read);
       HeadChunk chunk = read->chunk;
       chunk.series = state_.shard.refs[o];
       auto places = files.append({&chunk, 1});
-      if (places)
-        c.place = places->front();
-      else
-        done = std::unexpected(places.error());
+      if (!places) return pass(places);
+      c.place = places->front();
     }
-  });
-  return done;
+  }
+  return {};
 }
 
 }  // namespace narthex::tsdb

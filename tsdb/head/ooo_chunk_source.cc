@@ -26,7 +26,7 @@ std::shared_ptr<const OooSnapshot> take_ooo_snapshot(HeadState& head, std::uint6
   const sync::MutexLock no_collection(head.collect_turn);
   {
     const sync::MutexLock lock(head.shard.mutex);
-    head.shard.ooo.for_each([&](Ordinal o, const OooSeries& series) NARTHEX_REQUIRES(head.shard.mutex) {
+    for (const auto& [o, series] : head.shard.ooo) {
       OooSnapshot::Series taken{.ordinal = o, .ref = head.shard.refs[o], .chunks = {}};
       for (const OooChunk& c : series.chunks) {
         if (c.number < floor || c.number >= end) continue;
@@ -35,7 +35,7 @@ std::shared_ptr<const OooSnapshot> take_ooo_snapshot(HeadState& head, std::uint6
         taken.chunks.push_back(c);
       }
       if (!taken.chunks.empty()) found.emplace(o, std::move(taken));
-    });
+    }
   }
   if (found.empty()) return snapshot;
   boost::unordered_flat_set<Ordinal> only;
