@@ -139,14 +139,23 @@ struct Global {
   bool legacy_names = false;  ///< metric_name_validation_scheme: legacy
 };
 
-/// storage. Absent: the flags decide. A `retention` block without a field sets it to 0 (none).
+/// How much to keep; 0: no limit of that kind.
+struct RetentionConfig {
+  DurationMs time = 0;
+  std::uint64_t size_bytes = 0;
+  double percentage = 0;  ///< of the file system; goes before the size
+  bool operator==(const RetentionConfig&) const = default;
+};
+
 struct TsdbConfig {
-  std::optional<DurationMs> retention_time;
-  std::optional<std::uint64_t> retention_size;
+  /// Without a block of that name what the flags say; in one, a field that is not there is 0.
+  RetentionConfig retention;
   /// exemplars.max_exemplars; 0, as everything below 1, keeps none.
   std::uint64_t max_exemplars = 0;
   /// How old a sample may be, counted from the newest of all, to be accepted behind newer ones; 0: it is not.
   DurationMs out_of_order_window = 0;
+  /// chunk_encoding.floats: xor2, or xor; the start flags decide if it is absent.
+  std::optional<bool> xor2_floats;
 };
 
 struct Config {
@@ -165,9 +174,8 @@ struct Config {
 struct LoadOptions {
   bool extra_scrape_metrics = false;
   bool exemplar_storage = false;
-  /// What the retention flags say: shown by Config::yaml where the file is silent.
-  DurationMs retention_time = 15LL * 24 * 3'600'000;
-  std::uint64_t retention_size = 0;
+  /// What the retention flags say, for where the file is silent.
+  RetentionConfig retention = {.time = 15LL * 24 * 3'600'000};
 };
 
 /// Errors: invalid (with SourcePos: file, line, column; text names the field and the reason),

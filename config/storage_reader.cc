@@ -12,41 +12,38 @@ namespace {
 
 constexpr std::int64_t kDefaultExemplars = 100'000;
 
-YamlOut write_retention(DurationMs time, std::uint64_t size) {
+YamlOut write_retention(const RetentionConfig& retention) {
   YamlOut yaml = YamlOut::mapping();
-  yaml.add_if(time != 0, "time", YamlOut::duration(time));
-  yaml.add_if(size != 0, "size", YamlOut::byte_size(size));
+  yaml.add_if(retention.time != 0, "time", YamlOut::duration(retention.time));
+  yaml.add_if(retention.size_bytes != 0, "size", YamlOut::byte_size(retention.size_bytes));
+  yaml.add_if(retention.percentage != 0, "percentage", YamlOut::number(retention.percentage));
   return yaml;
 }
 
 void read_retention(const ReadContext& context, const Section& tsdb, Read<TsdbConfig>& out) {
+  RetentionConfig& retention = out.value.retention;
   if (!tsdb.given("retention")) {
-    out.yaml.add("retention",
-                 write_retention(context.options.retention_time, context.options.retention_size));
+    retention = context.options.retention;
+    out.yaml.add("retention", write_retention(retention));
     return;
   }
   static constexpr std::array<std::string_view, 3> kKnown = {"time", "size", "percentage"};
   const Section section(context.findings, *tsdb.find("retention"), tsdb.path_of("retention"), {kKnown, {}});
-  DurationMs time = 0;
   std::int64_t size = 0;
-  double percentage = 0;
-  section.duration("time", time);
+  section.duration("time", retention.time);
   section.byte_size("size", size);
-  section.number("percentage", percentage);
+  section.number("percentage", retention.percentage);
   if (size < 0)
     section.refuse(
         "size",
         fmt::format("'storage.tsdb.retention.size' must be greater than or equal to 0, got {}", size));
-  if (!(percentage >= 0 && percentage <= 100)) {
+  if (!(retention.percentage >= 0 && retention.percentage <= 100)) {
     section.refuse("percentage",
                    fmt::format("'storage.tsdb.retention.percentage' must be in the range [0, 100], got {}",
-                               format_general(percentage)));
-  } else if (percentage != 0) {
-    section.not_supported("percentage");
+                               format_general(retention.percentage)));
   }
-  out.value.retention_time = time;
-  out.value.retention_size = static_cast<std::uint64_t>(size < 0 ? 0 : size);
-  out.yaml.add("retention", write_retention(time, *out.value.retention_size));
+  retention.size_bytes = static_cast<std::uint64_t>(size < 0 ? 0 : size);
+  out.yaml.add("retention", write_retention(retention));
 }
 
 /// @return  "" or the encoding of float chunks
@@ -57,9 +54,7 @@ std::string read_chunk_encoding(const ReadContext& context, const Section& tsdb)
   const Section section(context.findings, *tsdb.find("chunk_encoding"), tsdb.path_of("chunk_encoding"),
                         {kKnown, {}});
   section.text("floats", floats);
-  if (floats == "xor2") {
-    section.not_supported("floats");
-  } else if (!floats.empty() && floats != "xor") {
+  if (!floats.empty() && floats != "xor" && floats != "xor2") {
     section.refuse("floats",
                    fmt::format("'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field "
                                "must be omitted entirely, got {}",
@@ -82,6 +77,7 @@ void read_tsdb(const ReadContext& context, const YamlNode& node, Read<TsdbConfig
   out.yaml.add_if(window != 0, "out_of_order_time_window", YamlOut::duration(window));
   const std::string floats = read_chunk_encoding(context, section);
   if (!floats.empty()) {
+    out.value.xor2_floats = floats == "xor2";
     YamlOut encoding = YamlOut::mapping();
     encoding.add("floats", YamlOut::text(floats));
     out.yaml.add("chunk_encoding", std::move(encoding));

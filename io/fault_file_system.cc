@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <mutex>
 #include <utility>
+
+#include "io/fault_disk.h"
 
 namespace narthex::io {
 
@@ -16,50 +17,6 @@ std::unexpected<Error> missing(std::string_view doing, const std::string& path) 
 std::unexpected<Error> refused(std::string_view doing, const std::string& path, std::string_view why) {
   return fail(Code::io, std::string(doing) + " " + path + ": " + std::string(why));
 }
-
-/// A file's bytes: as read now, and as a power cut would leave them.
-struct FileNode {
-  std::string content;
-  std::string durable;
-  std::size_t dirty_from = std::string::npos;  ///< first byte that differs from `durable`
-  bool locked = false;
-  /// A sync failed: as in Linux, later ones succeed and yet bring nothing to the disk.
-  bool sync_is_lost = false;
-
-  void touch(std::size_t from) { dirty_from = std::min(dirty_from, from); }
-  void sync() {
-    if (dirty_from == std::string::npos || sync_is_lost) return;
-    durable.resize(std::min(dirty_from, durable.size()));
-    durable.append(content, durable.size());
-    dirty_from = std::string::npos;
-  }
-  void drop_unsynced() {
-    content = durable;
-    dirty_from = std::string::npos;
-    locked = false;
-    sync_is_lost = false;
-  }
-};
-
-struct DirectoryNode;
-
-struct Entry {
-  std::shared_ptr<FileNode> file;  ///< exactly one of the two is set
-  std::shared_ptr<DirectoryNode> directory;
-};
-
-struct DirectoryNode {
-  std::map<std::string, Entry> entries;
-  std::map<std::string, Entry> durable;
-
-  void drop_unsynced() {
-    entries = durable;
-    for (auto& [name, entry] : entries) {
-      if (entry.file) entry.file->drop_unsynced();
-      if (entry.directory) entry.directory->drop_unsynced();
-    }
-  }
-};
 
 /// "/a//b/./c" and "a/b/c" are the same place.
 std::vector<std::string> parts_of(std::string_view path) {
@@ -84,6 +41,22 @@ struct FaultFileSystem::State {
   std::uint64_t disk_bytes = std::uint64_t{1} << 40;
   bool short_write = false;
   std::uint64_t crashes = 0;
+  std::uint64_t changes = 0;  ///< of directories, so far
+
+  void link(DirectoryNode& directory, const std::string& name, Entry entry) {
+    directory.change(++changes, name, std::move(entry));
+  }
+  void unlink(DirectoryNode& directory, const std::string& name) {
+    if (directory.entries.contains(name)) directory.change(++changes, name, {});
+  }
+  /// The file of that name, made if it is missing; null if it is a directory.
+  std::shared_ptr<FileNode> file_in(DirectoryNode& directory, const std::string& name) {
+    const auto known = directory.entries.find(name);
+    if (known != directory.entries.end()) return known->second.file;
+    auto made = std::make_shared<FileNode>();
+    link(directory, name, {made, nullptr});
+    return made;
+  }
 
   /// Asks the judge outside of the lock, so that it may look at the file system.
   std::optional<Error> verdict(Operation operation, const std::string& path) {
@@ -266,20 +239,26 @@ void FaultFileSystem::crash() {
   state_->root->drop_unsynced();
 }
 
+void FaultFileSystem::crash_in_write_back(std::uint64_t seed) {
+  const std::lock_guard lock(state_->mutex);
+  ++state_->crashes;
+  state_->root->write_back_some(seed);
+}
+
 Result<std::unique_ptr<WritableFile>> FaultFileSystem::open_writable(const std::string& path, OpenMode mode) {
   if (auto error = state_->verdict(Operation::open, path)) return std::unexpected(std::move(*error));
   const std::lock_guard lock(state_->mutex);
   const auto [parent, name] = state_->find_parent(path);
   if (!parent) return missing("opening", path);
-  Entry& entry = parent->entries[name];
-  if (entry.directory) return refused("opening", path, "Is a directory");
-  if (entry.file && mode == OpenMode::create_new) return refused("opening", path, "File exists");
-  if (!entry.file) entry.file = std::make_shared<FileNode>();
+  if (mode == OpenMode::create_new && parent->entries.contains(name))
+    return refused("opening", path, "File exists");
+  const auto file = state_->file_in(*parent, name);
+  if (!file) return refused("opening", path, "Is a directory");
   if (mode == OpenMode::create_truncate) {
-    entry.file->touch(0);
-    entry.file->content.clear();
+    file->touch(0);
+    file->content.clear();
   }
-  return std::make_unique<MemoryFile<State>>(state_, entry.file, path);
+  return std::make_unique<MemoryFile<State>>(state_, file, path);
 }
 
 Result<std::unique_ptr<Mapping>> FaultFileSystem::map(const std::string& path) {
@@ -329,10 +308,9 @@ Result<void> FaultFileSystem::make_directories(const std::string& path) {
   const std::lock_guard lock(state_->mutex);
   std::shared_ptr<DirectoryNode> at = state_->root;
   for (const std::string& part : parts_of(path)) {
-    Entry& entry = at->entries[part];
-    if (entry.file) return refused("making directory", path, "File exists");
-    if (!entry.directory) entry.directory = std::make_shared<DirectoryNode>();
-    at = entry.directory;
+    if (!at->entries.contains(part)) state_->link(*at, part, {nullptr, std::make_shared<DirectoryNode>()});
+    at = at->entries.at(part).directory;
+    if (!at) return refused("making directory", path, "File exists");
   }
   return {};
 }
@@ -353,8 +331,10 @@ Result<void> FaultFileSystem::rename(const std::string& from, const std::string&
     if (target.directory && target.directory != moved.directory && !target.directory->entries.empty())
       return refused("renaming to " + to, from, "Directory not empty");
   }
-  old_parent->entries.erase(old_name);
-  new_parent->entries[new_name] = moved;
+  // One change, but where the parents are two, each has its own half of it.
+  ++state_->changes;
+  old_parent->change(state_->changes, old_name, {});
+  new_parent->change(state_->changes, new_name, moved);
   return {};
 }
 
@@ -365,7 +345,8 @@ Result<void> FaultFileSystem::hard_link(const std::string& from, const std::stri
   if (linked.directory) return refused("linking as " + to, from, "Operation not permitted");
   const auto [parent, name] = state_->find_parent(to);
   if (!linked.file || !parent) return missing("linking as " + to, from);
-  if (!parent->entries.emplace(name, linked).second) return refused("linking as " + to, from, "File exists");
+  if (parent->entries.contains(name)) return refused("linking as " + to, from, "File exists");
+  state_->link(*parent, name, linked);
   return {};
 }
 
@@ -376,7 +357,7 @@ Result<void> FaultFileSystem::remove_file(const std::string& path) {
   if (entry.directory) return refused("removing", path, "Is a directory");
   if (!entry.file) return missing("removing", path);
   const auto [parent, name] = state_->find_parent(path);
-  parent->entries.erase(name);
+  state_->unlink(*parent, name);
   return {};
 }
 
@@ -384,7 +365,7 @@ Result<void> FaultFileSystem::remove_tree(const std::string& path) {
   if (auto error = state_->verdict(Operation::remove, path)) return std::unexpected(std::move(*error));
   const std::lock_guard lock(state_->mutex);
   const auto [parent, name] = state_->find_parent(path);
-  if (parent) parent->entries.erase(name);
+  if (parent) state_->unlink(*parent, name);
   return {};
 }
 
@@ -394,7 +375,7 @@ Result<void> FaultFileSystem::sync_directory(const std::string& path) {
   const std::lock_guard lock(state_->mutex);
   const auto node = state_->find_directory(path);
   if (!node) return missing("syncing directory", path);
-  node->durable = node->entries;
+  node->sync();
   return {};
 }
 
@@ -413,12 +394,11 @@ Result<std::unique_ptr<FileLock>> FaultFileSystem::lock(const std::string& path)
   const std::lock_guard lock(state_->mutex);
   const auto [parent, name] = state_->find_parent(path);
   if (!parent) return missing("locking", path);
-  Entry& entry = parent->entries[name];
-  if (entry.directory) return refused("locking", path, "Is a directory");
-  if (!entry.file) entry.file = std::make_shared<FileNode>();
-  if (entry.file->locked) return fail(Code::unavailable, "locking " + path + ": another process holds it");
-  entry.file->locked = true;
-  return std::make_unique<MemoryLock<State>>(state_, entry.file);
+  const auto file = state_->file_in(*parent, name);
+  if (!file) return refused("locking", path, "Is a directory");
+  if (file->locked) return fail(Code::unavailable, "locking " + path + ": another process holds it");
+  file->locked = true;
+  return std::make_unique<MemoryLock<State>>(state_, file);
 }
 
 }  // namespace narthex::io

@@ -2,7 +2,8 @@
 //
 // It keeps for every file what was written and what was synced. Faults are set by rule
 // (the Nth call of an operation fails, space runs out, a write is cut short), and crash()
-// drops everything unsynced, as a power cut does; kill() keeps it, as kill -9 does.
+// drops everything unsynced, as a power cut does; crash_in_write_back() leaves any part of it.
+// What kill -9 leaves is simply what there is.
 // Threads: any.
 #pragma once
 
@@ -49,6 +50,10 @@ class FaultFileSystem final : public FileSystem {
   void set_short_write(bool on);
   /// Power cut: unsynced bytes and unsynced directory entries are gone.
   void crash();
+  /// Power cut in the middle of write-back: of the unsynced bytes any sectors (of 512 bytes) have
+  /// reached the disk, in any order; of the unsynced changes of directories all up to one of them.
+  /// The same seed leaves the same.
+  void crash_in_write_back(std::uint64_t seed);
 
   Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path, OpenMode mode) override;
   Result<std::unique_ptr<Mapping>> map(const std::string& path) override;

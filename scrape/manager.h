@@ -70,6 +70,8 @@ struct ScrapeOptions {
   DurationMs timestamp_tolerance = 2;  ///< --scrape.timestamp-tolerance
   bool type_and_unit_labels = false;   ///< --enable-feature=type-and-unit-labels
   bool metadata_wal_records = false;   ///< --enable-feature=metadata-wal-records
+  bool starts = false;                 ///< start timestamps are read, `_created` lines are no series
+  bool start_zeros = false;            ///< --enable-feature=created-timestamp-zero-ingestion
 };
 
 class ScrapeManager {

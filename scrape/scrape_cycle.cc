@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "model/value.h"
+#include "scrape/exposition/created_lines.h"
 #include "scrape/metric_family.h"
 #include "scrape/negotiation.h"
 #include "scrape/sample_labels.h"
@@ -26,6 +27,16 @@ std::uint64_t value_bytes(std::string_view text) {
   return bytes & (~std::uint64_t{0} >> (64 - 8 * text.size()));
 }
 
+/// Takes samples out whose series the store refused.
+void drop_unresolved(std::vector<storage::RefSample>& samples, std::vector<Timestamp>& starts) {
+  if (!starts.empty()) {
+    starts.resize(samples.size());
+    std::size_t i = 0;
+    std::erase_if(starts, [&](Timestamp) { return samples[i++].ref == storage::SeriesRef::none; });
+  }
+  std::erase_if(samples, [](const auto& s) { return s.ref == storage::SeriesRef::none; });
+}
+
 }  // namespace
 
 /// Room for one batch, kept by each pool thread for the next one.
@@ -36,6 +47,7 @@ struct ScrapeCycle::Scratch {
     Labels labels;
   };
   std::vector<storage::RefSample> samples;  ///< of the page, then stale markers, then the report
+  std::vector<Timestamp> starts;            ///< of the first samples; empty: none has one
   std::size_t stale_begin = 0;
   std::size_t report_begin = 0;
   std::vector<NewSeries> new_series;
@@ -58,6 +70,7 @@ struct ScrapeCycle::Scratch {
     metadata.clear();
     families.clear();
     samples.clear();
+    starts.clear();
     new_series.clear();
     new_refs.clear();
     stale_begin = report_begin = 0;
@@ -84,12 +97,15 @@ class ScrapeCycle::Page {
         t_(input.t),
         all_metadata_(cycle.metadata_lost_),
         max_time_(max_time),
-        sample_limit_(job_.limits.samples == 0 ? ~std::uint64_t{0} : job_.limits.samples) {}
+        sample_limit_(job_.limits.samples == 0 ? ~std::uint64_t{0} : job_.limits.samples) {
+    if (settings_.starts && format == Format::open_metrics) created_.emplace();
+  }
 
   Result<void> read();
 
  private:
   bool take_expected_line();
+  Result<void> take_line();
   Result<void> take_series();
   Result<void> take_unresolved(SeriesCache::Index i);
   void take_exemplar(Timestamp t);
@@ -114,6 +130,7 @@ class ScrapeCycle::Page {
   std::optional<MetadataCache::Told> family_;  ///< of the present lines, if metadata is asked for
   static constexpr std::size_t kNotTaken = ~std::size_t{0};
   std::size_t family_number_ = kNotTaken;  ///< among the scratch's families
+  std::optional<CreatedLines> created_;    ///< if they are asked for, and the format has them
   const Timestamp max_time_;
   const std::uint64_t sample_limit_;
   std::uint64_t offered_ = 0;  ///< samples that count against the limit
@@ -129,12 +146,13 @@ Result<void> ScrapeCycle::Page::read() {
       return std::unexpected(kind.error());
     switch (*kind) {
       case EntryKind::series:
-        if (auto taken = take_series(); !taken) [[unlikely]]
+        if (auto taken = created_ ? take_line() : take_series(); !taken) [[unlikely]]
           return taken;
         break;
       case EntryKind::type:
       case EntryKind::help:
       case EntryKind::unit:
+        if (created_) created_->begin_family(parser_.entry().name);
         metadata_.update(parser_.entry(), parser_.format());
         if (settings_.metadata) begin_family();
         break;
@@ -155,6 +173,8 @@ bool ScrapeCycle::Page::take_expected_line() {
   if (i == SeriesCache::kNone) return false;
   // Metadata to tell needs the line's labels.
   if (family_ && (family_->changed || all_metadata_)) [[unlikely]]
+    return false;
+  if (created_ && CreatedLines::are_for(parser_.type())) [[unlikely]]
     return false;
   SeriesCache::Entry& entry = cache_[i];
   if (entry.text_size == 0 || entry.ref == storage::SeriesRef::none || cache_.seen_now(entry)) return false;
@@ -185,6 +205,27 @@ bool ScrapeCycle::Page::take_expected_line() {
   if (is_new && !outcome_.sample_limit_exceeded) ++outcome_.series_added;
   append(entry, t_, value, false);
   return true;
+}
+
+/// A line of a page whose `_created` lines say when counters began.
+Result<void> ScrapeCycle::Page::take_line() {
+  const Entry& line = parser_.entry();
+  if (!CreatedLines::are_for(parser_.type())) {
+    created_->pass_other();
+    return take_series();
+  }
+  const auto is_created = created_->read(line.series_text, parser_.type());
+  if (!is_created) return std::unexpected(parser_.explain(is_created.error()));
+  if (*is_created) {
+    const auto seconds = parse_value(line.value_text);
+    if (!seconds) return bad_value();
+    created_->resolve(*seconds, scratch_.starts);
+    return {};
+  }
+  const std::size_t before = scratch_.samples.size();
+  if (auto taken = take_series(); !taken) return taken;
+  if (scratch_.samples.size() > before) created_->add(before, scratch_.starts);
+  return {};
 }
 
 // hot: bench/scrape
@@ -411,8 +452,7 @@ void ScrapeCycle::append_page(storage::Appender& appender, ScrapeOutcome& outcom
   append_exemplars(appender, outcome);
   append_metadata(appender);
   metadata_lost_ = false;
-  if (outcome.refused_series > 0)
-    std::erase_if(room.samples, [](const auto& s) { return s.ref == storage::SeriesRef::none; });
+  if (outcome.refused_series > 0) drop_unresolved(room.samples, room.starts);
 }
 
 void ScrapeCycle::resolve_new_series(storage::Appender& appender, ScrapeOutcome& outcome) {
@@ -457,6 +497,7 @@ void ScrapeCycle::append_stale(Timestamp t, bool accepted) {
     cache_.take_vanished(room.refs);
   } else {
     room.samples.clear();
+    room.starts.clear();
     cache_.take_all_exposed(room.refs);
   }
   room.stale_begin = room.samples.size();
@@ -466,16 +507,16 @@ void ScrapeCycle::append_stale(Timestamp t, bool accepted) {
 
 void ScrapeCycle::commit(storage::Appender& appender, ScrapeOutcome& outcome) {
   Scratch& room = scratch();
-  const std::span<const storage::RefSample> all(room.samples);
-  const std::size_t stale = room.report_begin - room.stale_begin;
-  appender.append(all.first(room.stale_begin));
-  if (stale > 0) {
+  const std::size_t zeros = settings_.start_zeros ? append_start_zeros(appender) : 0;
+  if (!room.starts.empty()) room.starts.resize(room.samples.size());
+  append_samples(appender, 0, room.stale_begin);
+  if (room.stale_begin < room.report_begin) {
     // A target that went and came back is not marked between its samples.
     appender.accept_out_of_order(false);
-    appender.append(all.subspan(room.stale_begin, stale));
+    append_samples(appender, room.stale_begin, room.report_begin);
     appender.accept_out_of_order(true);
   }
-  appender.append(all.subspan(room.report_begin));
+  append_samples(appender, room.report_begin, room.samples.size());
   auto stats = appender.commit();
   if (!stats) {
     // The series that were new went with the batch.
@@ -484,13 +525,40 @@ void ScrapeCycle::commit(storage::Appender& appender, ScrapeOutcome& outcome) {
     outcome.commit_failure = std::move(stats).error();
     return;
   }
-  if (!stats->refused.empty()) sort_out(*stats, outcome);
+  if (!stats->refused.empty()) sort_out(*stats, zeros, outcome);
 }
 
-void ScrapeCycle::sort_out(const storage::CommitStats& stats, ScrapeOutcome& outcome) {
+void ScrapeCycle::append_samples(storage::Appender& appender, std::size_t begin, std::size_t end) {
+  const Scratch& room = scratch();
+  const auto samples = std::span<const storage::RefSample>(room.samples).subspan(begin, end - begin);
+  if (samples.empty()) return;
+  if (room.starts.empty())
+    appender.append(samples);
+  else
+    appender.append(samples, std::span<const Timestamp>(room.starts).subspan(begin, end - begin));
+}
+
+/// In front of all samples. @return  how many
+std::size_t ScrapeCycle::append_start_zeros(storage::Appender& appender) {
+  const Scratch& room = scratch();
+  std::size_t zeros = 0;
+  for (std::size_t i = 0; i < room.starts.size(); ++i) {
+    if (room.starts[i] == 0) continue;
+    const storage::RefSample& sample = room.samples[i];
+    // Nearly always refused: from the second scrape on it lies behind.
+    const auto added = appender.append_start_zero(sample.ref, sample.t, room.starts[i]);
+    zeros += added.value_or(false) ? 1 : 0;
+  }
+  return zeros;
+}
+
+/// @param zeros  that stand in front of the samples
+void ScrapeCycle::sort_out(const storage::CommitStats& stats, std::size_t zeros, ScrapeOutcome& outcome) {
   Scratch& room = scratch();
   room.refs.clear();
-  for (const storage::RefusedSample& refused : stats.refused) {
+  for (storage::RefusedSample refused : stats.refused) {
+    if (refused.index < zeros) continue;
+    refused.index -= zeros;
     const storage::SeriesRef ref = room.samples[refused.index].ref;
     if (refused.fault == storage::AppendFault::unknown_series) {
       // Its labels are resolved again when the line comes again.

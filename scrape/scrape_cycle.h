@@ -34,7 +34,9 @@ struct CycleSettings {
   Labels target;  ///< its public labels
   DurationMs timeout = 10'000;
   bool type_and_unit_labels = false;
-  bool metadata = false;  ///< tell the store what series measure
+  bool metadata = false;     ///< tell the store what series measure
+  bool starts = false;       ///< tell it when counters began: `_created` lines are no series then
+  bool start_zeros = false;  ///< as samples of value 0, too
 };
 
 /// What came of one request.
@@ -93,7 +95,10 @@ class ScrapeCycle {
   static void append_metadata(storage::Appender& appender);
   void append_stale(Timestamp t, bool accepted);
   void commit(storage::Appender& appender, ScrapeOutcome& outcome);
-  void sort_out(const storage::CommitStats& stats, ScrapeOutcome& outcome);
+  static std::size_t append_start_zeros(storage::Appender& appender);
+  /// Samples of the batch from `begin` to before `end`, with their start timestamps.
+  static void append_samples(storage::Appender& appender, std::size_t begin, std::size_t end);
+  void sort_out(const storage::CommitStats& stats, std::size_t zeros, ScrapeOutcome& outcome);
 
   CycleSettings settings_;
   SeriesCache cache_;

@@ -241,8 +241,13 @@ net::Request ScrapeLoop::request() const {
 }
 
 CycleSettings ScrapeLoop::cycle_settings() const {
-  return {settings_.job, target_->public_labels(), target_->timeout(), context_.options.type_and_unit_labels,
-          context_.options.metadata_wal_records};
+  return {settings_.job,
+          target_->public_labels(),
+          target_->timeout(),
+          context_.options.type_and_unit_labels,
+          context_.options.metadata_wal_records,
+          context_.options.starts,
+          context_.options.start_zeros};
 }
 
 // A body as long as the limit is refused, too.

@@ -7,7 +7,8 @@ A test is a program: the doctest programs that meson knows of, the integration t
 (tests/integration/test_*.py), the browser app's own tests, and the browser tests. Each
 closes with a line that says how many of its cases passed, failed and were skipped. With
 words, only programs whose name contains one of them run. A failing program's output is
-shown, with the command that runs it alone.
+shown, with the command that runs it alone. With --long, programs find NARTHEX_LONG in
+their environment and try every case where they else take a sample.
 """
 
 import json
@@ -47,16 +48,16 @@ class Outcome:
     seconds: float = 0
 
 
-def program_tests(build: Path) -> list[Test]:
+def program_tests(build: Path, long: bool) -> list[Test]:
     found = json.loads(subprocess.check_output(["meson", "introspect", "--tests", str(build)]))
-    return [Test(t["name"], t["cmd"], env=t.get("env") or {}) for t in sorted(found, key=lambda t: t["name"])]
+    return [Test(t["name"], t["cmd"], timeout=3600 if long else 300, env=t.get("env") or {})
+            for t in sorted(found, key=lambda t: t["name"])]
 
 
 def integration_tests(build: Path, long: bool) -> list[Test]:
-    env = {"NARTHEX_LONG": "1"} if long else {}
     return [
         Test(f"integration/{path.stem.removeprefix('test_')}", [sys.executable, str(path), str(build)],
-             timeout=1800 if long else 600, alone=True, env=env)
+             timeout=1800 if long else 600, alone=True)
         for path in sorted((ROOT / "tests/integration").glob("test_*.py"))
     ]
 
@@ -129,8 +130,10 @@ def main() -> int:
     env.setdefault("NARTHEX_PEERS", str(ROOT / "build/peers"))
     env["NARTHEX_BUILD"] = str(build)
     env["NARTHEX_SOURCE"] = str(ROOT)
+    if long:
+        env["NARTHEX_LONG"] = "1"
 
-    tests = program_tests(build) + app_tests() + integration_tests(build, long)
+    tests = program_tests(build, long) + app_tests() + integration_tests(build, long)
     if words:
         tests = [t for t in tests if any(w in t.name for w in words)]
     total = Outcome()

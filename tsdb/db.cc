@@ -40,11 +40,16 @@ class DbQuerier final : public storage::Querier {
 Result<std::unique_ptr<Db>> Db::open(io::FileSystem& fs, std::string directory, DbOptions options,
                                      const Clock& clock, prometheus::Registry* registry) {
   if (options.min_block_range <= 0) return fail(Code::invalid, "the block range must be longer than 0");
-  auto impl = std::make_unique<Impl>(fs, std::move(directory), options, clock, registry);
-  if (auto opened = impl->open(registry); !opened) {
-    return pass(opened, "opening the data directory " + impl->directory);
+  std::uint32_t snapshots_below = ~std::uint32_t{0};
+  for (;;) {
+    auto impl = std::make_unique<Impl>(fs, directory, options, clock, registry);
+    impl->snapshots_below = snapshots_below;
+    auto opened = impl->open(registry);
+    if (opened) return std::unique_ptr<Db>(new Db(std::move(impl)));
+    // Its checksums were right and it was wrong: a new head begins with an older one, or with none.
+    if (!impl->bad_snapshot) return pass(opened, "opening the data directory " + directory);
+    snapshots_below = *impl->bad_snapshot;
   }
-  return std::unique_ptr<Db>(new Db(std::move(impl)));
 }
 
 Db::Db(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -78,14 +83,29 @@ void Db::set_max_exemplars(std::uint64_t most) {
 Result<void> Db::set_out_of_order_window(DurationMs window) {
   return impl_->set_out_of_order_window(window);
 }
+Result<void> Db::delete_series(TimeRange range, std::span<const Matcher> matchers) {
+  return impl_->delete_series(range, matchers);
+}
+Result<void> Db::clean_tombstones() {
+  return impl_->clean_tombstones();
+}
+Result<std::string> Db::snapshot(bool with_head) {
+  return impl_->snapshot(with_head);
+}
 Result<void> Db::run_background_once() {
   return impl_->maintain();
+}
+Result<void> Db::run_snapshot_once() {
+  return impl_->write_snapshot();
 }
 Result<void> Db::run_mapping_once() {
   return impl_->map_chunks();
 }
 Result<void> Db::close() {
   return impl_->close();
+}
+Result<void> Db::use_xor2_floats(bool xor2) {
+  return impl_->use_xor2_floats(xor2);
 }
 void Db::set_retention(const Retention& retention) {
   impl_->set_retention(retention);
@@ -137,6 +157,14 @@ Result<std::unique_ptr<storage::Querier>> Db::Impl::querier(TimeRange range) {
   return std::make_unique<DbQuerier>(std::move(used), std::move(stores));
 }
 
+Result<void> Db::Impl::use_xor2_floats(bool xor2) {
+  if (auto checked = check_float_encoding(xor2); !checked) return checked;
+  if (xor2_floats.exchange(xor2) == xor2) return {};
+  head.use_xor2_floats(xor2);
+  tell_float_encoding();
+  return {};
+}
+
 Timestamp Db::Impl::lowest_timestamp() const {
   const sync::MutexLock view(view_mutex);
   Timestamp lowest = std::min(head.mint(), head.ooo_mint());
@@ -154,6 +182,7 @@ Result<void> Db::Impl::close() {
   wake.notify_all();
   if (thread.joinable()) thread.join();
   if (mapping_thread.joinable()) mapping_thread.join();
+  if (snapshot_thread.joinable()) snapshot_thread.join();
   head.stop();
   Result<void> synced;
   if (chunk_files) {
@@ -162,6 +191,7 @@ Result<void> Db::Impl::close() {
                       {{"error", done.error().text}});
     }
   }
+  snapshot_at_close();
   if (wal) synced = wal->sync();
   if (auto late = sync_out_of_order_log(); !late && synced) synced = std::move(late);
   if (lock) {

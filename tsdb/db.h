@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,14 @@ class Registry;
 
 namespace narthex::tsdb {
 
+/// Snapshots of the head in <dir>/narthex, so that a start reads only the end of the log.
+struct SnapshotOptions {
+  bool enabled = false;
+  std::uint64_t samples = 20'000'000;  ///< one is written after so many
+  DurationMs interval = 600'000;       ///< or after this time, if anything came in
+  bool at_close = true;
+};
+
 struct DbOptions {
   WalOptions wal;
   DurationMs min_block_range = 2 * 3600 * 1000;
@@ -39,6 +48,8 @@ struct DbOptions {
   /// times of it they are not.
   DurationMs max_block_range = 0;
   bool merge_overlapping_blocks = true;
+  /// File that names blocks which may be compacted (UploadList); empty: all may.
+  std::string upload_list = {};
   std::uint64_t chunk_segment_bytes = kChunkSegmentBytes;
   /// The head is cut later by a random time, of up to so many percent of the block range.
   int compaction_delay_percent = 0;
@@ -46,8 +57,16 @@ struct DbOptions {
   bool no_lockfile = false;
   DurationMs background_interval = 60'000;  ///< 0: only when run_background_once() is called
   std::uint64_t max_exemplars = 0;          ///< 0: none are kept
+  /// Start timestamps are kept: in the log with record types 11 to 13, of floats in chunks too; needs
+  /// xor2_floats. Prometheus 3.11 and later read that.
+  bool st_storage = false;
+  /// Chunks of floats are XOR2 from the start; see Db::use_xor2_floats().
+  bool xor2_floats = false;
+  /// Chunks of histograms keep start timestamps. Prometheus 3.14 and later read that.
+  bool histograms_with_start = false;
   /// Samples of this age, counted from the newest, are accepted though newer ones are there; 0: none.
   DurationMs out_of_order_window = 0;
+  SnapshotOptions snapshots;
   /// For replayed test scripts: accept samples of any age.
   bool no_time_bounds = false;
 };
@@ -84,6 +103,7 @@ struct CardinalityStats {
 class Db final : public storage::Appendable, public storage::Queryable, public storage::ExemplarQueryable {
  public:
   /// @param registry  prometheus_tsdb_* metrics; may be null
+  /// Errors: io, unavailable (another server has the directory), invalid (options at odds)
   static Result<std::unique_ptr<Db>> open(io::FileSystem& fs, std::string directory, DbOptions options,
                                           const Clock& clock, prometheus::Registry* registry);
   ~Db() override;
@@ -99,12 +119,26 @@ class Db final : public storage::Appendable, public storage::Queryable, public s
   /// As DbOptions::out_of_order_window, from now on. Errors: io (the log of such samples cannot be opened).
   /// Threads: any.
   Result<void> set_out_of_order_window(DurationMs window);
+  /// Deletes the samples in `range` of the series that match: no query finds them any more, also
+  /// after a crash; their space is free when a block is written anew without them. Waits for a
+  /// compaction that is under way. Errors: io, corruption; what could be deleted is.
+  Result<void> delete_series(TimeRange range, std::span<const Matcher> matchers);
+  /// Writes blocks with deleted samples anew without them. Errors: io, corruption, cancelled (closing).
+  Result<void> clean_tombstones();
+  /// Makes <directory>/snapshots/<name>, which a server can be started on: blocks share their files
+  /// with it, the head, if wanted, becomes a block. @return  the name. Errors: io, corruption.
+  Result<std::string> snapshot(bool with_head);
 
   /// One round of what the background thread does: reload blocks, retention, cut the head if due,
   /// compaction.
   Result<void> run_background_once();
   /// What the background does every second: full chunks of the head go to files.
   Result<void> run_mapping_once();
+  /// New chunks of floats are XOR2 (encoding 4) from now on, or XOR. Errors: invalid (XOR cannot keep
+  /// the start timestamps that the options ask for). Threads: any.
+  Result<void> use_xor2_floats(bool xor2);
+  /// What the background does now and then: writes a snapshot of the head.
+  Result<void> run_snapshot_once();
   /// Heeded from the next round on.
   void set_retention(const Retention& retention);
   /// Stops the background thread, syncs the WAL, gives up the lock.

@@ -95,6 +95,7 @@ Result<std::shared_ptr<Block>> Db::Impl::write_block(const BlockMeta& meta,
   ChunkTally tally;
   PopulateOptions populate;
   populate.join_small_chunks = from_head;
+  populate.xor2_floats = xor2_floats;
   populate.segment_bytes = options.chunk_segment_bytes;
   populate.stop = stop.token();
   if (meta.level == 1) populate.on_chunk = [&tally](const ChunkToWrite& chunk) { tally.add(chunk); };
@@ -134,7 +135,7 @@ Result<void> Db::Impl::compact_blocks() {
     if (stop.token().stopped() || is_head_due()) return {};
     std::vector<BlockMeta> metas;
     for (const auto& block : blocks.snapshot()) metas.push_back(block->meta());
-    const auto plan = plan_compaction(metas, planner);
+    const auto plan = plan_compaction(uploads.compactable(std::move(metas)), planner);
     if (plan.empty()) return {};
     auto merged = merge_blocks(plan);
     if (auto reloaded = reload_blocks(); !reloaded && merged) merged = pass(reloaded);

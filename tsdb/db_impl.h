@@ -1,9 +1,9 @@
 // What is behind Db: its parts, and who may touch them.
 //
-// Lock order: maintenance_mutex, ooo_log_mutex, view_mutex, then the head's own; retention_mutex is
-// innermost.
-// maintenance_mutex is held over I/O: it is the turn of whoever changes the directory. view_mutex ties the
-// list of blocks to what the head still shows, so that no query sees a sample twice or not at all.
+// Lock order: maintenance_mutex, snapshot_mutex, expired_mutex, ooo_log_mutex, view_mutex, then the head's
+// own; retention_mutex is innermost. The first three are held over I/O: maintenance_mutex is the turn of
+// whoever changes blocks and log, snapshot_mutex of whoever writes a snapshot of the head. view_mutex ties
+// the list of blocks to what the head still shows, so that no query sees a sample twice or not at all.
 #pragma once
 
 #include <atomic>
@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,9 +21,12 @@
 #include "sync/stop_token.h"
 #include "tsdb/block_set.h"
 #include "tsdb/compact/chunk_source.h"
+#include "tsdb/compact/upload_list.h"
 #include "tsdb/db.h"
 #include "tsdb/db_metrics.h"
 #include "tsdb/head/head.h"
+#include "tsdb/snapshot_store.h"
+#include "tsdb/wal_replay.h"
 
 namespace narthex::tsdb {
 
@@ -36,17 +40,32 @@ struct Db::Impl {
 
   // ---- Opening (db_open.cc)
   Result<void> open(prometheus::Registry* registry);
+  [[nodiscard]] Result<void> check_float_encoding(bool xor2) const;
+  /// Says in the log who will be able to read the directory.
+  void tell_encodings() const;
+  void tell_float_encoding() const;
   Result<void> take_lock();
   Result<void> load_blocks();
   Result<void> open_chunk_files(prometheus::Registry* registry);
   Result<void> replay();
+  void report_replay(const ReplayReport& report, std::uint64_t mapped_chunks, double seconds);
   Result<void> remove_redundant_files();
   Result<void> repair_logs(const ReplayReport& report);
+
+  // ---- Snapshots of the head (db_head_snapshot.cc)
+  Result<void> write_snapshot() NARTHEX_EXCLUDES(snapshot_mutex);
+  [[nodiscard]] bool is_snapshot_due() NARTHEX_EXCLUDES(snapshot_mutex);
+  void snapshot_at_close();
+  /// One that fits the directory.
+  std::optional<SnapshotStore::Found> find_snapshot();
+  /// Errors: corruption, with bad_snapshot set: the head is spoilt then.
+  Result<void> restore(const SnapshotStore::Found& found);
 
   // ---- Maintenance (db_maintenance.cc)
   void run_in_background();
   /// Moves full chunks of the head to files, every few seconds.
   void map_in_background();
+  void snapshot_in_background();
   [[nodiscard]] bool wait_for_stop(DurationMs interval);
   Result<void> maintain() NARTHEX_EXCLUDES(maintenance_mutex);
   Result<void> reload_blocks() NARTHEX_REQUIRES(maintenance_mutex);
@@ -77,6 +96,20 @@ struct Db::Impl {
   Result<void> compact_out_of_order() NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> write_out_of_order_blocks(const std::shared_ptr<const OooSnapshot>& snapshot,
                                          std::uint64_t end) NARTHEX_REQUIRES(maintenance_mutex);
+  // ---- Deletion (db_deletion.cc)
+  Result<void> delete_series(TimeRange range, std::span<const Matcher> matchers)
+      NARTHEX_EXCLUDES(maintenance_mutex);
+  Result<void> delete_in_block(const Block& block, TimeRange range, std::span<const Matcher> matchers)
+      NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> delete_in_head(TimeRange range, std::span<const Matcher> matchers)
+      NARTHEX_REQUIRES(maintenance_mutex);
+  Result<void> clean_tombstones() NARTHEX_EXCLUDES(maintenance_mutex);
+  /// Writes the block anew without what is deleted.
+  Result<void> rewrite_block(const Block& block) NARTHEX_REQUIRES(maintenance_mutex);
+
+  // ---- Snapshots (db_snapshot.cc)
+  Result<std::string> snapshot(bool with_head) NARTHEX_EXCLUDES(maintenance_mutex);
+  Result<void> fill_snapshot(const std::string& to, bool with_head) NARTHEX_REQUIRES(maintenance_mutex);
 
   // ---- Retention (db_retention.cc)
   Result<void> apply_retention() NARTHEX_REQUIRES(maintenance_mutex);
@@ -87,10 +120,12 @@ struct Db::Impl {
   [[nodiscard]] std::uint64_t size_limit(const Retention& retention);
 
   // ---- Use (db.cc)
+  Result<void> use_xor2_floats(bool xor2);
   Result<std::unique_ptr<storage::Querier>> querier(TimeRange range);
   Result<void> close();
   [[nodiscard]] Timestamp lowest_timestamp() const;
 
+  [[nodiscard]] static std::size_t restart_threads() { return std::thread::hardware_concurrency(); }
   [[nodiscard]] std::string wal_directory() const { return directory + "/wal"; }
   [[nodiscard]] std::string ooo_log_directory() const { return directory + "/wbl"; }
   [[nodiscard]] std::string quarantine_directory() const { return directory + "/narthex/quarantine"; }
@@ -102,16 +137,20 @@ struct Db::Impl {
   prometheus::Registry* const metrics_registry;
   DbMetrics metrics;
   std::unique_ptr<io::FileLock> lock;
-  std::unique_ptr<Wal> wal;
+  SnapshotStore snapshots;
+  std::unique_ptr<Wal> wal;  ///< tells `snapshots` of its segments
   std::unique_ptr<HeadChunkFiles> chunk_files;
   Head head;
+  /// Of blocks; the head has been told too.
+  std::atomic<bool> xor2_floats;
   std::atomic<std::uint64_t> damaged_records{0};
   std::atomic<bool> closed{false};
 
   sync::Mutex maintenance_mutex;
+  sync::Mutex expired_mutex;
   /// References that are gone from the head, or other names of its series, and the time up to
   /// which the log may hold samples of theirs: checkpoints must keep their series records.
-  std::map<WalRef, Timestamp> expired_refs NARTHEX_GUARDED_BY(maintenance_mutex);
+  std::map<WalRef, Timestamp> expired_refs NARTHEX_GUARDED_BY(expired_mutex);
   /// The head was truncated up to here, and the log not yet.
   Timestamp wal_due_before NARTHEX_GUARDED_BY(maintenance_mutex) = kMinTime;
   /// A block was cut from the head, and none of late samples since.
@@ -125,9 +164,18 @@ struct Db::Impl {
   sync::Mutex ooo_log_mutex;
   /// Null until there is a window, or was one. Commits use it through the head.
   std::unique_ptr<Wal> ooo_log NARTHEX_GUARDED_BY(ooo_log_mutex);
+  sync::Mutex snapshot_mutex;
+  /// Samples of the head that the newest snapshot covers, and when it was tried.
+  std::uint64_t samples_at_snapshot NARTHEX_GUARDED_BY(snapshot_mutex) = 0;
+  std::chrono::nanoseconds last_snapshot NARTHEX_GUARDED_BY(snapshot_mutex) = {};
+  /// While opening: only older ones than this are looked at, and one that turned out to be no good.
+  std::uint32_t snapshots_below = ~std::uint32_t{0};
+  std::optional<std::uint32_t> bad_snapshot;
 
   sync::Mutex retention_mutex;
   Retention retention NARTHEX_GUARDED_BY(retention_mutex);
+
+  const UploadList uploads;
 
   mutable sync::Mutex view_mutex;
   BlockSet blocks;
@@ -139,6 +187,7 @@ struct Db::Impl {
   sync::StopSource stop;
   std::thread thread;
   std::thread mapping_thread;
+  std::thread snapshot_thread;
 };
 
 }  // namespace narthex::tsdb

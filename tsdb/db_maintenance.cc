@@ -52,6 +52,20 @@ void Db::Impl::map_in_background() {
   }
 }
 
+void Db::Impl::snapshot_in_background() {
+  bool failed = false;
+  while (!wait_for_stop(std::min(kMapInterval, options.background_interval))) {
+    if (!is_snapshot_due()) continue;
+    const auto written = write_snapshot();
+    // A full disk would say so every interval.
+    if (!written && !failed) {
+      telemetry::warn("The next start reads more of the log; it will be tried again",
+                      {{"error", written.error().text}});
+    }
+    failed = !written;
+  }
+}
+
 Result<void> Db::Impl::maintain() {
   const sync::MutexLock guard(maintenance_mutex);
   if (closed.load() || !wal) return fail(Code::unavailable, "the database is closed");
@@ -91,6 +105,7 @@ Result<void> Db::Impl::map_chunks() {
 }
 
 bool Db::Impl::collect() {
+  const sync::MutexLock expired(expired_mutex);
   auto collected = head.collect();
   if (!collected) return false;
   for (const WalRef ref : collected->refs) expired_refs.insert_or_assign(ref, head.mint());
@@ -124,15 +139,19 @@ Result<void> Db::Impl::truncate_wal() {
     return written;
   }
   if (auto truncated = wal->truncate_before(up_to + 1); !truncated) return truncated;
-  std::erase_if(expired_refs, [&](const auto& expired) { return expired.second < mint; });
+  const sync::MutexLock expired(expired_mutex);
+  std::erase_if(expired_refs, [&](const auto& ref) { return ref.second < mint; });
   metrics.wal_truncate_seconds->Observe(std::chrono::duration<double>(clock.steady() - begin).count());
   return {};
 }
 
 Result<void> Db::Impl::write_checkpoint(Timestamp mint, std::uint32_t up_to_segment) {
   std::vector<WalRef> refs = head.live_refs();
-  for (const auto& [ref, keep_until] : expired_refs) {
-    if (keep_until >= mint) refs.push_back(ref);
+  {
+    const sync::MutexLock expired(expired_mutex);
+    for (const auto& [ref, keep_until] : expired_refs) {
+      if (keep_until >= mint) refs.push_back(ref);
+    }
   }
   std::ranges::sort(refs);
   const auto keep = [&refs](WalRef ref) { return std::ranges::binary_search(refs, ref); };

@@ -102,6 +102,9 @@ DbMetrics::DbMetrics(prometheus::Registry* registry)
                            "Set to 1 when a block is currently being written to the disk.");
   replay_seconds =
       gauge(r, "prometheus_tsdb_data_replay_duration_seconds", "Time taken to replay the data on disk.");
+  snapshot_seconds = gauge(r, "narthex_head_snapshot_duration_seconds",
+                           "Time taken to write the newest snapshot of the head.");
+  snapshot_bytes = gauge(r, "narthex_head_snapshot_size_bytes", "Size of the newest snapshot of the head.");
   reloads = counter(r, "prometheus_tsdb_reloads_total",
                     "Number of times the database reloaded block data from disk.");
   reloads_failed = counter(r, "prometheus_tsdb_reloads_failures_total",
@@ -124,6 +127,9 @@ DbMetrics::DbMetrics(prometheus::Registry* registry)
                         "Total number of checkpoint creations attempted.");
   checkpoints_failed = counter(r, "prometheus_tsdb_checkpoint_creations_failed_total",
                                "Total number of checkpoint creations that failed.");
+  snapshots = counter(r, "narthex_head_snapshots_total", "Total number of snapshots of the head written.");
+  snapshots_failed = counter(r, "narthex_head_snapshots_failed_total",
+                             "Total number of snapshots of the head that could not be written.");
   compaction_seconds = histogram(r, "prometheus_tsdb_compaction_duration_seconds",
                                  "Duration of compaction runs", exponential(1, 2, 14));
   tombstone_cleanup_seconds =

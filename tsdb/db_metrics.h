@@ -61,6 +61,8 @@ struct DbMetrics {
   prometheus::Gauge* symbol_table_bytes;
   prometheus::Gauge* populating_block;
   prometheus::Gauge* replay_seconds;
+  prometheus::Gauge* snapshot_seconds;
+  prometheus::Gauge* snapshot_bytes;
   prometheus::Counter* reloads;
   prometheus::Counter* reloads_failed;
   prometheus::Counter* compactions;
@@ -71,6 +73,8 @@ struct DbMetrics {
   prometheus::Counter* size_retentions;
   prometheus::Counter* checkpoints;
   prometheus::Counter* checkpoints_failed;
+  prometheus::Counter* snapshots;
+  prometheus::Counter* snapshots_failed;
   prometheus::Histogram* compaction_seconds;
   prometheus::Histogram* tombstone_cleanup_seconds;
   prometheus::Summary* wal_truncate_seconds;

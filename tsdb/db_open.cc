@@ -2,7 +2,9 @@
 #include <prometheus/gauge.h>
 
 #include <chrono>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "telemetry/log.h"
 #include "tsdb/db_impl.h"
@@ -18,15 +20,22 @@ Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db
       clock(db_clock),
       metrics_registry(registry),
       metrics(registry),
+      snapshots(file_system, directory),
       head({.block_range = db_options.min_block_range,
             .no_time_bounds = db_options.no_time_bounds,
-            .max_exemplars = db_options.max_exemplars},
+            .max_exemplars = db_options.max_exemplars,
+            .st_storage = db_options.st_storage,
+            .encodings = {.xor2_floats = db_options.xor2_floats,
+                          .histograms_with_start = db_options.histograms_with_start}},
            registry),
+      xor2_floats(db_options.xor2_floats),
+      uploads(file_system, db_options.upload_list),
       blocks(file_system, directory) {}
 
 Db::Impl::~Impl() = default;
 
 Result<void> Db::Impl::open(prometheus::Registry* registry) {
+  if (auto checked = check_float_encoding(options.xor2_floats); !checked) return checked;
   if (auto made = fs.make_directories(wal_directory()); !made) return made;
   if (auto synced = fs.sync_directory(directory); !synced) return synced;
   if (auto locked = take_lock(); !locked) return locked;
@@ -34,19 +43,53 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   if (auto opened = open_chunk_files(registry); !opened) return opened;
   if (auto replayed = replay(); !replayed) return replayed;
   if (auto removed = remove_redundant_files(); !removed) return removed;
-  auto opened = Wal::open(fs, wal_directory(), options.wal, registry);
+  Wal::OnSegment on_segment;
+  if (options.snapshots.enabled) {
+    on_segment = [this](std::uint32_t segment) { snapshots.note_segment(segment); };
+  }
+  auto opened = Wal::open(fs, wal_directory(), options.wal, registry, std::move(on_segment));
   if (!opened) return pass(opened, "opening the WAL for writing");
   wal = std::move(*opened);
   wal->count_corruptions(damaged_records);
   head.start_logging(*wal);
   if (auto continued = continue_out_of_order_log(); !continued) return continued;
   set_retention(options.retention);
+  tell_encodings();
   update_metrics();
   if (options.background_interval > 0) {
     thread = std::thread([this] { run_in_background(); });
     mapping_thread = std::thread([this] { map_in_background(); });
+    if (options.snapshots.enabled) snapshot_thread = std::thread([this] { snapshot_in_background(); });
   }
   return {};
+}
+
+Result<void> Db::Impl::check_float_encoding(bool xor2) const {
+  if (xor2 || !options.st_storage) return {};
+  return fail(Code::invalid,
+              "float chunk encoding \"xor\" is incompatible with start-timestamp storage; XOR chunks do not "
+              "store start timestamps, use \"xor2\"");
+}
+
+void Db::Impl::tell_encodings() const {
+  if (xor2_floats.load()) tell_float_encoding();
+  if (options.st_storage) {
+    telemetry::info("Start timestamps are stored: Prometheus before 3.11 skips the WAL's samples",
+                    {{"record_types", "11, 12, 13"}});
+  }
+  if (options.histograms_with_start) {
+    telemetry::info("Histogram chunks keep start timestamps: Prometheus before 3.14 cannot read them",
+                    {{"chunk_encodings", "5, 6"}});
+  }
+}
+
+void Db::Impl::tell_float_encoding() const {
+  if (!xor2_floats.load()) {
+    telemetry::info("New float chunks are XOR, which every Prometheus reads", {{"chunk_encoding", "1"}});
+    return;
+  }
+  telemetry::info("New float chunks are XOR2: Prometheus before 3.11 cannot read them",
+                  {{"chunk_encoding", "4"}});
 }
 
 Result<void> Db::Impl::take_lock() {
@@ -78,11 +121,22 @@ Result<void> Db::Impl::replay() {
   const auto begin = clock.steady();
   if (auto settled = settle_segments(fs, wal_directory()); !settled) return settled;
   if (auto settled = settle_segments(fs, ooo_log_directory()); !settled) return settled;
-  auto chunks = head.replay_chunk_files();
+  const auto snapshot = find_snapshot();
+  auto chunks = head.replay_chunk_files(snapshot ? &snapshot->state : nullptr);
   if (!chunks) return pass(chunks);
   damaged_records += chunks->damaged;
-  auto report =
-      replay_wal(fs, wal_directory(), head, std::thread::hardware_concurrency(), ooo_log_directory());
+  std::optional<std::uint32_t> first;
+  if (snapshot) {
+    if (auto restored = restore(*snapshot); !restored) return restored;
+    first = snapshot->state.first_segment;
+    telemetry::info("Head restored from a snapshot",
+                    {{"file", snapshot->reader.path()},
+                     {"series", std::to_string(snapshot->state.series)},
+                     {"log_from_segment", std::to_string(*first)},
+                     {"duration_seconds",
+                      std::to_string(std::chrono::duration<double>(clock.steady() - begin).count())}});
+  }
+  auto report = replay_wal(fs, wal_directory(), head, restart_threads(), ooo_log_directory(), first);
   if (!report) return pass(report);
   damaged_records += report->damaged;
   if (auto repaired = repair_logs(*report); !repaired) return repaired;
@@ -91,30 +145,37 @@ Result<void> Db::Impl::replay() {
                     {{"error", tidied.error().text}});
   }
   {
-    const sync::MutexLock guard(maintenance_mutex);
+    const sync::MutexLock guard(expired_mutex);
     for (const WalRef ref : report->gone_refs) expired_refs.emplace(ref, head.maxt());
   }
-  const double seconds = std::chrono::duration<double>(clock.steady() - begin).count();
+  report_replay(*report, chunks->chunks, std::chrono::duration<double>(clock.steady() - begin).count());
+  // What was replayed would be replayed again.
+  head.state().samples += report->samples;
+  const sync::MutexLock guard(snapshot_mutex);
+  last_snapshot = clock.steady();
+  return {};
+}
+
+void Db::Impl::report_replay(const ReplayReport& report, std::uint64_t mapped_chunks, double seconds) {
   metrics.replay_seconds->Set(seconds);
   const HeadStats stats = head.stats();
-  telemetry::info("WAL replay completed", {{"segments", std::to_string(report->segments)},
-                                           {"mapped_chunks", std::to_string(chunks->chunks)},
-                                           {"samples", std::to_string(report->samples)},
+  telemetry::info("WAL replay completed", {{"segments", std::to_string(report.segments)},
+                                           {"mapped_chunks", std::to_string(mapped_chunks)},
+                                           {"samples", std::to_string(report.samples)},
                                            {"series", std::to_string(stats.series)},
                                            {"duration_seconds", std::to_string(seconds)}});
-  if (report->unknown_refs > 0) {
+  if (report.unknown_refs > 0) {
     telemetry::warn("The WAL holds samples of series that it does not name; they are lost",
-                    {{"samples", std::to_string(report->unknown_refs)}});
+                    {{"samples", std::to_string(report.unknown_refs)}});
   }
-  if (report->skipped_records > 0) {
+  if (report.skipped_records > 0) {
     telemetry::warn("The WAL holds records of kinds that the head does not keep; they stay in the log",
-                    {{"records", std::to_string(report->skipped_records)}});
+                    {{"records", std::to_string(report.skipped_records)}});
   }
-  if (report->histograms_left_out > 0) {
+  if (report.histograms_left_out > 0) {
     telemetry::warn("The WAL holds histograms that cannot be understood; they stay in the log",
-                    {{"histograms", std::to_string(report->histograms_left_out)}});
+                    {{"histograms", std::to_string(report.histograms_left_out)}});
   }
-  return {};
 }
 
 /// Prometheus would delete everything behind the first bad record.

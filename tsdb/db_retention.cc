@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "model/value.h"
 #include "telemetry/log.h"
 #include "tsdb/db_impl.h"
 
@@ -24,6 +25,13 @@ std::uint64_t bytes_below(io::FileSystem& fs, const std::string& directory) {
 
 void Db::Impl::set_retention(const Retention& wanted) {
   const sync::MutexLock guard(retention_mutex);
+  if (wanted != retention) {
+    telemetry::info("Retention updated", {{"kept", format_duration(wanted.time)},
+                                          {"size_bytes", std::to_string(wanted.size_bytes)},
+                                          {"percentage", format_general(wanted.percentage)}});
+    if (wanted.percentage > 0 && wanted.size_bytes > 0)
+      telemetry::warn("The size of the retention is ignored: a percentage goes before it");
+  }
   retention = wanted;
   metrics.retention_limit_seconds->Set(static_cast<double>(wanted.time) / 1000);
   metrics.retention_limit_bytes->Set(static_cast<double>(wanted.size_bytes));

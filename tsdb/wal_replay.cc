@@ -21,12 +21,13 @@ enum class LogKind : std::uint8_t { checkpoint, log, out_of_order };
 /// Records of the log, in order; samples decoded.
 struct LogBatch {
   struct Entry {
-    bool is_samples;
+    enum class Kind : std::uint8_t { samples, samples_with_start, other } kind;
     std::size_t begin, end;  ///< in samples, or in bytes
     WalPosition at;
   };
   std::vector<Entry> entries;
   std::vector<SampleRecord> samples;
+  std::vector<Timestamp> starts;  ///< of samples, up to the last record that has such
   std::vector<std::byte> bytes;
   const std::string* directory = nullptr;
   LogKind kind = LogKind::log;
@@ -39,6 +40,7 @@ struct LogBatch {
   void clear() {
     entries.clear();
     samples.clear();
+    starts.clear();
     bytes.clear();
   }
 };
@@ -109,18 +111,21 @@ class LogReader {
     if (type != RecordType::samples && type != RecordType::samples_v2) {
       const std::size_t begin = batch_.bytes.size();
       batch_.bytes.insert(batch_.bytes.end(), record.begin(), record.end());
-      batch_.entries.push_back({false, begin, batch_.bytes.size(), at});
+      batch_.entries.push_back({LogBatch::Entry::Kind::other, begin, batch_.bytes.size(), at});
       return;
     }
     const std::size_t begin = batch_.samples.size();
-    auto decoded = decode_samples(record, batch_.samples);
+    const bool with_start = type == RecordType::samples_v2;
+    auto decoded = with_start ? decode_samples(record, batch_.samples, batch_.starts)
+                              : decode_samples(record, batch_.samples);
     if (!decoded) {
       ++report_.damaged;
       warn_of_record(directory, at, decoded.error().text);
       return;
     }
     report_.samples += batch_.samples.size() - begin;
-    batch_.entries.push_back({true, begin, batch_.samples.size(), at});
+    const auto kind = with_start ? LogBatch::Entry::Kind::samples_with_start : LogBatch::Entry::Kind::samples;
+    batch_.entries.push_back({kind, begin, batch_.samples.size(), at});
   }
 
   void emit(const std::string& directory) {
@@ -144,9 +149,13 @@ class Replayer {
   void replay(const LogBatch& batch) {
     for (const LogBatch::Entry& e : batch.entries) {
       const bool is_late = batch.kind == LogKind::out_of_order;
-      if (e.is_samples) {
+      if (e.kind != LogBatch::Entry::Kind::other) {
         const auto samples = std::span(batch.samples).subspan(e.begin, e.end - e.begin);
-        report_.unknown_refs += is_late ? head_.replay_out_of_order(samples) : head_.replay_samples(samples);
+        std::span<const Timestamp> starts;
+        if (e.kind == LogBatch::Entry::Kind::samples_with_start)
+          starts = std::span(batch.starts).subspan(e.begin, e.end - e.begin);
+        report_.unknown_refs +=
+            is_late ? head_.replay_out_of_order(samples) : head_.replay_samples(samples, starts);
         continue;
       }
       const io::Bytes record = io::Bytes(batch.bytes).subspan(e.begin, e.end - e.begin);
@@ -308,14 +317,17 @@ Result<ReplayReport> replay_ahead(io::FileSystem& fs, const Sources& sources, Re
 }  // namespace
 
 Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
-                                std::size_t threads, const std::string& ooo_dir) {
-  Sources sources{.checkpoint = {}, .log = wal_dir, .out_of_order = {}};
+                                std::size_t threads, const std::string& ooo_dir,
+                                std::optional<std::uint32_t> first) {
+  Sources sources{.checkpoint = {}, .log = wal_dir, .first = first.value_or(0), .out_of_order = {}};
   if (!ooo_dir.empty() && fs.exists(ooo_dir)) sources.out_of_order = ooo_dir;
-  auto checkpoint = last_checkpoint(fs, wal_dir);
-  if (!checkpoint) return pass(checkpoint, "replaying the WAL");
-  if (*checkpoint) {
-    sources.checkpoint = (*checkpoint)->first;
-    sources.first = (*checkpoint)->second + 1;
+  if (!first) {
+    auto checkpoint = last_checkpoint(fs, wal_dir);
+    if (!checkpoint) return pass(checkpoint, "replaying the WAL");
+    if (*checkpoint) {
+      sources.checkpoint = (*checkpoint)->first;
+      sources.first = (*checkpoint)->second + 1;
+    }
   }
   Replayer replayer(head);
   if (threads > 1) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,9 @@ struct ReplayReport {
 /// and counted, by segment and offset.
 /// @param threads  that apply samples, beside the one that reads; 1: none beside it
 /// @param ooo_dir  the log of late samples; need not be there
+/// @param first  of the segments that are read, without a checkpoint: the head has what was before
 Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
-                                std::size_t threads = 1, const std::string& ooo_dir = {});
+                                std::size_t threads = 1, const std::string& ooo_dir = {},
+                                std::optional<std::uint32_t> first = std::nullopt);
 
 }  // namespace narthex::tsdb

@@ -9,6 +9,7 @@
 #include "apps/narthex/flag_table.h"
 #include "config/byte_size.h"
 #include "model/labels.h"
+#include "tsdb/block/chunk_segment.h"
 #include "web/api/build_info.h"
 
 namespace narthex::apps {
@@ -147,6 +148,31 @@ Result<void> read_wal(const Values& values, Flags& flags) {
   return {};
 }
 
+/// 0 if it is not given. Checked already to be a size.
+Result<std::uint64_t> size_of(const Values& values, std::string_view name) {
+  const std::string& text = values.text.find(name)->second;
+  const std::int64_t bytes = text.empty() ? 0 : *config::parse_byte_size(text);
+  if (bytes < 0) return bad(name, "must not be less than 0");
+  return static_cast<std::uint64_t>(bytes);
+}
+
+Result<void> read_blocks(const Values& values, Flags& flags) {
+  flags.min_block_duration = duration_of(values, "storage.tsdb.min-block-duration");
+  flags.max_block_duration = duration_of(values, "storage.tsdb.max-block-duration");
+  flags.merge_overlapping_blocks = values.switches.find("storage.tsdb.allow-overlapping-compaction")->second;
+  flags.delay_compact_file = values.text.find("storage.tsdb.delay-compact-file.path")->second;
+  auto retention = size_of(values, "storage.tsdb.retention.size");
+  if (!retention) return pass(retention);
+  flags.retention_size_bytes = *retention;
+  auto segment = size_of(values, "storage.tsdb.max-block-chunk-segment-size");
+  if (!segment) return pass(segment);
+  flags.chunk_segment_bytes = *segment == 0 ? tsdb::kChunkSegmentBytes : *segment;
+  if (flags.chunk_segment_bytes < 1 << 20)
+    return bad("storage.tsdb.max-block-chunk-segment-size", "must be set over 1MB");
+  if (flags.min_block_duration <= 0) return bad("storage.tsdb.min-block-duration", "must be more than 0");
+  return {};
+}
+
 Result<Flags> read(const Values& values) {
   Flags flags;
   for (const FlagRow& row : flag_table()) {
@@ -170,7 +196,6 @@ Result<Flags> read(const Values& values) {
   flags.storage_path = text("storage.tsdb.path");
   flags.retention_time = duration_of(values, "storage.tsdb.retention.time");
   flags.no_lockfile = is_on("storage.tsdb.no-lockfile");
-  flags.min_block_duration = duration_of(values, "storage.tsdb.min-block-duration");
   flags.block_reload_interval = duration_of(values, "storage.tsdb.block-reload-interval");
   flags.lookback = duration_of(values, "query.lookback-delta");
   flags.query_timeout = duration_of(values, "query.timeout");
@@ -185,6 +210,7 @@ Result<Flags> read(const Values& values) {
   flags.discovery_reload_interval = duration_of(values, "scrape.discovery-reload-interval");
   flags.features = split_at_commas(values.lists.find("enable-feature")->second);
   if (auto wal = read_wal(values, flags); !wal) return pass(wal);
+  if (auto blocks = read_blocks(values, flags); !blocks) return pass(blocks);
   auto level = telemetry::parse_log_level(text("log.level"));
   if (!level) return bad("log.level", level.error().text);
   flags.log_level = *level;
@@ -192,7 +218,6 @@ Result<Flags> read(const Values& values) {
   if (!format) return bad("log.format", format.error().text);
   flags.log_format = *format;
   if (flags.query_max_concurrency == 0) return bad("query.max-concurrency", "must be at least 1");
-  if (flags.min_block_duration <= 0) return bad("storage.tsdb.min-block-duration", "must be more than 0");
   return flags;
 }
 

@@ -32,9 +32,14 @@ struct Flags {
   std::uint64_t max_connections = 0;
 
   std::string storage_path;
-  DurationMs retention_time = 0;  ///< 0 = not given
+  DurationMs retention_time = 0;           ///< 0 = not given
+  std::uint64_t retention_size_bytes = 0;  ///< 0 = not given
   bool no_lockfile = false;
   DurationMs min_block_duration = 0;
+  DurationMs max_block_duration = 0;  ///< 0 = not given
+  std::uint64_t chunk_segment_bytes = 0;
+  bool merge_overlapping_blocks = true;
+  std::string delay_compact_file;
   DurationMs block_reload_interval = 0;
   tsdb::WalOptions wal;
 

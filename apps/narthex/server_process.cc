@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "apps/narthex/features.h"
+#include "apps/narthex/retention.h"
 #include "apps/narthex/runtime_facts.h"
 #include "io/file_system.h"
 #include "query/engine/engine.h"
@@ -99,6 +100,7 @@ struct ServerProcess::Impl {
   std::atomic<web::Readiness> readiness = web::Readiness::starting;
   EventQueue events;
   Timestamp start_time = 0;
+  bool started_with_xor2 = false;
   std::string external_url;
 
   mutable sync::Mutex config_mutex;
@@ -138,21 +140,15 @@ struct ServerProcess::Impl {
     sync::MutexLock lock(config_mutex);
     return config;
   }
-  [[nodiscard]] DurationMs retention() const;
   [[nodiscard]] web::RuntimeStatus runtime_status() const;
 };
-
-DurationMs ServerProcess::Impl::retention() const {
-  if (const auto configured = current_config()->tsdb.retention_time) return *configured;
-  return features.config.retention_time;
-}
 
 web::RuntimeStatus ServerProcess::Impl::runtime_status() const {
   web::RuntimeStatus status;
   status.start_time = start_time;
   status.working_directory = working_directory();
   status.hostname = host_name();
-  status.storage_retention = format_duration(retention());
+  status.storage_retention = retention_text(current_config()->tsdb.retention);
   status.threads = kIoThreads + request_pool->size() + ingest_pool->size() + rule_pool->size();
   sync::MutexLock lock(config_mutex);
   status.reload_succeeded = reload_succeeded;
@@ -198,12 +194,25 @@ Result<void> ServerProcess::Impl::open_database() {
   tsdb::DbOptions options;
   options.wal = flags.wal;
   options.min_block_range = flags.min_block_duration;
-  options.retention.time = retention();
+  const auto settings = current_config();
+  options.max_block_range = max_block_range(flags.max_block_duration, settings->tsdb.retention.time);
+  options.chunk_segment_bytes = flags.chunk_segment_bytes;
+  options.merge_overlapping_blocks = flags.merge_overlapping_blocks;
+  options.upload_list = flags.delay_compact_file;
+  options.retention = retention_of(*settings);
   options.no_lockfile = flags.no_lockfile;
   options.background_interval = flags.block_reload_interval;
-  options.max_exemplars = current_config()->tsdb.max_exemplars;
+  options.max_exemplars = settings->tsdb.max_exemplars;
+  options.st_storage = features.st_storage;
+  options.xor2_floats = settings->tsdb.xor2_floats.value_or(features.xor2_floats);
+  options.histograms_with_start = features.histograms_with_start;
+  started_with_xor2 = options.xor2_floats;
   auto opened = tsdb::Db::open(fs, flags.storage_path, options, clock, registry.get());
   if (!opened) return pass(opened, "opening storage");
+  if (options.retention.percentage > 0 && !fs.space(flags.storage_path)) {
+    return fail(Code::invalid, "unable to detect total capacity of metric storage at " + flags.storage_path +
+                                   ", please disable retention percentage");
+  }
   db = std::move(*opened);
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock.steady() - began);
   telemetry::info("TSDB started", {{"path", flags.storage_path},
@@ -233,6 +242,8 @@ void ServerProcess::Impl::make_services() {
   scraping.adjust_timestamps = flags.scrape_adjust_timestamps;
   scraping.timestamp_tolerance = flags.scrape_timestamp_tolerance;
   scraping.metadata_wal_records = features.metadata_wal_records;
+  scraping.starts = features.st_storage || features.start_zeros;
+  scraping.start_zeros = features.start_zeros;
   scrape = std::make_unique<scrape::ScrapeManager>(io.get_executor(), *ingest_pool, *db, fs, clock, scraping,
                                                    registry.get());
 
@@ -256,12 +267,16 @@ void ServerProcess::Impl::make_api() {
       .config = [this] { return current_config(); },
       .runtime = [this] { return runtime_status(); },
       .flags = flags.all,
+      .admin_enabled = flags.enable_admin_api,
       .clock = clock,
   });
   ready_api = api.get();
 }
 
 Result<void> ServerProcess::Impl::apply(const std::shared_ptr<const config::Config>& fresh) {
+  // As in Prometheus, absence is what was in force at the start; st-storage refuses XOR.
+  const bool xor2_floats = fresh->tsdb.xor2_floats.value_or(started_with_xor2);
+  if (auto applied = db->use_xor2_floats(xor2_floats); !applied) return pass(applied, "storage.tsdb");
   // Rules first: they are checked whole before anything changes.
   if (auto applied = rules->apply(fresh); !applied) return pass(applied, "rules");
   engine->set_default_subquery_step(fresh->global.evaluation_interval);
@@ -269,6 +284,7 @@ Result<void> ServerProcess::Impl::apply(const std::shared_ptr<const config::Conf
   if (auto applied = db->set_out_of_order_window(fresh->tsdb.out_of_order_window); !applied) {
     return pass(applied, "storage.tsdb.out_of_order_time_window");
   }
+  db->set_retention(retention_of(*fresh));
   if (auto applied = scrape->apply(fresh); !applied) return pass(applied, "scrape_configs");
   return {};
 }

@@ -71,4 +71,21 @@ Result<void> read_labels(Lexer& lexer, std::size_t line_start, bool exemplar, La
   }
 }
 
+Result<void> read_series_spans(std::string_view series_text, Format format, LabelSpans& spans) {
+  Lexer lexer(format, series_text);
+  Token t = lexer.next();
+  if (t == Token::metric_name) {
+    // From the start of the text: Prometheus takes blanks in front of a line into the name.
+    spans.metric_name = series_text.substr(0, lexer.position());
+    t = lexer.next();
+  }
+  if (t == Token::brace_open) {
+    if (auto read = read_labels(lexer, 0, false, spans); !read) return read;
+    t = lexer.next();
+  }
+  if (t != Token::end) return unexpected_token(lexer, 0, "expected value after metric", t);
+  if (!spans.metric_name) return failed_while_parsing(lexer, 0, "metric name not set");
+  return {};
+}
+
 }  // namespace narthex::scrape

@@ -30,6 +30,9 @@ struct LabelSpans {
 /// @param exemplar  no metric name may stand inside
 Result<void> read_labels(Lexer& lexer, std::size_t line_start, bool exemplar, LabelSpans& spans);
 
+/// Reads the whole text of a series: name and labels.
+Result<void> read_series_spans(std::string_view series_text, Format format, LabelSpans& spans);
+
 /// `WHAT, got "x" ("TOKEN") while parsing: "line so far"`
 std::unexpected<Error> unexpected_token(const Lexer& lexer, std::size_t line_start, std::string_view what,
                                         Token got);

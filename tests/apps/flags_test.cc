@@ -33,6 +33,8 @@ TEST_CASE("flags: defaults are Prometheus'") {
   CHECK(flags.lookback == 300'000);
   CHECK(flags.query_max_samples == 50'000'000);
   CHECK(flags.min_block_duration == 7'200'000);
+  CHECK(flags.max_block_duration == 0);
+  CHECK(flags.chunk_segment_bytes == 512 << 20);
   CHECK(flags.wal.compression == tsdb::WalCompression::snappy);
   CHECK(flags.all.at("web.enable-lifecycle") == "false");
   CHECK(flags.all.at("query.timeout") == "2m");
@@ -71,6 +73,10 @@ TEST_CASE("flags: what is wrong or cannot be done is refused with the flag's nam
       {{"--query.max-samples=-1"}, "query.max-samples"},
       {{"--storage.tsdb.wal-segment-size=1MB"}, "must be set between 10MB and 256MB"},
       {{"--storage.tsdb.wal-compression-type=lzo"}, "wal-compression-type"},
+      {{"--storage.tsdb.retention.size=-1GB"}, "flag --storage.tsdb.retention.size: must not be less than 0"},
+      {{"--storage.tsdb.retention.size=7"}, "flag --storage.tsdb.retention.size: units: unknown unit"},
+      {{"--storage.tsdb.max-block-chunk-segment-size=1023KB"},
+       "flag --storage.tsdb.max-block-chunk-segment-size: must be set over 1MB"},
       {{"--agent"}, "flag --agent: Narthex does not support it yet"},
       {{"--web.config.file=web.yml"}, "flag --web.config.file: Narthex does not support it yet"},
       {{"--log.level=loud"}, "log.level"},
@@ -121,12 +127,44 @@ TEST_CASE("features: known names switch things on, others warn") {
   flags.features = {"promql-experimental-functions", "native-histograms", "no-such-thing", "exemplar-storage",
                     "metadata-wal-records"};
   flags.retention_time = 3'600'000;
+  flags.retention_size_bytes = 42;
   const Features features = read_features(flags);
-  CHECK(features.config.retention_time == 3'600'000);
+  CHECK((features.config.retention == config::RetentionConfig{.time = 3'600'000, .size_bytes = 42}));
   CHECK(features.parser.experimental_functions);
   CHECK(features.config.exemplar_storage);
   CHECK(features.metadata_wal_records);
   CHECK(features.warnings.size() == 2);
+}
+
+TEST_CASE("flags: a limit on size alone takes the limit on time away") {
+  const auto limits = [](const std::vector<const char*>& arguments) {
+    const auto parsed = parse(arguments);
+    REQUIRE(parsed.has_value());
+    return read_features(parsed->flags).config.retention;
+  };
+  using config::RetentionConfig;
+  CHECK((limits({}) == RetentionConfig{.time = 15 * 86'400'000LL}));
+  CHECK((limits({"--storage.tsdb.retention.size=512MB"}) == RetentionConfig{.size_bytes = 512 << 20}));
+  CHECK((limits({"--storage.tsdb.retention.time=1d", "--storage.tsdb.retention.size=512MB"}) ==
+         RetentionConfig{.time = 86'400'000, .size_bytes = 512 << 20}));
+}
+
+TEST_CASE("features: what has to do with start timestamps") {
+  Flags flags;
+  const Features none = read_features(flags);
+  CHECK_FALSE((none.st_storage || none.start_zeros || none.xor2_floats || none.histograms_with_start));
+  flags.features = {"st-storage", "created-timestamp-zero-ingestion", "histograms-st-encoding"};
+  const Features some = read_features(flags);
+  CHECK(some.st_storage);
+  CHECK(some.start_zeros);
+  CHECK(some.histograms_with_start);
+  CHECK(some.warnings.empty());
+  // Prometheus announces its end.
+  flags.features = {"xor2-encoding"};
+  const Features old = read_features(flags);
+  CHECK(old.xor2_floats);
+  REQUIRE(old.warnings.size() == 1);
+  CHECK(old.warnings[0].find("storage.tsdb.chunk_encoding.floats") != std::string::npos);
 }
 
 TEST_CASE("external URL: its path is the route prefix unless one is given") {

@@ -170,10 +170,38 @@ TEST_CASE("alertmanagers know their prefix, timeout and relabeling") {
 }
 
 TEST_CASE("a retention block replaces what the flags say, no block leaves it to them") {
-  CHECK(!load("").tsdb.retention_time);
-  const Config config = load("storage: {tsdb: {retention: {size: 1GB}}}");
-  CHECK(config.tsdb.retention_time == 0);
-  CHECK(config.tsdb.retention_size == std::uint64_t{1} << 30);
+  const RetentionConfig of_flags{.time = 3'600'000, .size_bytes = 1 << 20};
+  const struct {
+    std::string_view yaml;
+    RetentionConfig want;
+    std::string_view shown;
+  } rows[] = {
+      {"", of_flags, "    retention:\n      time: 1h\n      size: 1MiB\n"},
+      {"storage: {tsdb: {retention: }}", of_flags, "      time: 1h\n      size: 1MiB\n"},
+      {"storage: {tsdb: {retention: {size: 1GB}}}",
+       {.size_bytes = 1 << 30},
+       "    retention:\n      size: 1GiB\n"},
+      {"storage: {tsdb: {retention: {time: 2d, percentage: 12.5}}}",
+       {.time = 2 * 86'400'000, .percentage = 12.5},
+       "    retention:\n      time: 2d\n      percentage: 12.5\n"},
+      {"storage: {tsdb: {retention: {}}}", {}, "    retention: {}\n"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.yaml);
+    const auto config = parse_config(row.yaml, "f.yml", {.retention = of_flags});
+    REQUIRE(config);
+    CHECK((config->tsdb.retention == row.want));
+    CAPTURE(config->yaml);
+    CHECK(config->yaml.contains(row.shown));
+  }
+}
+
+TEST_CASE("the encoding of float chunks is chosen, or left to the start flags") {
+  CHECK(!load("").tsdb.xor2_floats);
+  CHECK(load("storage: {tsdb: {chunk_encoding: {floats: xor}}}").tsdb.xor2_floats == false);
+  const Config config = load("storage: {tsdb: {chunk_encoding: {floats: xor2}}}");
+  CHECK(config.tsdb.xor2_floats == true);
+  CHECK(config.yaml.find("    chunk_encoding:\n      floats: xor2\n") != std::string::npos);
 }
 
 TEST_CASE("exemplars are kept with their feature only, and then 100000 if nothing else is said") {

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <set>
+#include <string>
+
 using namespace narthex;
 using namespace narthex::io;
 
@@ -167,4 +171,58 @@ TEST_CASE("files and locks of before a crash are of no use after it") {
   CHECK_FALSE(file->append(as_bytes("x")).has_value());
   CHECK_FALSE(file->sync().has_value());
   CHECK(fs.lock("/data/lock").has_value());
+}
+
+TEST_CASE("a crash in write-back leaves any sectors of what was not synced, the same ones for a seed") {
+  const std::string synced(2000, 's');
+  const std::string unsynced(6000, 'u');
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    CAPTURE(seed);
+    std::string first;
+    for (int run = 0; run < 2; ++run) {
+      FaultFileSystem fs;
+      make_data(fs);
+      const auto file = opened(fs, "/data/f");
+      REQUIRE(file->append(as_bytes(synced)).has_value());
+      REQUIRE(file->sync().has_value());
+      REQUIRE(fs.sync_directory("/data").has_value());
+      REQUIRE(file->append(as_bytes(unsynced)).has_value());
+      fs.crash_in_write_back(seed);
+      CHECK_FALSE(file->append(as_bytes("x")).has_value());
+      const std::string left = fs.read_file("/data/f").value();
+      REQUIRE(left.starts_with(synced));
+      CHECK(left.find_first_not_of(std::string_view("u\0", 2), synced.size()) == std::string::npos);
+      if (run == 0) first = left;
+      CHECK(left == first);
+    }
+    seen.insert(first);
+  }
+  // Nothing more, holes in the middle, and much in between.
+  CHECK(seen.contains(synced));
+  CHECK(seen.size() > 10);
+  CHECK(std::ranges::any_of(seen, [&](const std::string& left) {
+    const std::size_t hole = left.find('\0');
+    return hole != std::string::npos && left.find('u', hole) != std::string::npos;
+  }));
+}
+
+TEST_CASE("a crash in write-back keeps changes of directories up to one of them, renames as a whole") {
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    CAPTURE(seed);
+    FaultFileSystem fs;
+    make_data(fs);
+    REQUIRE(fs.make_directories("/data/d").has_value());
+    REQUIRE(opened(fs, "/data/a")->sync().has_value());
+    REQUIRE(fs.sync_directory("/data").has_value());
+    REQUIRE(fs.rename("/data/a", "/data/b").has_value());
+    REQUIRE(opened(fs, "/data/d/c")->sync().has_value());
+    REQUIRE(fs.remove_file("/data/b").has_value());
+    fs.crash_in_write_back(seed);
+    std::string names;
+    for (const char* name : {"a", "b", "d/c"}) names += fs.exists(std::string("/data/") + name) ? name : "-";
+    seen.insert(names);
+  }
+  CHECK(seen == std::set<std::string>{"a--", "-b-", "-bd/c", "--d/c"});
 }

@@ -14,6 +14,7 @@ using storage::SeriesRef;
 
 struct RecordingStore::BatchOf {
   std::vector<storage::RefSample> samples;
+  std::vector<Timestamp> starts;  ///< of all samples
   std::vector<std::pair<SeriesRef, storage::Exemplar>> exemplars;
   std::vector<std::pair<SeriesRef, storage::Metadata>> metadata;
 };
@@ -25,6 +26,17 @@ class RecordingStore::Batch final : public storage::Appender {
   Result<SeriesRef, AppendFault> series(const Labels& labels) override { return store_.find(labels); }
   void append(std::span<const storage::RefSample> samples) override {
     batch_.samples.insert(batch_.samples.end(), samples.begin(), samples.end());
+    batch_.starts.resize(batch_.samples.size());
+  }
+  void append(std::span<const storage::RefSample> samples, std::span<const Timestamp> starts) override {
+    batch_.samples.insert(batch_.samples.end(), samples.begin(), samples.end());
+    batch_.starts.insert(batch_.starts.end(), starts.begin(), starts.end());
+  }
+  Result<bool, AppendFault> append_start_zero(SeriesRef ref, Timestamp t, Timestamp st,
+                                              const AnyHistogram* /*like*/) override {
+    auto added = store_.check_zero(ref, t, st);
+    if (added && *added) append(ref, st, 0);
+    return added;
   }
   Result<void, storage::ExemplarFault> append_exemplar(SeriesRef ref,
                                                        const storage::Exemplar& exemplar) override {
@@ -65,7 +77,7 @@ Result<storage::CommitStats> RecordingStore::commit(const BatchOf& batch) {
   {
     sync::MutexLock lock(mutex_);
     if (std::exchange(fail_next_, false)) return fail(Code::io, "no space left on device");
-    stats = commit_samples(batch.samples);
+    stats = commit_samples(batch);
     for (const auto& [ref, e] : batch.exemplars) {
       exemplars_[names_.at(static_cast<std::uint64_t>(ref))].push_back(
           fmt::format("{} {} @{}{}", e.labels.to_string(), e.v, e.t, e.has_own_time ? "!" : ""));
@@ -80,7 +92,16 @@ Result<storage::CommitStats> RecordingStore::commit(const BatchOf& batch) {
   return stats;
 }
 
-Result<storage::CommitStats> RecordingStore::commit_samples(const std::vector<storage::RefSample>& batch) {
+Result<bool, AppendFault> RecordingStore::check_zero(SeriesRef ref, Timestamp t, Timestamp st) const {
+  if (st >= t) return std::unexpected(AppendFault::start_not_before);
+  sync::MutexLock lock(mutex_);
+  const auto known = samples_.find(names_.at(static_cast<std::uint64_t>(ref)));
+  if (known == samples_.end() || known->second.back().t < st) return true;
+  return std::unexpected(AppendFault::start_out_of_order);
+}
+
+Result<storage::CommitStats> RecordingStore::commit_samples(const BatchOf& whole) {
+  const std::vector<storage::RefSample>& batch = whole.samples;
   storage::CommitStats stats;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const auto name = names_.find(static_cast<std::uint64_t>(batch[i].ref));
@@ -98,7 +119,7 @@ Result<storage::CommitStats> RecordingStore::commit_samples(const std::vector<st
         stats.refused.push_back({i, AppendFault::duplicate_timestamp});
       continue;
     }
-    samples.push_back({batch[i].t, batch[i].v});
+    samples.push_back({batch[i].t, batch[i].v, whole.starts[i]});
     ++stats.appended;
   }
   return stats;
@@ -132,6 +153,16 @@ std::string RecordingStore::values(const std::string& series) const {
   for (const StoredSample& sample : samples(series)) {
     if (!text.empty()) text += ' ';
     text += is_stale_nan(sample.v) ? "stale" : format_plain(sample.v);
+  }
+  return text;
+}
+
+std::string RecordingStore::with_starts(const std::string& series) const {
+  std::string text;
+  for (const StoredSample& s : samples(series)) {
+    if (!text.empty()) text += ' ';
+    if (s.st != 0) text += fmt::format("{}>", s.st);
+    text += fmt::format("{}={}", s.t, is_stale_nan(s.v) ? "stale" : format_plain(s.v));
   }
   return text;
 }

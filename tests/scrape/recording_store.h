@@ -19,6 +19,7 @@ namespace narthex::test {
 struct StoredSample {
   Timestamp t;
   double v;
+  Timestamp st = 0;
 };
 
 class RecordingStore final : public storage::Appendable {
@@ -29,6 +30,8 @@ class RecordingStore final : public storage::Appendable {
   [[nodiscard]] std::vector<StoredSample> samples(const std::string& series) const;
   /// As text: `1 2 stale`.
   [[nodiscard]] std::string values(const std::string& series) const;
+  /// As text, in milliseconds: `start>t=value`, without `start>` if there is none.
+  [[nodiscard]] std::string with_starts(const std::string& series) const;
   /// Metric strings of all series that have samples.
   [[nodiscard]] std::vector<std::string> series() const;
   /// Exemplars of a series that were committed, as text: `{id="x"} 1.5 @12000` and, with an own time, `!`.
@@ -56,8 +59,8 @@ class RecordingStore final : public storage::Appendable {
   Result<storage::SeriesRef, storage::AppendFault> find(const Labels& labels);
   struct BatchOf;
   Result<storage::CommitStats> commit(const BatchOf& batch);
-  Result<storage::CommitStats> commit_samples(const std::vector<storage::RefSample>& batch)
-      NARTHEX_REQUIRES(mutex_);
+  Result<bool, storage::AppendFault> check_zero(storage::SeriesRef ref, Timestamp t, Timestamp st) const;
+  Result<storage::CommitStats> commit_samples(const BatchOf& batch) NARTHEX_REQUIRES(mutex_);
 
   mutable sync::Mutex mutex_;
   std::map<std::string, std::uint64_t> refs_ NARTHEX_GUARDED_BY(mutex_);

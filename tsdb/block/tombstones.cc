@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "io/crc32c.h"
 #include "tsdb/encoding.h"
@@ -76,6 +78,38 @@ bool covers(std::span<const Stone> stones, TimeRange range) {
     if (stone.range.maxt >= open_from) open_from = stone.range.maxt + 1;
   }
   return false;
+}
+
+void add_range(std::vector<TimeRange>& ranges, TimeRange added) {
+  // Without an overflow at either end of time.
+  const auto ends_before = [](const TimeRange& a, const TimeRange& b) {
+    return a.maxt < b.mint && a.maxt + 1 < b.mint;
+  };
+  const auto first =
+      std::ranges::find_if_not(ranges, [&](const TimeRange& r) { return ends_before(r, added); });
+  auto last = first;
+  for (; last != ranges.end() && !ends_before(added, *last); ++last) {
+    added.mint = std::min(added.mint, last->mint);
+    added.maxt = std::max(added.maxt, last->maxt);
+  }
+  if (first == last) {
+    ranges.insert(first, added);
+  } else {
+    *first = added;
+    ranges.erase(first + 1, last);
+  }
+}
+
+Tombstones add_stones(const Tombstones& known, std::span<const Stone> added) {
+  std::map<std::uint64_t, std::vector<TimeRange>> ranges;
+  for (const std::span<const Stone> stones : {known.all(), added}) {
+    for (const Stone& stone : stones) add_range(ranges[stone.ref], stone.range);
+  }
+  std::vector<Stone> all;
+  for (const auto& [ref, of_series] : ranges) {
+    for (const TimeRange& range : of_series) all.push_back({ref, range});
+  }
+  return Tombstones(std::move(all));
 }
 
 }  // namespace narthex::tsdb

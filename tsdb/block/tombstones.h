@@ -45,4 +45,11 @@ Result<Tombstones> read_tombstones(io::Bytes file);
 /// Whether the stones, possibly several together, cover all of `range`.
 bool covers(std::span<const Stone> stones, TimeRange range);
 
+/// Adds a range of deleted samples to those of a series, which ascend and lie apart: ranges that
+/// overlap or follow each other become one.
+/// Source: Prometheus tsdb/tombstones/tombstones.go, Intervals.Add
+void add_range(std::vector<TimeRange>& ranges, TimeRange added);
+/// The same for the stones of a block.
+Tombstones add_stones(const Tombstones& known, std::span<const Stone> added);
+
 }  // namespace narthex::tsdb

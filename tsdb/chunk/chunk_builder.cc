@@ -292,6 +292,14 @@ Result<void> ChunkBuilder::resume(std::uint8_t encoding, io::Bytes chunk) {
   return {};
 }
 
+ChunkBuilder::Aim ChunkBuilder::aim() const {
+  return {impl_->next_cut, impl_->predicted};
+}
+void ChunkBuilder::set_aim(const Aim& aim) {
+  impl_->next_cut = aim.next_cut;
+  impl_->predicted = aim.predicted;
+}
+
 std::vector<BuiltChunk> ChunkBuilder::take_finished() {
   return std::exchange(impl_->finished, {});
 }

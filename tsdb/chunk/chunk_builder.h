@@ -53,6 +53,13 @@ class ChunkBuilder {
 
   /// Goes on with a chunk that was encoded before. Errors: corruption. The builder must be empty.
   Result<void> resume(std::uint8_t encoding, io::Bytes chunk);
+  /// Where the open chunk is to end: another builder that resumes it ends it there, too.
+  struct Aim {
+    Timestamp next_cut = kMaxTime;
+    bool predicted = false;
+  };
+  [[nodiscard]] Aim aim() const;
+  void set_aim(const Aim& aim);
 
   /// Chunks that are complete, oldest first; they leave the builder.
   std::vector<BuiltChunk> take_finished();

@@ -52,6 +52,16 @@ class ExemplarRing {
   /// A duplicate is ignored, as is one that is out of order, which is counted.
   void add(const Labels& series, const storage::Exemplar& exemplar);
 
+  /// Calls f(series, exemplar) for each in the order of arrival, under the mutex.
+  template <class F>
+  void for_each(F&& f) const {
+    const sync::MutexLock lock(mutex_);
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      const Slot& slot = slots_[(next_ + i) % slots_.size()];
+      if (slot.series != nullptr) f(slot.series->first, slot.exemplar);
+    }
+  }
+
   /// As storage::ExemplarQueryable.
   [[nodiscard]] std::vector<storage::SeriesExemplars> select(
       TimeRange range, std::span<const std::vector<Matcher>> selectors) const;

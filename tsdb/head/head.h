@@ -21,6 +21,8 @@
 #include "tsdb/compact/chunk_source.h"
 #include "tsdb/db.h"
 #include "tsdb/head/head_state.h"
+#include "tsdb/head/snapshot_file.h"
+#include "tsdb/head/snapshot_state.h"
 
 namespace narthex::tsdb {
 
@@ -49,18 +51,25 @@ class Head {
   /// The head's series with their chunks, as of now. Deleted samples are in the chunks still.
   std::unique_ptr<ChunkSource> chunk_source(TimeRange range);
 
+  /// Deletes the samples in `range` of the series that match, which stay in their chunks but are
+  /// in no query and no block any more. @return  how many series had any
+  /// Errors: io (nothing is deleted then), unavailable (stopped). Source: Prometheus Head.Delete
+  Result<std::size_t> remove(TimeRange range, std::span<const Matcher> matchers);
+
   // ---- Replay: what files and the log hold, before start_logging(). One thread.
 
   /// Reads which chunks lie in the files (use_chunk_files() came first): samples that they hold
   /// are then skipped. Before the first series. Errors: io.
-  Result<HeadChunkFiles::Loaded> replay_chunk_files();
+  /// @param snapshot  what will be restored, or null: it has the chunks up to its end
+  Result<HeadChunkFiles::Loaded> replay_chunk_files(const SnapshotState* snapshot = nullptr);
   /// Samples are applied by so many threads from here on.
   void replay_with_threads(std::size_t threads);
   /// A series record; a second reference for the same labels becomes another name of the series.
   void replay_series(const SeriesRecord& series);
   /// Samples that the head would refuse now (older, repeated, before min_valid) are dropped.
+  /// @param starts  their start timestamps; empty: none has one
   /// @return  how many had a reference that no series record had named
-  std::size_t replay_samples(std::span<const SampleRecord> samples);
+  std::size_t replay_samples(std::span<const SampleRecord> samples, std::span<const Timestamp> starts = {});
   std::size_t replay_histograms(std::vector<HistogramRecord> histograms);
   std::size_t replay_exemplars(std::span<const ExemplarRecord> exemplars);
   std::size_t replay_metadata(std::span<const MetadataRecord> metadata);
@@ -125,6 +134,21 @@ class Head {
   /// References of all series that live.
   [[nodiscard]] std::vector<WalRef> live_refs() const;
 
+  /// Float chunks that are full from now on are XOR2 (encoding 4), or XOR.
+  void use_xor2_floats(bool xor2);
+  // ---- Snapshots: docs/formats/head-snapshot.md
+
+  /// Writes the head as it is to `out`, beginning a segment of the log for what comes in from here on,
+  /// some of which is written, too. Commits and queries go on meanwhile; the log and the chunk files
+  /// are synced. @return  what the snapshot says of itself. Errors: io, unavailable (there is no log)
+  Result<SnapshotState> save(SnapshotWriter& out);
+  /// Takes over a snapshot in place of the log before its first segment. Into an empty head, which
+  /// may only be thrown away after an error; refuse_before() and replay_chunk_files() came first,
+  /// the rest of the log comes next. Errors: corruption.
+  Result<void> restore(const SnapshotReader& snapshot, const SnapshotState& state, std::size_t threads);
+  /// Samples that were appended, or replayed, up to now.
+  [[nodiscard]] std::uint64_t count_samples() const { return state_.samples.load(std::memory_order_relaxed); }
+
   [[nodiscard]] HeadStats stats() const;
   [[nodiscard]] CardinalityStats cardinality(std::size_t limit) const;
   /// Sets the gauges.
@@ -137,7 +161,10 @@ class Head {
   std::size_t drop_out_of_order();
   std::vector<Ordinal> drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest);
   void raise_mint(Timestamp oldest);
+  Result<std::size_t> map_chunks_of(HeadShard& shard);
+  /// Of one shard.
   void forget_series(std::span<const Ordinal> dead, Collected& done);
+  void forget_deletions_before(Timestamp t);
 
   // ---- Replay. A lane is worked on by one thread, or drained and so by the one that reads the
   // log: no mutex is needed.
@@ -154,10 +181,22 @@ class Head {
   /// To new places, as move_mapped() does with those in order.
   Result<void> move_out_of_order_chunks();
 
+  // ---- Restoring. A lane is one thread's, and nobody else is there yet.
+  Result<void> restore_index(const SnapshotReader& snapshot, const SnapshotState& state) NARTHEX_UNCHECKED;
+  Result<void> restore_shards(const SnapshotReader& snapshot, std::size_t first, std::size_t step,
+                              std::span<const HeadChunkFiles::File> files) NARTHEX_UNCHECKED;
+  void adopt_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
+  Result<void> restore_references(const SnapshotReader& snapshot,
+                                  const SnapshotState& state) NARTHEX_UNCHECKED;
+  Result<void> restore_annotations(const SnapshotReader& snapshot) NARTHEX_UNCHECKED;
+
   HeadState state_;
   /// While replaying.
   std::unique_ptr<Replay> replay_;
   bool irregular_chunk_files_ = false;
+  /// Further references of series that the log named twice, and the ones they go by. The log of late
+  /// samples, which is read from its beginning at each start, may use them. Set by replay.
+  std::vector<std::pair<WalRef, WalRef>> other_names_;
   /// Readers below this serial may still read what is hidden; 0: nothing is. Touched by the
   /// one thread that cuts blocks.
   std::uint64_t hidden_from_serial_ = 0;

@@ -1,11 +1,16 @@
 // HeadAppender: a batch on its way into the head.
 //
 //   append()  collects
-//   commit()  one WAL series record, one WAL samples record -> a sweep over the batch, in its
-//             order, that checks each sample and pushes it into its series' chunk -> publish
+//   commit()  turns of its shards -> one WAL series record, one WAL samples record -> a sweep over
+//             the batch, in its order, that checks each sample and pushes it into its series' chunk
+//             -> publish
 //             Late samples are put aside by the sweep: see head_appender_ooo.cc.
 //
-// Plain floats are the rule; everything else is in an ExtraBatch (head_appender_extra.cc).
+// The series of a target share a shard, so a scrape takes one turn, and scrapes of targets in other
+// shards are encoded, compressed and swept beside it; only the write to the log is one at a time.
+//
+// Plain floats are the rule; everything else is in an ExtraBatch (head_appender_extra.cc). Start
+// timestamps stand beside the floats (head_appender_starts.cc).
 // A batch that cannot be logged leaves nothing behind: its new series are forgotten.
 // Threads: one at a time per appender; any number of appenders.
 #pragma once
@@ -20,6 +25,17 @@
 
 namespace narthex::tsdb {
 
+/// What a commit hands to the log.
+struct LogBuffers {
+  std::vector<SampleRecord> records;
+  std::vector<Timestamp> starts;  ///< of the records; empty if none has one
+  std::vector<std::byte> series;
+  std::vector<std::byte> samples;
+  std::vector<io::Bytes> group;
+
+  void clear();
+};
+
 class HeadAppender final : public storage::Appender {
  public:
   explicit HeadAppender(HeadState& head);
@@ -28,8 +44,11 @@ class HeadAppender final : public storage::Appender {
   Result<storage::SeriesRef, storage::AppendFault> series(const Labels& labels) override;
   using storage::Appender::append;
   void append(std::span<const storage::RefSample> samples) override;
+  void append(std::span<const storage::RefSample> samples, std::span<const Timestamp> starts) override;
   Result<void> append_histogram(storage::SeriesRef ref, Timestamp t, AnyHistogram value,
                                 Timestamp st) override;
+  Result<bool, storage::AppendFault> append_start_zero(storage::SeriesRef ref, Timestamp t, Timestamp st,
+                                                       const AnyHistogram* like) override;
   Result<void, storage::ExemplarFault> append_exemplar(storage::SeriesRef ref,
                                                        const storage::Exemplar& exemplar) override;
   void set_metadata(storage::SeriesRef ref, const storage::Metadata& metadata) override;
@@ -41,6 +60,7 @@ class HeadAppender final : public storage::Appender {
   /// A sample that came late and is accepted.
   struct LateSample {
     Ordinal ordinal;
+    WalRef ref;
     OooSample sample;
   };
   /// A commit on its way through the batch.
@@ -56,6 +76,8 @@ class HeadAppender final : public storage::Appender {
     DurationMs window = 0;         ///< how much older than that late samples may be
     std::vector<LateSample> late;
     std::vector<DurationMs> delays;  ///< of late samples, accepted or not
+    /// Where gathered samples stand in the batch; empty: they are as they stand there.
+    std::span<const std::size_t> places;
   };
   /// The same for a slice, relative to the shard's epoch.
   struct Marks {
@@ -63,11 +85,18 @@ class HeadAppender final : public storage::Appender {
     std::uint32_t seen_by_all;  ///< series with a newer commit are seen in an older state by some reader
   };
 
-  void resolve(storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
-  Result<void> log() NARTHEX_REQUIRES(head_.commit_turn);
-  void publish_series() NARTHEX_REQUIRES(head_.commit_turn);
-  Sweep sweep(Isolation::Commit commit, storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
-  void sweep_floats(std::size_t begin, std::size_t end, Sweep& sweep) NARTHEX_REQUIRES(head_.commit_turn);
+  // ---- Under the turns of shards_
+  [[nodiscard]] ShardMask touched_shards() const;
+  void resolve(storage::CommitStats& stats, LogBuffers& buffers);
+  void resolve_starts(LogBuffers& buffers);
+  Result<Isolation::Commit> log(LogBuffers& buffers);
+  /// Some of `buffers.records`.
+  void encode_floats(const LogBuffers& buffers, std::size_t first, std::size_t count,
+                     std::vector<std::byte>& out);
+  void publish_series();
+  Sweep sweep(Isolation::Commit commit, storage::CommitStats& stats);
+  void sweep_floats(std::size_t begin, std::size_t end, Sweep& sweep);
+  void sweep_floats_by_shard(std::size_t begin, std::size_t end, Sweep& sweep);
   static Marks begin_slice(HeadShard& shard, const Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
   /// The series, whose newest sample is at `newest`, is about to get another one.
   static void begin_change(HeadShard& shard, Ordinal ordinal, Timestamp newest, const Marks& marks,
@@ -80,25 +109,45 @@ class HeadAppender final : public storage::Appender {
     s.visible_maxt = newest;
     s.commit = marks.commit;
   }
-  void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples, std::size_t first,
-                   Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
+  /// @param starts  one for each sample, or none at all
+  void sweep_slice(HeadShard& shard, std::span<const storage::RefSample> samples,
+                   std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
+      NARTHEX_REQUIRES(shard.mutex);
+  template <bool kStarts>
+  void sweep_slice_of(HeadShard& shard, std::span<const storage::RefSample> samples,
+                      std::span<const Timestamp> starts, std::size_t first, Sweep& sweep)
+      NARTHEX_REQUIRES(shard.mutex);
+  Result<bool, storage::AppendFault> check_start_zero(storage::SeriesRef ref, Timestamp t, Timestamp st,
+                                                      const AnyHistogram* zero) const;
   static std::optional<storage::AppendFault> fault_of(const HeadShard& shard, Ordinal ordinal,
                                                       const storage::RefSample& sample, Timestamp oldest)
       NARTHEX_REQUIRES(shard.mutex);
+  static bool is_of_histograms(const HeadShard& shard, Ordinal ordinal) NARTHEX_REQUIRES(shard.mutex);
   void count(const storage::CommitStats& stats, const Sweep& sweep);
-  void forget_series() NARTHEX_REQUIRES(head_.commit_turn);
+  void forget_series();
   void begin();
   void clear();
 
   // ---- What is not a plain float (head_appender_extra.cc)
   ExtraBatch& extra();
-  void append_among_histograms(std::span<const storage::RefSample> samples);
-  void resolve_extra(storage::CommitStats& stats) NARTHEX_REQUIRES(head_.commit_turn);
-  void encode_extra() NARTHEX_REQUIRES(head_.commit_turn);
-  void sweep_extra(Sweep& sweep) NARTHEX_REQUIRES(head_.commit_turn);
+  void append_among_histograms(std::span<const storage::RefSample> samples,
+                               std::span<const Timestamp> starts);
+  void resolve_extra(storage::CommitStats& stats);
+  void encode_extra(LogBuffers& buffers);
+  void sweep_extra(Sweep& sweep);
   void sweep_histograms(HeadShard& shard, std::span<const ExtraBatch::PendingHistogram> histograms,
                         Sweep& sweep) NARTHEX_REQUIRES(shard.mutex);
-  void apply_extra() NARTHEX_REQUIRES(head_.commit_turn);
+  void apply_extra();
+
+  /// Calls f(shard) for each of `shards_`, under the shard's mutex.
+  template <class F>
+  void for_each_shard(F&& f) {
+    for (HeadShard& shard : head_.shards) {
+      if ((shards_ >> shard.number & 1) == 0) continue;
+      const sync::MutexLock lock(shard.mutex);
+      f(shard);
+    }
+  }
 
   // ---- What comes late (head_appender_ooo.cc)
   /// For a float, the number `number` of the batch's, or histogram `number`, that is not in order.
@@ -107,21 +156,24 @@ class HeadAppender final : public storage::Appender {
                                                 const storage::RefSample& sample, std::size_t number,
                                                 storage::AppendFault fault, Sweep& sweep) const
       NARTHEX_REQUIRES(shard.mutex);
-  std::optional<storage::AppendFault> take_late(Ordinal ordinal,
-                                                const ExtraBatch::PendingHistogram& histogram,
+  std::optional<storage::AppendFault> take_late(const ExtraBatch::PendingHistogram& histogram,
                                                 storage::AppendFault fault, Sweep& sweep) const;
   std::optional<storage::AppendFault> fault_of_late(Timestamp t, std::size_t index,
                                                     storage::AppendFault fault, Sweep& sweep) const;
   /// Newest sample of all before this commit; in an empty head, as in Prometheus, the first of the batch.
   [[nodiscard]] Timestamp newest_before() const;
   /// Puts what was put aside into memory and into its log. Errors: io; the samples are in memory then.
-  Result<void> append_out_of_order(Sweep& sweep) NARTHEX_REQUIRES(head_.commit_turn);
+  Result<void> append_out_of_order(Sweep& sweep);
   [[nodiscard]] std::size_t count_samples() const;
   class LateBatch;
 
   HeadState& head_;
   bool active_ = false;
+  /// That the commit under way is about.
+  ShardMask shards_ = 0;
   std::vector<storage::RefSample> samples_;
+  /// Start timestamps of samples_; empty if none has one.
+  std::vector<Timestamp> starts_;
   /// Null while there are plain floats only.
   std::unique_ptr<ExtraBatch> extra_;
   /// Series that no commit has logged yet.
@@ -134,9 +186,14 @@ class HeadAppender final : public storage::Appender {
   std::vector<std::size_t> ooo_turns_;
 };
 
-/// Where the first chunk of a range ends, see series_chunks.h. Series of one target end theirs
-/// together, targets apart from each other.
-std::uint8_t stagger_of(const Labels& labels);
+/// What a new series gets by its target.
+struct Placement {
+  std::size_t shard;
+  /// Where the first chunk of a range ends, see series_chunks.h: series of one target end theirs
+  /// together, targets apart from each other.
+  std::uint8_t stagger;
+};
+Placement placement_of(const Labels& labels);
 /// Moves the epoch of the commit numbers in all series up, when they would outgrow 32 bits.
 void rebase_commits(HeadShard& shard, CommitId new_epoch) NARTHEX_REQUIRES(shard.mutex);
 

@@ -126,10 +126,11 @@ std::optional<storage::AppendFault> HeadAppender::take_late(const HeadShard& sha
   if (fault == storage::AppendFault::duplicate_timestamp) return fault;
   const std::size_t index = extra_ ? extra_->index_of_float(number) : number;
   if (const auto refused = fault_of_late(sample.t, index, fault, sweep)) return refused;
-  LateSample& late = sweep.late.emplace_back(o, OooSample{.t = sample.t, .v = sample.v, .histogram = {}});
+  LateSample& late =
+      sweep.late.emplace_back(o, shard.refs[o], OooSample{.t = sample.t, .v = sample.v, .histogram = {}});
   if (!is_stale_nan(sample.v)) return std::nullopt;
   // A marker is what its series is.
-  const auto encoding = shard.chunks[o].newest_encoding(shard.hot[o], shard.full[o]);
+  const auto encoding = shard.chunks.newest_encoding(shard.hot[o], shard.full[o]);
   if (encoding && is_histogram_encoding(*encoding)) {
     late.sample.v = 0;
     late.sample.histogram = stale_histogram(*encoding);
@@ -138,13 +139,13 @@ std::optional<storage::AppendFault> HeadAppender::take_late(const HeadShard& sha
   return std::nullopt;
 }
 
-std::optional<storage::AppendFault> HeadAppender::take_late(Ordinal o,
-                                                            const ExtraBatch::PendingHistogram& histogram,
+std::optional<storage::AppendFault> HeadAppender::take_late(const ExtraBatch::PendingHistogram& histogram,
                                                             storage::AppendFault fault, Sweep& sweep) const {
   const Timestamp t = histogram.record.t;
   if (const auto refused = fault_of_late(t, histogram.index, fault, sweep)) return refused;
   auto value = std::make_shared<const AnyHistogram>(histogram.record.value);
-  sweep.late.push_back({o, {.t = t, .v = 0, .histogram = std::move(value)}});
+  sweep.late.push_back(
+      {ordinal_of(histogram.ref), histogram.record.ref, {.t = t, .v = 0, .histogram = std::move(value)}});
   return std::nullopt;
 }
 
@@ -154,13 +155,13 @@ class HeadAppender::LateBatch {
   LateBatch(HeadState& head, std::span<const LateSample> late) : head_(head), late_(late) {}
 
   void insert() {
-    const sync::MutexLock lock(head_.shard.mutex);
-    OooStore& store = head_.shard.ooo;
+    const sync::MutexLock lock(head_.ooo_mutex);
+    OooStore& store = head_.ooo;
     for (std::size_t i = 0; i < late_.size(); ++i) {
       const LateSample& late = late_[i];
       OooSeries& series = store.acquire(late.ordinal);
       if (series.open.size() >= OooStore::kMostOpen) store.close(series);
-      if (series.open.empty()) begin_chunk(late.ordinal, series);
+      if (series.open.empty()) begin_chunk(late, series);
       if (!insert_sample(series.open, late.sample)) continue;
       section().samples.push_back(i);
       section().touched.insert(late.ordinal);
@@ -183,9 +184,8 @@ class HeadAppender::LateBatch {
     head_.collect_turn.unlock();
   }
 
-  /// @param log  null: there is none
-  Result<void> log(Wal* log) {
-    if (log == nullptr) return {};
+  Result<void> log() {
+    if (head_.ooo_log == nullptr) return {};
     std::vector<std::vector<std::byte>> records;
     for (const Section& s : sections_) {
       encode_markers(s, records);
@@ -193,7 +193,7 @@ class HeadAppender::LateBatch {
     }
     if (records.empty()) return {};
     const std::vector<io::Bytes> group(records.begin(), records.end());
-    if (auto logged = log->log(group); !logged) return logged;
+    if (auto logged = head_.ooo_log->log(group); !logged) return logged;
     set_marked();
     return {};
   }
@@ -204,13 +204,13 @@ class HeadAppender::LateBatch {
     return sections_.back();
   }
 
-  void begin_chunk(Ordinal o, const OooSeries& series) NARTHEX_REQUIRES(head_.shard.mutex) {
+  void begin_chunk(const LateSample& late, const OooSeries& series) {
     // Its samples so far must stand in front of the marker.
-    if (section().touched.contains(o)) sections_.emplace_back();
+    if (section().touched.contains(late.ordinal)) sections_.emplace_back();
     const std::uint64_t last = series.chunks.empty() ? 0 : series.chunks.back().number;
-    section().cuts.push_back({o, head_.shard.refs[o], last});
+    section().cuts.push_back({late.ordinal, late.ref, last});
     ++chunks_;
-    section().touched.insert(o);
+    section().touched.insert(late.ordinal);
   }
 
   Result<void> write_closed() NARTHEX_REQUIRES(head_.collect_turn) {
@@ -224,12 +224,12 @@ class HeadAppender::LateBatch {
     }
     const auto places = head_.chunk_files->append(chunks);
     if (!places) return std::unexpected(places.error());
-    const sync::MutexLock lock(head_.shard.mutex);
+    const sync::MutexLock lock(head_.ooo_mutex);
     std::size_t at = 0;
     for (std::size_t i = 0; i < leaving.size(); ++i) {
       const std::span own = std::span(*places).subspan(at, built[i].size());
       at += own.size();
-      if (OooSeries* series = head_.shard.ooo.find(leaving[i].ordinal))
+      if (OooSeries* series = head_.ooo.find(leaving[i].ordinal))
         set_mapped(*series, leaving[i].number, built[i], own);
     }
     return {};
@@ -238,11 +238,11 @@ class HeadAppender::LateBatch {
   std::vector<Leaving> list_closed() {
     std::vector<Leaving> leaving;
     boost::unordered_flat_set<Ordinal> seen;
-    const sync::MutexLock lock(head_.shard.mutex);
+    const sync::MutexLock lock(head_.ooo_mutex);
     for (const Section& s : sections_) {
       for (const Section::Cut& cut : s.cuts) {
         if (!seen.insert(cut.ordinal).second) continue;
-        for (const OooChunk& c : head_.shard.ooo.find(cut.ordinal)->chunks) {
+        for (const OooChunk& c : head_.ooo.find(cut.ordinal)->chunks) {
           if (!c.is_mapped()) leaving.push_back({cut.ordinal, cut.ref, c.number, c.samples});
         }
       }
@@ -252,12 +252,12 @@ class HeadAppender::LateBatch {
 
   void encode_markers(const Section& s, std::vector<std::vector<std::byte>>& records) {
     std::vector<MmapMarkerRecord> markers;
-    const sync::MutexLock lock(head_.shard.mutex);
+    const sync::MutexLock lock(head_.ooo_mutex);
     for (const Section::Cut& cut : s.cuts) {
       // As in Prometheus, whose replay then forgets what it has of the series: blocks have that.
       if (cut.last == 0) markers.push_back({cut.ref, 0});
       if (cut.last == 0) continue;
-      for (const std::uint64_t chunk : marks_up_to(*head_.shard.ooo.find(cut.ordinal), cut.last))
+      for (const std::uint64_t chunk : marks_up_to(*head_.ooo.find(cut.ordinal), cut.last))
         markers.push_back({cut.ref, chunk});
     }
     if (!markers.empty()) encode_mmap_markers(markers, records.emplace_back());
@@ -266,26 +266,23 @@ class HeadAppender::LateBatch {
   void encode_late(const Section& s, std::vector<std::vector<std::byte>>& records) {
     std::vector<SampleRecord> floats;
     std::vector<HistogramRecord> histograms;
-    {
-      const sync::MutexLock lock(head_.shard.mutex);
-      for (const std::size_t i : s.samples) {
-        const OooSample& sample = late_[i].sample;
-        const WalRef ref = head_.shard.refs[late_[i].ordinal];
-        if (sample.histogram)
-          histograms.push_back({.ref = ref, .t = sample.t, .st = 0, .value = *sample.histogram});
-        else
-          floats.push_back({ref, sample.t, sample.v});
-      }
+    for (const std::size_t i : s.samples) {
+      const OooSample& sample = late_[i].sample;
+      const WalRef ref = late_[i].ref;
+      if (sample.histogram)
+        histograms.push_back({.ref = ref, .t = sample.t, .st = 0, .value = *sample.histogram});
+      else
+        floats.push_back({ref, sample.t, sample.v});
     }
     if (!floats.empty()) encode_samples(floats, records.emplace_back());
     if (!histograms.empty()) encode_histograms(histograms, false, records);
   }
 
   void set_marked() {
-    const sync::MutexLock lock(head_.shard.mutex);
+    const sync::MutexLock lock(head_.ooo_mutex);
     for (const Section& s : sections_) {
       for (const Section::Cut& cut : s.cuts) {
-        OooSeries& series = *head_.shard.ooo.find(cut.ordinal);
+        OooSeries& series = *head_.ooo.find(cut.ordinal);
         if (cut.last == 0 || marks_up_to(series, cut.last).empty()) continue;
         for (OooChunk& c : series.chunks) c.marked = c.marked || c.number <= cut.last;
       }
@@ -306,7 +303,7 @@ Result<void> HeadAppender::append_out_of_order(Sweep& sweep) {
   LateBatch late(head_, sweep.late);
   late.insert();
   late.map_closed();
-  return late.log(head_.ooo_log);
+  return late.log();
 }
 
 }  // namespace narthex::tsdb

@@ -156,6 +156,7 @@ Result<HeadChunkFiles::Loaded> HeadChunkFiles::load(const OnChunk& on_chunk, Hea
         why = p.why;
         break;
       }
+      if (p.chunk.out_of_order) has_out_of_order_ = true;
       on_chunk(p.chunk, {file.number, static_cast<std::uint32_t>(at)});
       ++loaded.chunks;
       at = p.end;
@@ -176,7 +177,7 @@ Result<HeadChunkFiles::Loaded> HeadChunkFiles::load(const OnChunk& on_chunk, Hea
     if (at == 0) break;
     if (auto cut = cut_off(file, at); !cut) return pass(cut);
   }
-  last_number_ = listed->empty() ? 0 : listed->back().number;
+  last_number_ = listed->empty() ? from.file : listed->back().number;
   const sync::MutexLock lock(mutex_);
   files_.assign(std::make_move_iterator(listed->begin()), std::make_move_iterator(listed->end()));
   return loaded;
@@ -231,6 +232,7 @@ Result<std::vector<HeadChunkPlace>> HeadChunkFiles::append(std::span<const HeadC
   buffer_.clear();
   for (const HeadChunk& c : chunks) {
     places.push_back({0, static_cast<std::uint32_t>(buffer_.size())});
+    if (c.out_of_order) has_out_of_order_ = true;
     encode_chunk(c, buffer_);
   }
   const auto write = [&]() -> Result<void> {
@@ -421,6 +423,18 @@ std::vector<HeadChunkFiles::File> HeadChunkFiles::files() const {
   std::vector<File> files;
   const sync::MutexLock lock(mutex_);
   for (const Entry& e : files_) files.push_back({e.number, e.size});
+  return files;
+}
+
+Result<std::vector<HeadChunkFiles::File>> HeadChunkFiles::list() const {
+  auto names = fs_.list(directory_);
+  if (!names) return pass(names);
+  std::vector<File> files;
+  for (const io::DirEntry& e : *names) {
+    const auto number = parse_segment_name(e.name);
+    if (number && !e.is_directory) files.push_back({*number, e.size_bytes});
+  }
+  std::ranges::sort(files, {}, &File::number);
   return files;
 }
 

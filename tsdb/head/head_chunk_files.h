@@ -14,6 +14,7 @@
 // Threads: append(), cut(), sync(), load() and remove_before() one at a time; the rest any.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -98,6 +99,10 @@ class HeadChunkFiles {
   };
   /// Ascending; sizes without what was made longer before.
   [[nodiscard]] std::vector<File> files() const;
+  /// The same before load(), with the sizes that the files have. Errors: io.
+  [[nodiscard]] Result<std::vector<File>> list() const;
+  /// Whether load() or append() met a chunk of late samples.
+  [[nodiscard]] bool has_out_of_order() const { return has_out_of_order_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t size_bytes() const;
   /// Pages that readers touched do not count as this process' memory any more.
   void release_pages() const;
@@ -143,6 +148,7 @@ class HeadChunkFiles {
   bool cut_ = false;        ///< current_ shall be finished
   std::uint32_t last_number_ = 0;
   std::vector<std::byte> buffer_;
+  std::atomic<bool> has_out_of_order_ = false;
 
   mutable sync::Mutex mutex_;
   mutable std::deque<Entry> files_ NARTHEX_GUARDED_BY(mutex_);

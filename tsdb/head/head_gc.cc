@@ -9,7 +9,7 @@ namespace narthex::tsdb {
 namespace {
 
 /// Commits and queries get a turn between slices.
-constexpr Ordinal kSlice = 1024;
+constexpr std::size_t kSlice = 1024;
 
 }  // namespace
 
@@ -35,20 +35,25 @@ std::optional<Head::Collected> Head::collect() {
   // is accepted when it has ended will not do: by then much may have come in, and be old already.)
   Timestamp oldest;
   {
-    const sync::MutexLock turn(state_.commit_turn);
+    const ShardTurns turns(state_, kAllShards);
     oldest = state_.oldest_acceptable();
   }
   done.chunks += drop_out_of_order();
   const Timestamp floor = state_.floor.load(std::memory_order_relaxed);
   const std::vector<Ordinal> dead = drop_chunks_before(floor, done, oldest);
-  for (std::size_t at = 0; at < dead.size(); at += kSlice) {
-    forget_series(std::span(dead).subspan(at, std::min<std::size_t>(kSlice, dead.size() - at)), done);
+  for (auto rest = std::span(dead); !rest.empty();) {
+    const std::size_t shard = shard_of(rest.front());
+    std::size_t count = 1;
+    while (count < std::min(kSlice, rest.size()) && shard_of(rest[count]) == shard) ++count;
+    forget_series(rest.first(count), done);
+    rest = rest.subspan(count);
   }
   {
     const sync::MutexLock lock(state_.index_mutex);
     state_.index.dictionary().compact();
     state_.index.dictionary().optimize_postings();
   }
+  forget_deletions_before(floor);
   raise_mint(oldest);
   hidden_from_serial_ = 0;
   state_.metrics.count_series_removed(done.series);
@@ -58,7 +63,7 @@ std::optional<Head::Collected> Head::collect() {
 
 void Head::raise_mint(Timestamp oldest) {
   if (state_.options.no_time_bounds) return;
-  const sync::MutexLock turn(state_.commit_turn);
+  const ShardTurns turns(state_, kAllShards);
   if (oldest <= mint()) return;
   state_.mint.store(oldest, std::memory_order_relaxed);
   state_.min_valid.store(std::max(oldest, state_.min_valid.load(std::memory_order_relaxed)),
@@ -66,10 +71,10 @@ void Head::raise_mint(Timestamp oldest) {
 }
 
 std::size_t Head::drop_out_of_order() {
-  // The turn, as a commit may be between finding a series' late samples and logging them.
-  const sync::MutexLock turn(state_.commit_turn);
-  const sync::MutexLock lock(state_.shard.mutex);
-  OooStore& store = state_.shard.ooo;
+  // The turns, as a commit may be between finding a series' late samples and logging them.
+  const ShardTurns turns(state_, kAllShards);
+  const sync::MutexLock lock(state_.ooo_mutex);
+  OooStore& store = state_.ooo;
   if (store.empty()) return 0;
   const std::size_t dropped = store.drop_before(state_.ooo_floor.load(std::memory_order_relaxed));
   const auto left = store.range();
@@ -80,40 +85,38 @@ std::size_t Head::drop_out_of_order() {
 
 std::vector<Ordinal> Head::drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest) {
   std::vector<Ordinal> dead;
-  HeadShard& shard = state_.shard;
-  Ordinal end;
-  {
-    const sync::MutexLock lock(shard.mutex);
-    end = shard.hot.size();
-  }
-  for (Ordinal begin = 0; begin < end; begin += kSlice) {
-    const sync::MutexLock lock(shard.mutex);
-    for (Ordinal o = begin; o < std::min(end, begin + kSlice); ++o) {
-      if (shard.refs[o] == 0) continue;
-      HotSeries& s = shard.hot[o];
-      const bool was_stale = !s.empty() && is_stale_nan(s.enc.v);
-      done.chunks += shard.chunks[o].drop_before(s, shard.full[o], t);
-      if (!s.empty()) {
-        oldest = std::min(oldest, shard.chunks[o].mint(s, shard.full[o]));
-        continue;
-      }
-      shard.stale_series -= was_stale ? 1 : 0;
-      if (shard.ooo.find(o) == nullptr) dead.push_back(o);
+  for (HeadShard& shard : state_.shards) {
+    const std::size_t pages = shard.count_pages();
+    for (std::size_t page = 0; page < pages; ++page) {
+      const sync::MutexLock lock(shard.mutex);
+      const sync::MutexLock ooo_lock(state_.ooo_mutex);
+      shard.for_each_of_page(page, [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex, state_.ooo_mutex) {
+        HotSeries& s = shard.hot[o];
+        const bool was_stale = !s.empty() && is_stale_nan(s.enc.v);
+        done.chunks += shard.chunks.drop_before(s, shard.full[o], t);
+        if (!s.empty()) {
+          oldest = std::min(oldest, shard.chunks.mint(s, shard.full[o]));
+          return;
+        }
+        shard.stale_series -= was_stale ? 1 : 0;
+        if (state_.ooo.find(o) == nullptr) dead.push_back(o);
+      });
     }
   }
   return dead;
 }
 
 void Head::forget_series(std::span<const Ordinal> dead, Collected& done) {
+  HeadShard& shard = state_.shard(dead.front());
   // The turn, so that no batch is between its look at the references and its sweep.
-  const sync::MutexLock turn(state_.commit_turn);
+  const sync::MutexLock turn(shard.turn);
   const sync::MutexLock index_lock(state_.index_mutex);
-  HeadShard& shard = state_.shard;
   const sync::MutexLock shard_lock(shard.mutex);
+  const sync::MutexLock ooo_lock(state_.ooo_mutex);
   for (const Ordinal o : dead) {
     // Samples may have come since, and a series that a batch is about to log is not ours.
     if (shard.refs[o] == 0 || !shard.hot[o].empty() || !state_.index.is_published(o)) continue;
-    if (shard.ooo.find(o) != nullptr) continue;
+    if (state_.ooo.find(o) != nullptr) continue;
     done.refs.push_back(shard.refs[o]);
     ++done.series;
     shard.refs[o] = 0;

@@ -1,5 +1,6 @@
 // What the head does with late samples beside accepting and showing them: replay, and becoming blocks.
 #include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <utility>
 
 #include "tsdb/head/head.h"
@@ -15,7 +16,7 @@ void Head::set_out_of_order_window(DurationMs window) {
 }
 
 void Head::start_out_of_order_log(Wal& log) {
-  const sync::MutexLock turn(state_.commit_turn);
+  const ShardTurns turns(state_, kAllShards);
   state_.ooo_log = &log;
 }
 
@@ -54,7 +55,7 @@ std::size_t Head::replay_out_of_order(std::vector<HistogramRecord> histograms) {
 
 std::size_t Head::replay_markers(std::span<const MmapMarkerRecord> markers) {
   std::size_t unknown = 0;
-  const sync::MutexLock lock(state_.shard.mutex);
+  const sync::MutexLock lock(state_.ooo_mutex);
   for (const MmapMarkerRecord& marker : markers) {
     const Ordinal o = replay_->refs.find(marker.ref);
     if (o == kNoNumber) {
@@ -63,32 +64,32 @@ std::size_t Head::replay_markers(std::span<const MmapMarkerRecord> markers) {
     }
     const HeadChunkPlace place{static_cast<std::uint32_t>(marker.chunk >> 32),
                                static_cast<std::uint32_t>(marker.chunk)};
-    replay_->ooo.mark(o, place, state_.shard.ooo, state_.chunk_files);
+    replay_->ooo.mark(o, place, state_.ooo, state_.chunk_files);
   }
   state_.metrics.count_unknown_ooo_refs(unknown, "mmap_markers");
   return unknown;
 }
 
 void Head::finish_out_of_order_replay() {
-  const sync::MutexLock lock(state_.shard.mutex);
-  replay_->ooo.finish(state_.shard.ooo, state_.chunk_files);
-  state_.metrics.count_chunks_created(state_.shard.ooo.count_chunks());
-  if (const auto range = state_.shard.ooo.range()) state_.widen_out_of_order(range->mint, range->maxt);
+  const sync::MutexLock lock(state_.ooo_mutex);
+  replay_->ooo.finish(state_.ooo, state_.chunk_files);
+  state_.metrics.count_chunks_created(state_.ooo.count_chunks());
+  if (const auto range = state_.ooo.range()) state_.widen_out_of_order(range->mint, range->maxt);
 }
 
 // ---- Blocks
 
 Result<Head::OooBoundary> Head::close_out_of_order() {
   OooBoundary boundary;
-  const sync::MutexLock turn(state_.commit_turn);
+  const ShardTurns turns(state_, kAllShards);
   if (state_.ooo_log != nullptr) {
     auto cut = state_.ooo_log->cut_segment();
     if (!cut) return pass(cut);
     boundary.segment = *cut;
   }
-  const sync::MutexLock lock(state_.shard.mutex);
-  state_.shard.ooo.close_all();
-  boundary.chunk = state_.shard.ooo.next_number();
+  const sync::MutexLock lock(state_.ooo_mutex);
+  state_.ooo.close_all();
+  boundary.chunk = state_.ooo.next_number();
   return boundary;
 }
 
@@ -103,14 +104,24 @@ std::unique_ptr<ChunkSource> Head::out_of_order_source(std::shared_ptr<const Ooo
 
 Result<void> Head::move_out_of_order_chunks() {
   HeadChunkFiles& files = *state_.chunk_files;
-  const sync::MutexLock lock(state_.shard.mutex);
-  for (auto& [o, series] : state_.shard.ooo) {
+  boost::unordered_flat_map<Ordinal, WalRef> refs;
+  {
+    const sync::MutexLock lock(state_.ooo_mutex);
+    for (const auto& [o, series] : state_.ooo) refs.emplace(o, 0);
+  }
+  for (auto& [o, ref] : refs) {
+    const HeadShard& shard = state_.shard(o);
+    const sync::MutexLock lock(shard.mutex);
+    ref = shard.refs[o];
+  }
+  const sync::MutexLock lock(state_.ooo_mutex);
+  for (auto& [o, series] : state_.ooo) {
     for (OooChunk& c : series.chunks) {
       if (!c.is_mapped()) continue;
       auto read = files.read(c.place);
       if (!read) return pass(read);
       HeadChunk chunk = read->chunk;
-      chunk.series = state_.shard.refs[o];
+      chunk.series = refs.at(o);
       auto places = files.append({&chunk, 1});
       if (!places) return pass(places);
       c.place = places->front();

@@ -102,7 +102,7 @@ void erase_deleted(std::span<const TimeRange> ranges, std::size_t first, storage
 
 bool HeadSeriesSet::take_views(const Series& series, TimeRange asked, Taken& taken) const {
   const Ordinal o = series.ordinal;
-  const HeadShard& shard = head_.shard;
+  const HeadShard& shard = head_.shard(o);
   const sync::MutexLock lock(shard.mutex);
   // Collected since: its samples lie before what this reader may see here.
   if (shard.refs[o] != series.ref) return false;
@@ -110,9 +110,12 @@ bool HeadSeriesSet::take_views(const Series& series, TimeRange asked, Taken& tak
   taken.in_order.maxt = std::min(taken.in_order.maxt, shard.newest_visible(o, view_.watermark));
   taken.chunks.clear();
   if (taken.in_order.mint <= taken.in_order.maxt)
-    shard.chunks[o].view(shard.hot[o], shard.full[o], taken.in_order, taken.chunks);
+    shard.chunks.view(shard.hot[o], shard.full[o], taken.in_order, taken.chunks);
   taken.late.clear();
-  if (!shard.ooo.empty()) shard.ooo.view(o, asked, view_.ooo_floor, taken.late);
+  if (head_.overlaps_out_of_order(asked)) {
+    const sync::MutexLock ooo_lock(head_.ooo_mutex);
+    head_.ooo.view(o, asked, view_.ooo_floor, taken.late);
+  }
   taken.deleted.clear();
   if (!shard.deleted.empty()) {
     if (const auto at = shard.deleted.find(o); at != shard.deleted.end()) taken.deleted = at->second;
@@ -169,25 +172,45 @@ class PairTranslator {
   boost::unordered_flat_map<PairNumber, PairId> sparse_;
 };
 
+bool has_late(const HeadState& head, Ordinal o, const HeadView& view) {
+  const sync::MutexLock lock(head.ooo_mutex);
+  return head.ooo.overlaps(o, view.asked, view.ooo_floor);
+}
+
+/// Whether one deletion covers all that the series has in order in `range`.
+bool is_deleted(const HeadShard& shard, Ordinal o, TimeRange range) NARTHEX_REQUIRES(shard.mutex) {
+  const auto at = shard.deleted.find(o);
+  if (at == shard.deleted.end()) return false;
+  const HotSeries& s = shard.hot[o];
+  const TimeRange own = intersect(range, {shard.chunks.mint(s, shard.full[o]), s.maxt()});
+  return std::ranges::any_of(at->second,
+                             [&](const TimeRange& r) { return r.mint <= own.mint && own.maxt <= r.maxt; });
+}
+
 /// Series that have, or may have, samples that are seen, with their references.
-std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadShard& shard, const HeadView& view,
+std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadState& head, const HeadView& view,
                                                         std::span<const Ordinal> series) {
-  static constexpr std::size_t kSlice = 4096;
   static constexpr std::size_t kAhead = 16;
   std::vector<std::pair<Ordinal, WalRef>> kept;
   kept.reserve(series.size());
-  for (std::size_t begin = 0; begin < series.size(); begin += kSlice) {
+  const bool any_late = head.overlaps_out_of_order(view.asked);
+  for (std::size_t i = 0; i < series.size();) {
+    // Ordinals ascend: those of a page are neighbours.
+    const Ordinal page = series[i] / kPageOrdinals;
+    const HeadShard& shard = head.shard(series[i]);
+    std::size_t end = i;
+    while (end < series.size() && series[end] / kPageOrdinals == page) ++end;
     const sync::MutexLock lock(shard.mutex);
-    const bool any_late = !shard.ooo.empty();
-    const std::size_t end = std::min(begin + kSlice, series.size());
-    for (std::size_t i = begin; i < end; ++i) {
+    for (; i < end; ++i) {
       if (i + kAhead < end) __builtin_prefetch(&shard.hot[series[i + kAhead]]);
       const Ordinal o = series[i];
       const HotSeries& hot = shard.hot[o];
       const TimeRange& range = view.in_order;
       const bool too_new = shard.full[o].empty() && hot.mint > range.maxt;
-      const bool none = hot.empty() || hot.maxt() < range.mint || range.mint > range.maxt || too_new;
-      if (none && !(any_late && shard.ooo.overlaps(o, view.asked, view.ooo_floor))) continue;
+      bool none = hot.empty() || hot.maxt() < range.mint || range.mint > range.maxt || too_new;
+      if (!none && !shard.deleted.empty()) [[unlikely]]
+        none = is_deleted(shard, o, range);
+      if (none && !(any_late && has_late(head, o, view))) continue;
       kept.emplace_back(o, shard.refs[o]);
     }
   }
@@ -227,7 +250,7 @@ Result<std::unique_ptr<storage::SeriesSet>> HeadQuerier::select(TimeRange range,
   if (view.asked.mint > view.asked.maxt) return set;
   {
     const sync::MutexLock lock(head_.index_mutex);
-    const auto series = with_samples_in(head_.shard, view, matching_series(head_.index, matchers));
+    const auto series = with_samples_in(head_, view, matching_series(head_.index, matchers));
     PairTranslator translator(head_.index.dictionary(), pool, series.size());
     LabelIds ids;
     for (const auto& [ordinal, ref] : series) {

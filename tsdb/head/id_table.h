@@ -37,6 +37,11 @@ class IdTable {
     ++size_;
   }
 
+  /// Room for so many in all.
+  void reserve(std::size_t size) {
+    while (size * 8 > slots_.size() * 7) grow();
+  }
+
   void erase(std::uint64_t hash, std::uint32_t id) {
     std::size_t hole = home(tag_of(hash));
     while (slots_[hole].id != id) {

@@ -77,6 +77,23 @@ MappedChunk MappedChunks::at(SlotRef list, std::size_t i) const {
   return unpack(slab_.data(list) + kCountBytes + i * kChunkBytes);
 }
 
+io::Bytes MappedChunks::packed(SlotRef list) const {
+  if (list == kNoSlot) return {};
+  return {slab_.data(list) + kCountBytes, count(list) * kChunkBytes};
+}
+
+MappedChunk MappedChunks::unpack_one(io::Bytes bytes, std::size_t i) {
+  return unpack(bytes.data() + i * kChunkBytes);
+}
+
+SlotRef MappedChunks::make(io::Bytes bytes) {
+  if (bytes.empty()) return kNoSlot;
+  const SlotRef list = slab_.allocate(kCountBytes + bytes.size());
+  std::memcpy(slab_.data(list) + kCountBytes, bytes.data(), bytes.size());
+  set_count(list, bytes.size() / kChunkBytes);
+  return list;
+}
+
 void MappedChunks::add(SlotRef& list, const MappedChunk& chunk) {
   const std::size_t n = count(list);
   check(n < kMost, "a series has more mapped chunks than a list holds");

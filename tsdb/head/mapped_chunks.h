@@ -41,11 +41,18 @@ class MappedChunks {
   /// Leaves the first `n`.
   void drop_back(SlotRef& list, std::size_t n);
 
+  /// The list as it is kept, kChunkBytes each; valid until it is changed.
+  [[nodiscard]] io::Bytes packed(SlotRef list) const;
+  /// What `bytes`, of packed(), says of chunk number i.
+  [[nodiscard]] static MappedChunk unpack_one(io::Bytes bytes, std::size_t i);
+  /// A list of the chunks in `bytes`, which are at most kMost.
+  SlotRef make(io::Bytes bytes);
+  static constexpr std::size_t kChunkBytes = 14;
+
   [[nodiscard]] std::size_t size_bytes() const { return slab_.size_bytes(); }
 
  private:
   static constexpr std::size_t kCountBytes = 2;
-  static constexpr std::size_t kChunkBytes = 14;
 
   void set_count(SlotRef list, std::size_t n);
   void resize(SlotRef& list, std::size_t drop, std::size_t keep, std::size_t room);

@@ -25,9 +25,9 @@ std::shared_ptr<const OooSnapshot> take_ooo_snapshot(HeadState& head, std::uint6
   boost::unordered_flat_map<Ordinal, OooSnapshot::Series> found;
   const sync::MutexLock no_collection(head.collect_turn);
   {
-    const sync::MutexLock lock(head.shard.mutex);
-    for (const auto& [o, series] : head.shard.ooo) {
-      OooSnapshot::Series taken{.ordinal = o, .ref = head.shard.refs[o], .chunks = {}};
+    const sync::MutexLock lock(head.ooo_mutex);
+    for (const auto& [o, series] : head.ooo) {
+      OooSnapshot::Series taken{.ordinal = o, .ref = 0, .chunks = {}};
       for (const OooChunk& c : series.chunks) {
         if (c.number < floor || c.number >= end) continue;
         snapshot->range.mint = std::min(snapshot->range.mint, c.range.mint);
@@ -40,7 +40,12 @@ std::shared_ptr<const OooSnapshot> take_ooo_snapshot(HeadState& head, std::uint6
   if (found.empty()) return snapshot;
   boost::unordered_flat_set<Ordinal> only;
   for (const auto& [ordinal, series] : found) only.insert(ordinal);
-  for (const Ordinal o : order_by_labels(head, &only)) snapshot->series.push_back(std::move(found.at(o)));
+  for (const Ordinal o : order_by_labels(head, &only)) {
+    OooSnapshot::Series& series = snapshot->series.emplace_back(std::move(found.at(o)));
+    const HeadShard& shard = head.shard(o);
+    const sync::MutexLock lock(shard.mutex);
+    series.ref = shard.refs[o];
+  }
   return snapshot;
 }
 
@@ -84,7 +89,7 @@ Result<bool> OooChunkSource::next(SourceSeries& out) {
 
 bool OooChunkSource::take_series(const OooSnapshot::Series& series, SourceSeries& out) {
   const sync::MutexLock index_lock(head_.index_mutex);
-  const HeadShard& shard = head_.shard;
+  const HeadShard& shard = head_.shard(series.ordinal);
   const sync::MutexLock lock(shard.mutex);
   if (shard.refs[series.ordinal] != series.ref) return false;
   if (const auto at = shard.deleted.find(series.ordinal); at != shard.deleted.end()) out.deleted = at->second;

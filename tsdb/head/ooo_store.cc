@@ -14,6 +14,16 @@ bool overlaps_open(const OooSeries& series, TimeRange range) {
   return !series.open.empty() && range_of(series.open).overlaps(range);
 }
 
+void widen(std::optional<TimeRange>& all, const OooSeries& series) {
+  const auto add = [&all](TimeRange range) {
+    if (!all) all = range;
+    all->mint = std::min(all->mint, range.mint);
+    all->maxt = std::max(all->maxt, range.maxt);
+  };
+  for (const OooChunk& c : series.chunks) add(c.range);
+  if (!series.open.empty()) add(range_of(series.open));
+}
+
 }  // namespace
 
 const OooSeries* OooStore::find(std::uint32_t ordinal) const {
@@ -72,17 +82,17 @@ void OooStore::view(std::uint32_t ordinal, TimeRange range, std::uint64_t floor,
   if (overlaps_open(*series, range)) out.open = series->open;
 }
 
+std::optional<TimeRange> OooStore::range(std::uint32_t ordinal) const {
+  const OooSeries* series = find(ordinal);
+  if (series == nullptr) return std::nullopt;
+  std::optional<TimeRange> all;
+  widen(all, *series);
+  return all;
+}
+
 std::optional<TimeRange> OooStore::range() const {
   std::optional<TimeRange> all;
-  const auto widen = [&all](TimeRange range) {
-    if (!all) all = range;
-    all->mint = std::min(all->mint, range.mint);
-    all->maxt = std::max(all->maxt, range.maxt);
-  };
-  for (const auto& [ordinal, series] : series_) {
-    for (const OooChunk& c : series.chunks) widen(c.range);
-    if (!series.open.empty()) widen(range_of(series.open));
-  }
+  for (const auto& [ordinal, series] : series_) widen(all, series);
   return all;
 }
 

@@ -76,7 +76,9 @@ class OooStore {
   [[nodiscard]] bool overlaps(std::uint32_t ordinal, TimeRange range, std::uint64_t floor) const;
   /// Takes what overlaps `range`, in chunks from `floor` on. Reuses the vectors of `out`.
   void view(std::uint32_t ordinal, TimeRange range, std::uint64_t floor, OooViews& out) const;
-  /// From the oldest sample to the newest; nothing if there is none. Walks all.
+  /// From the series' oldest sample to its newest; nothing if there is none.
+  [[nodiscard]] std::optional<TimeRange> range(std::uint32_t ordinal) const;
+  /// The same for all series. Walks all.
   [[nodiscard]] std::optional<TimeRange> range() const;
 
   /// Of pairs of an ordinal and its series, in no order.

@@ -25,6 +25,14 @@ class OpenBuilders {
   /// The newest sample has so many buckets, or is no histogram.
   void note_histogram(std::uint32_t number, std::size_t buckets);
   void note_float(std::uint32_t number);
+  /// What was noted last.
+  struct Newest {
+    bool is_histogram;
+    std::uint32_t buckets;
+  };
+  [[nodiscard]] Newest newest(std::uint32_t number) const {
+    return {entries_[number].histogram, entries_[number].buckets};
+  }
 
   /// Builders whose newest sample is a histogram, and the buckets of all these.
   [[nodiscard]] std::size_t count_histograms() const { return histograms_; }

@@ -106,6 +106,57 @@ NameNumber PairDictionary::acquire_name(std::string_view name) {
   return number;
 }
 
+void PairDictionary::reserve(std::uint32_t names, std::uint32_t pairs) {
+  names_.reserve(names);
+  pairs_.reserve(pairs);
+  table_.reserve(pairs);
+}
+
+void PairDictionary::restore_name(std::optional<std::string_view> name) {
+  const auto number = static_cast<NameNumber>(names_.size());
+  names_.emplace_back();
+  if (!name || name_numbers_.contains(*name)) {
+    free_names_.push_back(number);
+    return;
+  }
+  names_[number].text = std::make_unique<std::string>(*name);
+  name_numbers_.emplace(*names_[number].text, number);
+}
+
+bool PairDictionary::restore_pair(NameNumber name, std::string_view value) {
+  const auto number = static_cast<PairNumber>(pairs_.size());
+  Pair& p = pairs_.emplace_back();
+  if (name == kNoNumber) {
+    free_pairs_.push_back(number);
+    return true;
+  }
+  if (!has_name(name) || find(name, value) != kNoNumber) return false;
+  p.text = text_.store(value);
+  p.length = static_cast<std::uint32_t>(value.size());
+  p.name = name;
+  p.place = static_cast<std::uint32_t>(names_[name].pairs.size());
+  names_[name].pairs.push_back(number);
+  table_.insert(hash(name, value), number);
+  return true;
+}
+
+void PairDictionary::restore_users(PairNumber pair, std::uint32_t users) {
+  pairs_[pair].users = users;
+  if (users > 0) return;
+  pairs_[pair].users = 1;
+  release(pair);
+}
+
+void PairDictionary::finish_restore() {
+  // A name that lost all its pairs is free by now; one that never had any is not.
+  for (NameNumber n = 0; n < names_.size(); ++n) {
+    if (!names_[n].text || !names_[n].pairs.empty()) continue;
+    name_numbers_.erase(*names_[n].text);
+    names_[n] = Name{};
+    free_names_.push_back(n);
+  }
+}
+
 const char* PairDictionary::TextArena::store(std::string_view text) {
   static constexpr std::size_t kBlock = 64 * 1024;
   if (size - used < text.size()) {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,11 @@ class PairDictionary {
   /// One user less; the last one takes the pair with it.
   void release(PairNumber pair);
 
+  /// Whether the number stands for something.
+  [[nodiscard]] bool has_name(NameNumber name) const { return name < names_.size() && names_[name].text; }
+  [[nodiscard]] bool has_pair(PairNumber pair) const {
+    return pair < pairs_.size() && pairs_[pair].name != kNoNumber;
+  }
   [[nodiscard]] std::string_view name_text(NameNumber name) const { return *names_[name].text; }
   [[nodiscard]] NameNumber name_of(PairNumber pair) const { return pairs_[pair].name; }
   [[nodiscard]] std::string_view value(PairNumber pair) const {
@@ -59,6 +65,18 @@ class PairDictionary {
   [[nodiscard]] std::uint32_t names_end() const { return static_cast<std::uint32_t>(names_.size()); }
   [[nodiscard]] std::uint32_t pairs_end() const { return static_cast<std::uint32_t>(pairs_.size()); }
   [[nodiscard]] std::size_t count_pairs() const { return table_.size(); }
+
+  // ---- Taking over another dictionary's numbers, into an empty one. Names first; then pairs, of which
+  // each gets its users at once; then the end.
+  void reserve(std::uint32_t names, std::uint32_t pairs);
+  /// The next number is this name's, or nobody's.
+  void restore_name(std::optional<std::string_view> name);
+  /// The next number is this pair's, or nobody's, which `name` kNoNumber says. @return  false: it is there
+  /// already, or there is no such name
+  bool restore_pair(NameNumber name, std::string_view value);
+  /// So many series have the pair. Without any it is given up.
+  void restore_users(PairNumber pair, std::uint32_t users);
+  void finish_restore();
 
   /// Gives text back that released pairs left behind, if it is worth it.
   void compact();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <memory>
 #include <roaring/roaring.hh>
 #include <utility>
@@ -33,6 +34,26 @@ void Postings::add(std::uint32_t ordinal) {
   } else if (!contains(ordinal)) {
     insert_small(ordinal);
   }
+}
+
+void Postings::assign(std::span<const std::uint32_t> ordinals) {
+  clear();
+  const auto n = static_cast<std::uint32_t>(ordinals.size());
+  if (n > kArrayMax) {
+    set_pointer(std::make_unique<Roaring>(n, ordinals.data()).release());
+    form_ = kBitmapForm;
+    return;
+  }
+  std::uint32_t* to = words_.data();
+  form_ = n;
+  if (n > kInline) {
+    const std::uint32_t capacity = std::max(8U, std::bit_ceil(n));
+    to = std::allocator<std::uint32_t>{}.allocate(capacity);
+    set_pointer(to);
+    words_[0] = capacity;
+    form_ |= kArrayForm;
+  }
+  std::ranges::copy(ordinals, to);
 }
 
 void Postings::insert_small(std::uint32_t ordinal) {

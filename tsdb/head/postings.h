@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <vector>
 
 class Roaring;
@@ -28,6 +29,8 @@ class Postings {
   void add(std::uint32_t ordinal);
   void remove(std::uint32_t ordinal);
   void clear();
+  /// Exactly these, which ascend.
+  void assign(std::span<const std::uint32_t> ordinals);
 
   [[nodiscard]] std::size_t count() const;
   [[nodiscard]] bool empty() const { return count() == 0; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "model/check.h"
 
@@ -13,6 +14,10 @@ namespace {
 constexpr std::size_t kMostLabels = Slab::kLargestSlot / sizeof(std::uint32_t) - 1;
 
 }  // namespace
+
+SeriesIndex::SeriesIndex(PageArena& arena) : slots_(arena), label_slots_(arena) {
+  for (std::size_t shard = 0; shard < kShards; ++shard) numbers_[shard].next = page_begin(shard, 0);
+}
 
 std::uint64_t SeriesIndex::hash(std::span<const PairNumber> pairs) {
   // Pair numbers are ours: nobody outside can choose them to collide.
@@ -33,7 +38,8 @@ Ordinal SeriesIndex::find(const Labels& labels) const {
   return find(wanted);
 }
 
-Result<SeriesIndex::Acquired, storage::AppendFault> SeriesIndex::acquire(const Labels& labels) {
+Result<SeriesIndex::Acquired, storage::AppendFault> SeriesIndex::acquire(const Labels& labels,
+                                                                         std::size_t shard) {
   if (labels.empty()) return std::unexpected(storage::AppendFault::invalid_labels);
   scratch_.clear();
   bool all_known = true;
@@ -54,32 +60,91 @@ Result<SeriesIndex::Acquired, storage::AppendFault> SeriesIndex::acquire(const L
     }
   }
   if (labels.count() > kMostLabels) return std::unexpected(storage::AppendFault::limit);
-  const Ordinal made = create(labels);
+  const Ordinal made = create(labels, shard);
   pins_.emplace(made, 1);
   return Acquired{made, true, true};
 }
 
-Ordinal SeriesIndex::create(const Labels& labels) {
+Ordinal SeriesIndex::draw_ordinal(std::size_t shard) {
+  Numbers& numbers = numbers_[shard];
+  if (!numbers.free.empty()) {
+    const Ordinal ordinal = numbers.free.back();
+    numbers.free.pop_back();
+    return ordinal;
+  }
+  const Ordinal ordinal = numbers.next;
+  // The pages of all shards end before the largest numbers, which mean something else.
+  check(ordinal < kNoNumber - kShards * kPageOrdinals, "the head has run out of series numbers");
+  numbers.next = next_in_shard(ordinal);
+  slots_.grow_to(ordinal + 1);
+  return ordinal;
+}
+
+Ordinal SeriesIndex::create(const Labels& labels, std::size_t shard) {
   scratch_.clear();
   for (const LabelView label : labels) scratch_.push_back(dictionary_.acquire(label.name, label.value));
+  const Ordinal ordinal = draw_ordinal(shard);
+  set_labels(ordinal, scratch_);
+  return ordinal;
+}
 
-  Ordinal ordinal;
-  if (free_.empty()) {
-    ordinal = slots_.size();
-    check(ordinal < kNoNumber - 1, "the head has run out of series numbers");
-    slots_.grow_to(ordinal + 1);
-  } else {
-    ordinal = free_.back();
-    free_.pop_back();
-  }
-  const auto count = static_cast<std::uint32_t>(scratch_.size());
-  const SlotRef slot = label_slots_.allocate(sizeof(count) + scratch_.size() * sizeof(PairNumber));
+void SeriesIndex::set_labels(Ordinal ordinal, std::span<const PairNumber> pairs) {
+  const auto count = static_cast<std::uint32_t>(pairs.size());
+  const SlotRef slot = label_slots_.allocate(sizeof(count) + pairs.size_bytes());
   std::byte* at = label_slots_.data(slot);
   std::memcpy(at, &count, sizeof(count));
-  std::memcpy(at + sizeof(count), scratch_.data(), scratch_.size() * sizeof(PairNumber));
+  std::memcpy(at + sizeof(count), pairs.data(), pairs.size_bytes());
   slots_[ordinal] = slot;
-  table_.insert(hash(scratch_), ordinal);
-  return ordinal;
+  table_.insert(hash(pairs), ordinal);
+}
+
+void SeriesIndex::begin_restore(Ordinal end, std::size_t series) {
+  slots_.grow_to(end);
+  for (Ordinal o = 0; o < end; ++o) slots_[o] = kNoSlot;
+  table_.reserve(series);
+}
+
+bool SeriesIndex::restore(Ordinal ordinal, std::span<const PairNumber> pairs) {
+  if (ordinal >= slots_.size() || slots_[ordinal] != kNoSlot) return false;
+  if (pairs.empty() || pairs.size() > kMostLabels) return false;
+  if (!std::ranges::all_of(pairs, [this](PairNumber p) { return dictionary_.has_pair(p); })) return false;
+  set_labels(ordinal, pairs);
+  return true;
+}
+
+void SeriesIndex::finish_restore() {
+  // Counted and then filled in, series by series, so that each pair's come out ascending.
+  std::vector<std::size_t> ends(dictionary_.pairs_end() + std::size_t{1}, 0);
+  std::vector<Ordinal> used;
+  for_each_restored([&](Ordinal o) {
+    used.push_back(o);
+    for (const PairNumber p : pairs(o)) ++ends[p + std::size_t{1}];
+  });
+  for (std::size_t p = 1; p < ends.size(); ++p) ends[p] += ends[p - 1];
+  std::vector<Ordinal> ordinals(ends.back());
+  for (const Ordinal o : used) {
+    for (const PairNumber p : pairs(o)) ordinals[ends[p]++] = o;
+  }
+  std::size_t begin = 0;
+  for (PairNumber p = 0; p < dictionary_.pairs_end(); ++p) {
+    const auto own = std::span(ordinals).subspan(begin, ends[p] - begin);
+    begin = ends[p];
+    if (!dictionary_.has_pair(p)) continue;
+    dictionary_.postings(p).assign(own);
+    dictionary_.restore_users(p, static_cast<std::uint32_t>(own.size()));
+  }
+  dictionary_.finish_restore();
+  all_ = Roaring(used.size(), used.data());
+  // Numbers between those in use are free; those behind a shard's last one were never given out.
+  std::array<bool, kShards> ended{};
+  for (Ordinal o = slots_.size(); o-- > 0;) {
+    const std::size_t shard = shard_of(o);
+    if (slots_[o] == kNoSlot) {
+      if (ended[shard]) numbers_[shard].free.push_back(o);
+    } else if (!std::exchange(ended[shard], true)) {
+      numbers_[shard].next = next_in_shard(o);
+    }
+  }
 }
 
 void SeriesIndex::publish(Ordinal ordinal) {
@@ -105,7 +170,7 @@ void SeriesIndex::forget(Ordinal ordinal) {
   for (const PairNumber p : own) dictionary_.release(p);
   label_slots_.free(slots_[ordinal]);
   slots_[ordinal] = kNoSlot;
-  free_.push_back(ordinal);
+  numbers_[shard_of(ordinal)].free.push_back(ordinal);
 }
 
 std::span<const PairNumber> SeriesIndex::pairs(Ordinal ordinal) const {

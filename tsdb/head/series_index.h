@@ -8,6 +8,7 @@
 // Threads: its owner's mutex. Spans are valid until the series is forgotten.
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -21,23 +22,23 @@
 #include "tsdb/head/id_table.h"
 #include "tsdb/head/ordinal_array.h"
 #include "tsdb/head/pair_dictionary.h"
+#include "tsdb/head/shard_ordinals.h"
 #include "tsdb/head/slab.h"
 
 namespace narthex::tsdb {
 
-using Ordinal = std::uint32_t;
-
 class SeriesIndex {
  public:
-  explicit SeriesIndex(PageArena& arena) : slots_(arena), label_slots_(arena) {}
+  explicit SeriesIndex(PageArena& arena);
 
   struct Acquired {
     Ordinal ordinal;
     bool created;  ///< the caller must give it a reference
     bool pending;  ///< not published yet, and now pinned once more
   };
+  /// @param shard  that the series belongs to if it is made
   /// Errors: invalid_labels (none at all), limit (more labels than a slot holds).
-  Result<Acquired, storage::AppendFault> acquire(const Labels& labels);
+  Result<Acquired, storage::AppendFault> acquire(const Labels& labels, std::size_t shard);
   /// The commit that logged the series succeeded. Publishing twice is no error.
   void publish(Ordinal ordinal);
   /// A batch that had pinned the series gives it up.
@@ -45,6 +46,15 @@ class SeriesIndex {
   bool unpin(Ordinal ordinal);
   /// Takes the series out of everything; its ordinal may be given out again.
   void forget(Ordinal ordinal);
+
+  // ---- Taking over the series of a snapshot, into an empty index whose dictionary has their pairs
+
+  /// Ordinals will be below `end`; `series` of them are in use.
+  void begin_restore(Ordinal end, std::size_t series);
+  /// The labels of series `ordinal`, ascending by name. @return  false: that makes no sense
+  bool restore(Ordinal ordinal, std::span<const PairNumber> pairs);
+  /// Builds the postings: all series are published.
+  void finish_restore();
 
   /// The published or pending series with these labels, or kNoNumber.
   [[nodiscard]] Ordinal find(const Labels& labels) const;
@@ -68,13 +78,27 @@ class SeriesIndex {
  private:
   static std::uint64_t hash(std::span<const PairNumber> pairs);
   [[nodiscard]] Ordinal find(std::span<const PairNumber> pairs) const;
-  Ordinal create(const Labels& labels);
+  Ordinal create(const Labels& labels, std::size_t shard);
+  Ordinal draw_ordinal(std::size_t shard);
+  void set_labels(Ordinal ordinal, std::span<const PairNumber> pairs);
+  /// Calls f for each series in ascending order.
+  template <class F>
+  void for_each_restored(F&& f) const {
+    for (Ordinal o = 0; o < slots_.size(); ++o) {
+      if (slots_[o] != kNoSlot) f(o);
+    }
+  }
 
   PairDictionary dictionary_;
   IdTable table_;
   OrdinalArray<SlotRef> slots_;
   Slab label_slots_;
-  std::vector<Ordinal> free_;
+  /// By shard.
+  struct Numbers {
+    Ordinal next = 0;  ///< that was never given out
+    std::vector<Ordinal> free;
+  };
+  std::array<Numbers, kShards> numbers_;
   /// Series that are not published yet, and how many open batches want them.
   boost::unordered_flat_map<Ordinal, std::uint32_t> pins_;
   Roaring all_;

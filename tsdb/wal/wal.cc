@@ -107,7 +107,7 @@ struct Wal::Impl {
   Impl(io::FileSystem& f, std::string d, WalOptions o, prometheus::Registry* registry)
       : fs(f), dir(std::move(d)), options(o), metrics(registry, o.compression, metric_prefix(dir)) {}
 
-  Result<void> log(std::span<const io::Bytes> records);
+  Result<void> log(std::span<const io::Bytes> records, const std::function<void()>& on_written);
   Result<void> sync();
   Result<std::uint32_t> cut();
   Result<void> truncate_before(std::uint32_t segment);
@@ -124,6 +124,7 @@ struct Wal::Impl {
   io::FileSystem& fs;
   const std::string dir;
   const WalOptions options;
+  OnSegment on_segment;
   WalMetrics metrics;
   std::atomic<std::uint32_t> number = 0;
   std::atomic<std::uint64_t> current_bytes = 0;
@@ -136,8 +137,11 @@ struct Wal::Impl {
   std::vector<Written> doubtful NARTHEX_GUARDED_BY(mutex);
 };
 
-Result<void> Wal::Impl::log(std::span<const io::Bytes> records) {
-  if (records.empty()) return {};
+Result<void> Wal::Impl::log(std::span<const io::Bytes> records, const std::function<void()>& on_written) {
+  if (records.empty()) {
+    if (on_written) on_written();
+    return {};
+  }
   thread_local Group group;
   group.clear();
   group.encode(records, options.compression);
@@ -148,6 +152,7 @@ Result<void> Wal::Impl::log(std::span<const io::Bytes> records) {
       metrics.writes_failed->Increment();
       return pass(written, "writing to the WAL");
     }
+    if (on_written) on_written();
   }
   metrics.bytes_saved->Increment(static_cast<double>(group.saved_bytes()));
   if (finished) {
@@ -243,6 +248,7 @@ Result<void> Wal::Impl::begin_segment(std::uint32_t next) {
   number = next;
   other_bytes += current_bytes.exchange(0);
   metrics.segment_current->Set(next);
+  if (on_segment) on_segment(next);
   return {};
 }
 
@@ -340,7 +346,7 @@ Wal::~Wal() {
 }
 
 Result<std::unique_ptr<Wal>> Wal::open(io::FileSystem& fs, std::string dir, WalOptions options,
-                                       prometheus::Registry* registry) {
+                                       prometheus::Registry* registry, OnSegment on_segment) {
   if (options.segment_bytes == 0 || options.segment_bytes % kWalPageBytes != 0)
     return fail(Code::invalid, "WAL segment size must be a multiple of 32 KiB");
   if (auto made = make_directory(fs, dir); !made) return pass(made, "opening the WAL");
@@ -357,6 +363,7 @@ Result<std::unique_ptr<Wal>> Wal::open(io::FileSystem& fs, std::string dir, WalO
                     {{"dir", dir}});
   }
   auto impl = std::make_unique<Impl>(fs, std::move(dir), options, registry);
+  impl->on_segment = std::move(on_segment);
   {
     const sync::MutexLock lock(impl->mutex);
     if (auto begun = impl->begin_segment(next); !begun) return pass(begun, "opening the WAL");
@@ -365,8 +372,8 @@ Result<std::unique_ptr<Wal>> Wal::open(io::FileSystem& fs, std::string dir, WalO
   return std::unique_ptr<Wal>(new Wal(std::move(impl)));
 }
 
-Result<void> Wal::log(std::span<const io::Bytes> records) {
-  return impl_->log(records);
+Result<void> Wal::log(std::span<const io::Bytes> records, const std::function<void()>& written) {
+  return impl_->log(records, written);
 }
 Result<void> Wal::sync() {
   return impl_->sync();

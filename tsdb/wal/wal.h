@@ -42,16 +42,22 @@ inline constexpr std::size_t kWalPageBytes = 32 * 1024;
 
 class Wal {
  public:
+  using OnSegment = std::function<void(std::uint32_t segment)>;
+
   /// Opens `dir` for writing behind its last segment: always a new segment, as Prometheus does.
   /// The directory must have been repaired (repair_wal). @param registry may be null
+  /// @param on_segment  called with the number of each segment that has begun, before its first
+  ///                    record; under the log's mutex
   static Result<std::unique_ptr<Wal>> open(io::FileSystem& fs, std::string dir, WalOptions options,
-                                           prometheus::Registry* registry);
+                                           prometheus::Registry* registry, OnSegment on_segment = {});
   ~Wal();
   Wal(const Wal&) = delete;
   Wal& operator=(const Wal&) = delete;
 
   /// Writes the records, in order, as one group: all of them or none. Errors: io.
-  Result<void> log(std::span<const io::Bytes> records);
+  /// @param written  called when they are, before another group can be written: what draws numbers
+  ///                 there has them in the order of the log
+  Result<void> log(std::span<const io::Bytes> records, const std::function<void()>& written = {});
   Result<void> log(io::Bytes record) { return log({&record, 1}); }
   /// fdatasync of the current segment.
   Result<void> sync();

@@ -37,6 +37,9 @@ constexpr std::array kRoutes = {
     Route{"/status/runtimeinfo", "GET", status_runtime_info},
     Route{"/status/tsdb", "GET", status_tsdb},
     Route{"/status/tsdb/blocks", "GET", status_tsdb_blocks},
+    Route{"/admin/tsdb/delete_series", "POST, PUT", delete_series},
+    Route{"/admin/tsdb/clean_tombstones", "POST, PUT", clean_tombstones},
+    Route{"/admin/tsdb/snapshot", "POST, PUT", snapshot},
 };
 
 struct Found {

@@ -48,6 +48,7 @@ struct ApiSources {
   std::function<std::shared_ptr<const config::Config>()> config;
   std::function<RuntimeStatus()> runtime;
   std::map<std::string, std::string> flags;
+  bool admin_enabled = false;  ///< --web.enable-admin-api
   const Clock& clock;
 };
 

@@ -40,6 +40,11 @@ Result<Answer> status_runtime_info(const ApiSources& sources, const Call& call);
 Result<Answer> status_tsdb(const ApiSources& sources, const Call& call);
 Result<Answer> status_tsdb_blocks(const ApiSources& sources, const Call& call);
 
+// admin_endpoints.cc
+Result<Answer> delete_series(const ApiSources& sources, const Call& call);
+Result<Answer> clean_tombstones(const ApiSources& sources, const Call& call);
+Result<Answer> snapshot(const ApiSources& sources, const Call& call);
+
 inline constexpr std::string_view kTruncated = "results truncated due to limit";
 
 }  // namespace narthex::web

@@ -204,8 +204,10 @@ TEST_CASE("out of order: deleted ranges take late samples away, too") {
     REQUIRE_FALSE(append(head, 0, t, 1));
   {
     HeadState& state = head.state();
-    const sync::MutexLock lock(state.shard.mutex);
-    state.shard.deleted[0].push_back({kNow - 2500, kNow - 1000});
+    for (HeadShard& shard : state.shards) {
+      const sync::MutexLock lock(shard.mutex);
+      if (shard.refs.has(0)) shard.deleted[0].push_back({kNow - 2500, kNow - 1000});
+    }
   }
   CHECK(points_of(head, 0) == Points{{kNow - 3000, 1}, {kNow, 1}});
 }

@@ -65,8 +65,8 @@ struct Run {
   }
   std::size_t count_closed(bool mapped) {
     std::size_t chunks = 0;
-    const sync::MutexLock lock(head.state().shard.mutex);
-    for (const auto& [ordinal, series] : head.state().shard.ooo) {
+    const sync::MutexLock lock(head.state().ooo_mutex);
+    for (const auto& [ordinal, series] : head.state().ooo) {
       for (const OooChunk& c : series.chunks) chunks += c.is_mapped() == mapped;
     }
     return chunks;

@@ -1,0 +1,141 @@
+#include "tests/tsdb/db/scripted_life.h"
+
+#include <algorithm>
+
+namespace narthex::tsdb {
+namespace {
+
+constexpr int kFloats = 4;
+
+struct Measured {
+  Labels labels;
+  AnyValue value;
+};
+
+std::vector<Measured> page_of(int step) {
+  std::vector<Measured> page;
+  for (std::size_t s = 0; s < kFloats; ++s) page.push_back({series_labels(s), value_at(s, step)});
+  const auto labels = [](const char* name) { return Labels{{"__name__", name}, {"job", "life"}}; };
+  page.push_back({Labels{{"__name__", "churning"}, {"generation", std::to_string(step / 30)}}, 1.5 * step});
+  page.push_back({labels("integers"), int_histogram(0, 3, step + 1)});
+  // Changes its kind at every third block.
+  if (step / 60 % 2 == 0)
+    page.push_back({labels("changing"), 0.25 * step});
+  else
+    page.push_back({labels("changing"), to_float(int_histogram(1, 2, step))});
+  return page;
+}
+
+void add_all(TextContents& to, const TextContents& from) {
+  for (const auto& [labels, points] : from) {
+    TextPoints& known = to[labels];
+    known.insert(known.end(), points.begin(), points.end());
+    std::ranges::sort(known);
+  }
+}
+
+/// On a failing disk a query may fail. @return  nothing then
+std::optional<TextContents> try_read(Db& db) {
+  auto querier = db.querier({});
+  if (!querier) return std::nullopt;
+  TextContents out;
+  LabelPool pool;
+  auto set = (*querier)->select({}, std::vector{everything()}, pool, {});
+  if (!set) return std::nullopt;
+  for (std::size_t i = 0; i < (*set)->size(); ++i) {
+    storage::SampleColumns columns;
+    if (!(*set)->samples(i, {}, columns)) return std::nullopt;
+    if (!columns.t.empty()) out[pool.labels((*set)->labels(i)).to_string()] = as_points(columns);
+  }
+  return out;
+}
+
+}  // namespace
+
+void Life::run(const std::function<bool()>& is_dead) {
+  std::unique_ptr<Db> db;
+  for (int step = 0; step < kLifeSteps && !is_dead(); ++step) {
+    clock.set(kStart + step * kStep);
+    if (!db) {
+      auto opened = try_open(fs, clock, life_options());
+      if (!opened) continue;
+      db = std::move(*opened);
+    }
+    scrape(*db, step);
+    // A failure is for the server's log; the next round tries again.
+    if (step % 4 == 3) static_cast<void>(db->run_mapping_once());
+    if (step % 10 == 9) maintain(*db);
+    if (step % 45 == 44 && fault.empty()) {
+      if (const auto found = try_read(*db)) fault = compare(*found, acknowledged, possible, deleted_before());
+    }
+    if (step == 74 || step == 149) close(db);
+  }
+  if (db && !is_dead()) close(db);
+  add_all(possible, refused_);
+}
+
+bool Life::scrape(Db& db, int step) {
+  const Timestamp t = kStart + step * kStep;
+  clock.set(t);
+  auto appender = db.appender();
+  const std::vector<Measured> page = page_of(step);
+  for (const Measured& m : page) {
+    const auto ref = appender->series(m.labels);
+    check(ref.has_value(), "a test's series was refused");
+    append_any(*appender, *ref, t, m.value);
+    if (step % 7 == 0 && m.labels.get("__name__") == "churning") {
+      appender->set_metadata(*ref, {.type = "gauge", .unit = "", .help = std::to_string(step / 14)});
+      check(
+          appender->append_exemplar(*ref, {Labels{{"trace", std::to_string(step)}}, 1, t, true}).has_value(),
+          "a test's exemplar was refused");
+    }
+  }
+  const auto stats = appender->commit();
+  check(!stats || stats->refused.empty(), "a test's sample was refused");
+  if (stats) refused_.clear();
+  for (const Measured& m : page) {
+    const auto point = std::pair(t, as_text(m.value));
+    const std::string name = m.labels.to_string();
+    (stats ? acknowledged : refused_)[name].push_back(point);
+    if (stats) possible[name].push_back(point);
+  }
+  return stats.has_value();
+}
+
+void Life::maintain(Db& db) {
+  if (db.run_background_once()) synced = acknowledged;
+}
+
+void Life::close(std::unique_ptr<Db>& db) {
+  if (db->close())
+    synced = acknowledged;
+  else
+    add_all(possible, refused_);
+  db.reset();
+  refused_.clear();
+}
+
+std::string compare(const TextContents& found, const TextContents& required, const TextContents& allowed,
+                    Timestamp deleted_before) {
+  for (const auto& [labels, points] : found) {
+    const auto known = allowed.find(labels);
+    if (known == allowed.end()) return labels + " never was";
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (i > 0 && points[i].first <= points[i - 1].first)
+        return fmt::format("{} has {} twice", labels, points[i].first);
+      if (!std::ranges::binary_search(known->second, points[i]))
+        return fmt::format("{} at {} never was {}", labels, points[i].first, points[i].second);
+    }
+  }
+  for (const auto& [labels, points] : required) {
+    const auto there = found.find(labels);
+    for (const auto& point : points) {
+      if (point.first < deleted_before) continue;
+      if (there == found.end() || !std::ranges::binary_search(there->second, point))
+        return fmt::format("{} has lost {} of step {}", labels, point.second, (point.first - kStart) / kStep);
+    }
+  }
+  return "";
+}
+
+}  // namespace narthex::tsdb

@@ -1,0 +1,60 @@
+#include "tsdb/head/snapshot_state.h"
+
+#include "tsdb/head/snapshot_bytes.h"
+
+namespace narthex::tsdb {
+
+HeadChunkPlace SnapshotState::chunks_end() const {
+  if (chunk_files.empty()) return {};
+  return {chunk_files.back().number, static_cast<std::uint32_t>(chunk_files.back().size_bytes)};
+}
+
+std::vector<std::byte> SnapshotState::encode() const {
+  std::vector<std::byte> out;
+  put_word(out, first_segment);
+  put_word(out, static_cast<std::uint32_t>(has_out_of_order));
+  put_word(out, block_range);
+  put_word(out, floor);
+  put_word(out, last_ref);
+  put_word(out, ordinals_end);
+  put_word(out, pairs_end);
+  put_word(out, series);
+  put_word(out, static_cast<std::uint32_t>(chunk_files.size()));
+  for (const HeadChunkFiles::File& file : chunk_files) {
+    put_word(out, file.number);
+    put_word(out, file.size_bytes);
+  }
+  return out;
+}
+
+Result<SnapshotState> SnapshotState::read(const SnapshotReader& snapshot) {
+  auto bytes = snapshot.read_only_one(SnapshotSection::state);
+  if (!bytes) return pass(bytes);
+  WordReader in(*bytes);
+  SnapshotState s;
+  s.first_segment = in.u32();
+  s.has_out_of_order = in.u32() != 0;
+  s.block_range = in.i64();
+  s.floor = in.i64();
+  s.last_ref = in.u64();
+  s.ordinals_end = in.u32();
+  s.pairs_end = in.u32();
+  s.series = in.u64();
+  for (std::uint32_t left = in.u32(); left > 0 && in.ok(); --left) {
+    const std::uint32_t number = in.u32();
+    const std::uint64_t size = in.u64();
+    const bool follows = s.chunk_files.empty() || number == s.chunk_files.back().number + 1;
+    if (!follows || size > 0xffff'ffff) in.reject();
+    s.chunk_files.push_back({number, size});
+  }
+  // What is set aside before everything has been read is bounded by what there is to read.
+  static constexpr std::uint32_t kMostOrdinals = 1U << 28;
+  static constexpr std::uint64_t kLeastPairBytes = 8;
+  const bool is_sound = in.ok() && in.left() == 0 && s.series <= s.ordinals_end &&
+                        s.ordinals_end <= kMostOrdinals &&
+                        s.pairs_end <= snapshot.size_bytes() / kLeastPairBytes;
+  if (!is_sound) return fail(Code::corruption, snapshot.path() + ": what it says of itself makes no sense");
+  return s;
+}
+
+}  // namespace narthex::tsdb
