@@ -12,7 +12,7 @@ namespace narthex::tsdb {
 namespace {
 
 OooSample sample(Timestamp t, double v) {
-  return {.t = t, .v = v, .histogram = {}};
+  return {.t = t, .st = 0, .v = v, .histogram = {}};
 }
 
 Histogram histogram(std::uint64_t count, CounterResetHint hint = CounterResetHint::unknown) {
@@ -26,7 +26,7 @@ Histogram histogram(std::uint64_t count, CounterResetHint hint = CounterResetHin
 }
 
 OooSample sample(Timestamp t, const AnyHistogram& value) {
-  return {.t = t, .v = 0, .histogram = std::make_shared<const AnyHistogram>(value)};
+  return {.t = t, .st = 0, .v = 0, .histogram = std::make_shared<const AnyHistogram>(value)};
 }
 
 std::vector<Timestamp> times(const OooSamples& samples) {
@@ -114,6 +114,28 @@ TEST_CASE("late samples: behind one of another chunk a histogram says nothing of
     samples += back.size();
   }
   CHECK(samples == 4);
+}
+
+TEST_CASE("late samples: start timestamps go with them into chunks, and only then are chunks others") {
+  OooSamples samples = {sample(10, 1), sample(20, 2), sample(30, histogram(3))};
+  CHECK(encode_chunks(samples)[0].encoding == 1);
+  CHECK(encode_chunks(samples)[1].encoding == 2);
+  samples[1].st = 5;
+  samples[2].st = 6;
+  const auto chunks = encode_chunks(samples);
+  REQUIRE(chunks.size() == 2);
+  CHECK(chunks[0].encoding == 4);
+  CHECK(chunks[1].encoding == 5);
+  OooMerger merger;
+  for (const BuiltChunk& c : chunks) REQUIRE(merger.add(c.encoding, c.bytes));
+  merger.add({sample(40, 4)});
+  storage::SampleColumns columns;
+  merger.merge_into(columns, 0, {});
+  CHECK(columns.st == std::vector<Timestamp>{0, 5, 6, 0});
+  const auto again = merger.encode({});
+  REQUIRE(again.size() == 3);
+  CHECK(again[0].encoding == 4);
+  CHECK(again[1].encoding == 5);
 }
 
 }  // namespace
