@@ -202,13 +202,8 @@ TEST_CASE("out of order: deleted ranges take late samples away, too") {
   head.set_out_of_order_window(kMinute);
   for (const Timestamp t : {kNow, kNow - 1000, kNow - 2000, kNow - 3000})
     REQUIRE_FALSE(append(head, 0, t, 1));
-  {
-    HeadState& state = head.state();
-    for (HeadShard& shard : state.shards) {
-      const sync::MutexLock lock(shard.mutex);
-      if (shard.refs.has(0)) shard.deleted[0].push_back({kNow - 2500, kNow - 1000});
-    }
-  }
+  const std::vector<Matcher> all = {everything()};
+  REQUIRE(head.remove({kNow - 2500, kNow - 1000}, all));
   CHECK(points_of(head, 0) == Points{{kNow - 3000, 1}, {kNow, 1}});
 }
 
