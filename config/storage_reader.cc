@@ -70,10 +70,11 @@ void read_tsdb(const ReadContext& context, const YamlNode& node, Read<TsdbConfig
   DurationMs window = 0;
   double threshold = 0;
   section.duration("out_of_order_time_window", window);
-  if (window != 0) section.not_supported("out_of_order_time_window");
   section.number("stale_series_compaction_threshold", threshold);
   if (threshold != 0) section.not_supported("stale_series_compaction_threshold");
-  out.yaml.add("outofordertimewindow", YamlOut::number(std::uint64_t{0}));
+  out.value.out_of_order_window = window;
+  out.yaml.add("outofordertimewindow", YamlOut::number(static_cast<std::uint64_t>(window)));
+  out.yaml.add_if(window != 0, "out_of_order_time_window", YamlOut::duration(window));
   const std::string floats = read_chunk_encoding(context, section);
   if (!floats.empty()) {
     out.value.xor2_floats = floats == "xor2";

@@ -68,7 +68,10 @@ double seconds_between(std::chrono::nanoseconds start, std::chrono::nanoseconds 
 /// A batch on its way into the store, with what each of its samples stands for.
 class Batch {
  public:
-  explicit Batch(storage::Appendable& store) : appender_(store.appender()) {}
+  explicit Batch(storage::Appendable& store) : appender_(store.appender()) {
+    // A rule that comes late has been evaluated twice: the out-of-order window is not for that.
+    appender_->accept_out_of_order(false);
+  }
 
   void add(const Labels& labels, Timestamp t, double v) {
     const auto ref = appender_->series(labels);

@@ -508,12 +508,15 @@ void ScrapeCycle::append_stale(Timestamp t, bool accepted) {
 void ScrapeCycle::commit(storage::Appender& appender, ScrapeOutcome& outcome) {
   Scratch& room = scratch();
   const std::size_t zeros = settings_.start_zeros ? append_start_zeros(appender) : 0;
-  if (room.starts.empty()) {
-    appender.append(room.samples);
-  } else {
-    room.starts.resize(room.samples.size());
-    appender.append(room.samples, room.starts);
+  if (!room.starts.empty()) room.starts.resize(room.samples.size());
+  append_samples(appender, 0, room.stale_begin);
+  if (room.stale_begin < room.report_begin) {
+    // A target that went and came back is not marked between its samples.
+    appender.accept_out_of_order(false);
+    append_samples(appender, room.stale_begin, room.report_begin);
+    appender.accept_out_of_order(true);
   }
+  append_samples(appender, room.report_begin, room.samples.size());
   auto stats = appender.commit();
   if (!stats) {
     // The series that were new went with the batch.
@@ -523,6 +526,16 @@ void ScrapeCycle::commit(storage::Appender& appender, ScrapeOutcome& outcome) {
     return;
   }
   if (!stats->refused.empty()) sort_out(*stats, zeros, outcome);
+}
+
+void ScrapeCycle::append_samples(storage::Appender& appender, std::size_t begin, std::size_t end) {
+  const Scratch& room = scratch();
+  const auto samples = std::span<const storage::RefSample>(room.samples).subspan(begin, end - begin);
+  if (samples.empty()) return;
+  if (room.starts.empty())
+    appender.append(samples);
+  else
+    appender.append(samples, std::span<const Timestamp>(room.starts).subspan(begin, end - begin));
 }
 
 /// In front of all samples. @return  how many
@@ -586,6 +599,7 @@ Result<void> ScrapeCycle::mark_stale(Timestamp t, storage::Appendable& store) {
   append_stale(t, false);
   report_.append_stale(t, room.samples);
   const auto appender = store.appender();
+  appender->accept_out_of_order(false);
   appender->append(room.samples);
   auto stats = appender->commit();
   if (!stats) return pass(stats);

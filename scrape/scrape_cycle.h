@@ -96,6 +96,8 @@ class ScrapeCycle {
   void append_stale(Timestamp t, bool accepted);
   void commit(storage::Appender& appender, ScrapeOutcome& outcome);
   static std::size_t append_start_zeros(storage::Appender& appender);
+  /// Samples of the batch from `begin` to before `end`, with their start timestamps.
+  static void append_samples(storage::Appender& appender, std::size_t begin, std::size_t end);
   void sort_out(const storage::CommitStats& stats, std::size_t zeros, ScrapeOutcome& outcome);
 
   CycleSettings settings_;

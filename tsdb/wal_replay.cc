@@ -155,7 +155,7 @@ class Replayer {
         if (e.kind == LogBatch::Entry::Kind::samples_with_start)
           starts = std::span(batch.starts).subspan(e.begin, e.end - e.begin);
         report_.unknown_refs +=
-            is_late ? head_.replay_out_of_order(samples) : head_.replay_samples(samples, starts);
+            is_late ? head_.replay_out_of_order(samples, starts) : head_.replay_samples(samples, starts);
         continue;
       }
       const io::Bytes record = io::Bytes(batch.bytes).subspan(e.begin, e.end - e.begin);

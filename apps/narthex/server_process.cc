@@ -330,6 +330,9 @@ Result<void> ServerProcess::Impl::apply(const std::shared_ptr<const config::Conf
   engine->set_query_log(std::move(query_log));
   engine->set_default_subquery_step(fresh->global.evaluation_interval);
   db->set_max_exemplars(fresh->tsdb.max_exemplars);
+  if (auto applied = db->set_out_of_order_window(fresh->tsdb.out_of_order_window); !applied) {
+    return pass(applied, "storage.tsdb.out_of_order_time_window");
+  }
   db->set_retention(retention_of(*fresh));
   if (auto applied = scrape->apply(fresh); !applied) return pass(applied, "scrape_configs");
   return {};

@@ -50,6 +50,13 @@ TEST_CASE("an empty file is a configuration of defaults") {
         "  label_name_preserve_multiple_underscores: true\n");
 }
 
+TEST_CASE("the out-of-order window is a duration, shown in milliseconds as well") {
+  const Config config = load("storage: {tsdb: {out_of_order_time_window: 90m}}\n");
+  CHECK(config.tsdb.out_of_order_window == 90 * 60 * 1000);
+  CHECK(config.yaml.contains("    outofordertimewindow: 5400000\n    out_of_order_time_window: 1h30m\n"));
+  CHECK(load("storage: {tsdb: {out_of_order_time_window: 0s}}\n").tsdb.out_of_order_window == 0);
+}
+
 TEST_CASE("jobs inherit from global, and the timeout never exceeds the interval") {
   const Config config = load(
       "global:\n"
@@ -234,8 +241,10 @@ TEST_CASE("what is not supported yet is refused by name, but harmless emptiness 
       {job("  scrape_native_histograms: true\n"),
        "3:29: field scrape_configs[0].scrape_native_histograms with value true is not supported by Narthex "
        "yet"},
-      {"storage: {tsdb: {out_of_order_time_window: 1h}}",
-       "1:44: field storage.tsdb.out_of_order_time_window with value 1h is not supported by Narthex yet"},
+      {"storage: {tsdb: {stale_series_compaction_threshold: 0.5}}",
+       "1:53: field storage.tsdb.stale_series_compaction_threshold with value 0.5 is not supported by "
+       "Narthex "
+       "yet"},
       {"global: {scrape_failure_log_file: f}",
        "1:10: field global.scrape_failure_log_file is not supported by Narthex yet"},
   };

@@ -131,6 +131,8 @@ inline void make_directory(io::FileSystem& fs, Contents& model) {
   std::vector<std::byte> log;
   frame_record(0, RecordFlag::plain, record, log);
   write_file(fs, "/data/wbl/00000000", log);
+  Points& points = model[series_labels(0).to_string()];
+  points.insert(std::ranges::upper_bound(points, std::pair(sample.t, sample.v)), {sample.t, sample.v});
 }
 
 }  // namespace narthex::tsdb

@@ -74,7 +74,9 @@ class Head {
   std::size_t replay_exemplars(std::span<const ExemplarRecord> exemplars);
   std::size_t replay_metadata(std::span<const MetadataRecord> metadata);
   /// What the log of late samples holds, after everything else. @return  how many had an unknown reference
-  std::size_t replay_out_of_order(std::span<const SampleRecord> samples);
+  /// @param starts  start timestamps of the samples, or none at all
+  std::size_t replay_out_of_order(std::span<const SampleRecord> samples,
+                                  std::span<const Timestamp> starts = {});
   std::size_t replay_out_of_order(std::vector<HistogramRecord> histograms);
   std::size_t replay_markers(std::span<const MmapMarkerRecord> markers);
   /// Samples of the series in `range` were deleted; all of time means that the series itself

@@ -180,7 +180,7 @@ HeadAppender::Sweep HeadAppender::sweep(Isolation::Commit commit, storage::Commi
   Sweep sweep{.commit = commit,
               .oldest = head_.oldest_acceptable(),
               .stats = stats,
-              .head_maxt = head_.newest(),
+              .head_maxt = newest_before(),
               .window = head_.ooo_window.load(std::memory_order_relaxed),
               .late = {},
               .delays = {},

@@ -149,6 +149,8 @@ class HeadAppender final : public storage::Appender {
                                                 storage::AppendFault fault, Sweep& sweep) const;
   std::optional<storage::AppendFault> fault_of_late(Timestamp t, std::size_t index,
                                                     storage::AppendFault fault, Sweep& sweep) const;
+  /// Newest sample of all before this commit; in an empty head, as in Prometheus, the first of the batch.
+  [[nodiscard]] Timestamp newest_before() const;
   /// Puts what was put aside into memory and into its log. Errors: io; the samples are in memory then.
   Result<void> append_out_of_order(Sweep& sweep);
   [[nodiscard]] std::size_t count_samples() const;

@@ -98,6 +98,14 @@ std::size_t HeadAppender::count_samples() const {
   return samples_.size() + (extra_ ? extra_->histograms.size() : 0);
 }
 
+Timestamp HeadAppender::newest_before() const {
+  const Timestamp newest = head_.newest();
+  if (newest != kMinTime) return newest;
+  if (extra_ && !extra_->histograms.empty() && extra_->histograms.front().index == 0)
+    return extra_->histograms.front().record.t;
+  return samples_.empty() ? kMinTime : samples_.front().t;
+}
+
 std::optional<storage::AppendFault> HeadAppender::fault_of_late(Timestamp t, std::size_t index,
                                                                 storage::AppendFault fault,
                                                                 Sweep& sweep) const {
@@ -118,12 +126,14 @@ std::optional<storage::AppendFault> HeadAppender::take_late(const HeadShard& sha
   if (fault == storage::AppendFault::duplicate_timestamp) return fault;
   const std::size_t index = extra_ ? extra_->index_of_float(number) : number;
   if (const auto refused = fault_of_late(sample.t, index, fault, sweep)) return refused;
-  LateSample& late =
-      sweep.late.emplace_back(o, shard.refs[o], OooSample{.t = sample.t, .v = sample.v, .histogram = {}});
+  const Timestamp st = starts_.empty() ? 0 : starts_[number];
+  LateSample& late = sweep.late.emplace_back(
+      o, shard.refs[o], OooSample{.t = sample.t, .st = st, .v = sample.v, .histogram = {}});
   if (!is_stale_nan(sample.v)) return std::nullopt;
   // A marker is what its series is.
   const auto encoding = shard.chunks.newest_encoding(shard.hot[o], shard.full[o]);
   if (encoding && is_histogram_encoding(*encoding)) {
+    late.sample.st = 0;
     late.sample.v = 0;
     late.sample.histogram = stale_histogram(*encoding);
     ++sweep.histograms;
@@ -136,8 +146,10 @@ std::optional<storage::AppendFault> HeadAppender::take_late(const ExtraBatch::Pe
   const Timestamp t = histogram.record.t;
   if (const auto refused = fault_of_late(t, histogram.index, fault, sweep)) return refused;
   auto value = std::make_shared<const AnyHistogram>(histogram.record.value);
-  sweep.late.push_back(
-      {ordinal_of(histogram.ref), histogram.record.ref, {.t = t, .v = 0, .histogram = std::move(value)}});
+  const Timestamp st = head_.options.encodings.histograms_with_start ? histogram.record.st : 0;
+  sweep.late.push_back({ordinal_of(histogram.ref),
+                        histogram.record.ref,
+                        {.t = t, .st = st, .v = 0, .histogram = std::move(value)}});
   return std::nullopt;
 }
 
@@ -163,6 +175,7 @@ class HeadAppender::LateBatch {
     }
     if (mint_ <= maxt_) head_.widen_out_of_order(mint_, maxt_);
     head_.metrics.count_out_of_order(floats_, histograms_);
+    head_.metrics.count_chunks_created(chunks_);
   }
 
   /// Closed chunks of series that began another go to files, if those are not busy.
@@ -200,6 +213,7 @@ class HeadAppender::LateBatch {
     if (section().touched.contains(late.ordinal)) sections_.emplace_back();
     const std::uint64_t last = series.chunks.empty() ? 0 : series.chunks.back().number;
     section().cuts.push_back({late.ordinal, late.ref, last});
+    ++chunks_;
     section().touched.insert(late.ordinal);
   }
 
@@ -255,17 +269,22 @@ class HeadAppender::LateBatch {
 
   void encode_late(const Section& s, std::vector<std::vector<std::byte>>& records) {
     std::vector<SampleRecord> floats;
+    std::vector<Timestamp> starts;
     std::vector<HistogramRecord> histograms;
     for (const std::size_t i : s.samples) {
       const OooSample& sample = late_[i].sample;
       const WalRef ref = late_[i].ref;
-      if (sample.histogram)
-        histograms.push_back({.ref = ref, .t = sample.t, .st = 0, .value = *sample.histogram});
-      else
+      if (sample.histogram) {
+        histograms.push_back({.ref = ref, .t = sample.t, .st = sample.st, .value = *sample.histogram});
+      } else {
         floats.push_back({ref, sample.t, sample.v});
+        starts.push_back(sample.st);
+      }
     }
-    if (!floats.empty()) encode_samples(floats, records.emplace_back());
-    if (!histograms.empty()) encode_histograms(histograms, false, records);
+    const bool with_start = head_.options.st_storage;
+    if (!floats.empty() && with_start) encode_samples_v2(floats, starts, records.emplace_back());
+    if (!floats.empty() && !with_start) encode_samples(floats, records.emplace_back());
+    if (!histograms.empty()) encode_histograms(histograms, with_start, records);
   }
 
   void set_marked() {
@@ -286,6 +305,7 @@ class HeadAppender::LateBatch {
   Timestamp maxt_ = kMinTime;
   std::uint64_t floats_ = 0;
   std::uint64_t histograms_ = 0;
+  std::uint64_t chunks_ = 0;
 };
 
 Result<void> HeadAppender::append_out_of_order(Sweep& sweep) {

@@ -138,11 +138,11 @@ Result<void> Head::truncate_chunk_files() {
   }
   {
     const sync::MutexLock lock(state_.ooo_mutex);
-    state_.ooo.for_each([&](Ordinal, const OooSeries& series) {
+    for (const auto& [ordinal, series] : state_.ooo) {
       for (const OooChunk& c : series.chunks) {
         if (c.is_mapped()) needed = std::min(needed, c.place.file - first);
       }
-    });
+    }
   }
   // So that the next truncation can remove what is being written now.
   files.cut();

@@ -22,16 +22,20 @@ void Head::start_out_of_order_log(Wal& log) {
 
 // ---- Replay
 
-std::size_t Head::replay_out_of_order(std::span<const SampleRecord> samples) {
+std::size_t Head::replay_out_of_order(std::span<const SampleRecord> samples,
+                                      std::span<const Timestamp> starts) {
   std::size_t unknown = 0;
-  for (const SampleRecord& sample : samples) {
+  const bool has_starts = state_.options.st_storage && !starts.empty();
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const SampleRecord& sample = samples[i];
     const Ordinal o = replay_->refs.find(sample.ref);
     if (o == kNoNumber) {
       ++unknown;
       state_.skip_ref(sample.ref);
       continue;
     }
-    replay_->ooo.add_sample(o, {.t = sample.t, .v = sample.v, .histogram = {}});
+    replay_->ooo.add_sample(
+        o, {.t = sample.t, .st = has_starts ? starts[i] : 0, .v = sample.v, .histogram = {}});
   }
   state_.metrics.count_unknown_ooo_refs(unknown, "samples");
   return unknown;
@@ -39,6 +43,7 @@ std::size_t Head::replay_out_of_order(std::span<const SampleRecord> samples) {
 
 std::size_t Head::replay_out_of_order(std::vector<HistogramRecord> histograms) {
   std::size_t unknown = 0;
+  const bool has_starts = state_.options.encodings.histograms_with_start;
   for (HistogramRecord& h : histograms) {
     const Ordinal o = replay_->refs.find(h.ref);
     if (o == kNoNumber) {
@@ -47,7 +52,8 @@ std::size_t Head::replay_out_of_order(std::vector<HistogramRecord> histograms) {
       continue;
     }
     auto value = std::make_shared<const AnyHistogram>(std::move(h.value));
-    replay_->ooo.add_sample(o, {.t = h.t, .v = 0, .histogram = std::move(value)});
+    replay_->ooo.add_sample(o,
+                            {.t = h.t, .st = has_starts ? h.st : 0, .v = 0, .histogram = std::move(value)});
   }
   state_.metrics.count_unknown_ooo_refs(unknown, "histograms");
   return unknown;
@@ -73,6 +79,7 @@ std::size_t Head::replay_markers(std::span<const MmapMarkerRecord> markers) {
 void Head::finish_out_of_order_replay() {
   const sync::MutexLock lock(state_.ooo_mutex);
   replay_->ooo.finish(state_.ooo, state_.chunk_files);
+  state_.metrics.count_chunks_created(state_.ooo.count_chunks());
   if (const auto range = state_.ooo.range()) state_.widen_out_of_order(range->mint, range->maxt);
 }
 
@@ -106,33 +113,27 @@ Result<void> Head::move_out_of_order_chunks() {
   boost::unordered_flat_map<Ordinal, WalRef> refs;
   {
     const sync::MutexLock lock(state_.ooo_mutex);
-    state_.ooo.for_each([&](Ordinal o, const OooSeries&) { refs.emplace(o, 0); });
+    for (const auto& [o, series] : state_.ooo) refs.emplace(o, 0);
   }
   for (auto& [o, ref] : refs) {
     const HeadShard& shard = state_.shard(o);
     const sync::MutexLock lock(shard.mutex);
     ref = shard.refs[o];
   }
-  Result<void> done;
   const sync::MutexLock lock(state_.ooo_mutex);
-  state_.ooo.for_each([&](Ordinal o, OooSeries& series) {
+  for (auto& [o, series] : state_.ooo) {
     for (OooChunk& c : series.chunks) {
-      if (!done || !c.is_mapped()) continue;
+      if (!c.is_mapped()) continue;
       auto read = files.read(c.place);
-      if (!read) {
-        done = pass(read);
-        continue;
-      }
+      if (!read) return pass(read);
       HeadChunk chunk = read->chunk;
       chunk.series = refs.at(o);
       auto places = files.append({&chunk, 1});
-      if (places)
-        c.place = places->front();
-      else
-        done = std::unexpected(places.error());
+      if (!places) return pass(places);
+      c.place = places->front();
     }
-  });
-  return done;
+  }
+  return {};
 }
 
 }  // namespace narthex::tsdb

@@ -26,7 +26,7 @@ std::shared_ptr<const OooSnapshot> take_ooo_snapshot(HeadState& head, std::uint6
   const sync::MutexLock no_collection(head.collect_turn);
   {
     const sync::MutexLock lock(head.ooo_mutex);
-    head.ooo.for_each([&](Ordinal o, const OooSeries& series) {
+    for (const auto& [o, series] : head.ooo) {
       OooSnapshot::Series taken{.ordinal = o, .ref = 0, .chunks = {}};
       for (const OooChunk& c : series.chunks) {
         if (c.number < floor || c.number >= end) continue;
@@ -35,7 +35,7 @@ std::shared_ptr<const OooSnapshot> take_ooo_snapshot(HeadState& head, std::uint6
         taken.chunks.push_back(c);
       }
       if (!taken.chunks.empty()) found.emplace(o, std::move(taken));
-    });
+    }
   }
   if (found.empty()) return snapshot;
   boost::unordered_flat_set<Ordinal> only;

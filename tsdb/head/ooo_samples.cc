@@ -1,6 +1,7 @@
 #include "tsdb/head/ooo_samples.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 #include <variant>
 
@@ -18,10 +19,10 @@ SampleKind kind_of(const OooSample& sample) {
 
 void append_to(ChunkBuilder& builder, const OooSample& sample) {
   if (!sample.histogram) {
-    builder.append(sample.t, 0, sample.v);
+    builder.append(sample.t, sample.st, sample.v);
     return;
   }
-  std::visit([&](const auto& h) { builder.append(sample.t, 0, h); }, *sample.histogram);
+  std::visit([&](const auto& h) { builder.append(sample.t, sample.st, h); }, *sample.histogram);
 }
 
 /// Behind a sample of another chunk nobody knows whether a counter was reset.
@@ -59,13 +60,23 @@ bool insert_sample(OooSamples& samples, OooSample sample) {
 }
 
 void sort_samples(std::vector<OooSample>& samples) {
-  std::ranges::stable_sort(samples, {}, &OooSample::t);
-  const auto repeated = std::ranges::unique(samples, {}, &OooSample::t);
-  samples.erase(repeated.begin(), repeated.end());
+  std::vector<std::size_t> order(samples.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(samples[i].t, i); });
+  std::vector<OooSample> sorted;
+  sorted.reserve(samples.size());
+  for (const std::size_t i : order) {
+    if (sorted.empty() || sorted.back().t != samples[i].t) sorted.push_back(std::move(samples[i]));
+  }
+  samples = std::move(sorted);
 }
 
 std::vector<BuiltChunk> encode_chunks(const OooSamples& samples) {
-  ChunkBuilder builder({.samples_per_chunk = samples.size()});
+  ChunkBuilderOptions how{.samples_per_chunk = samples.size()};
+  for (const OooSample& sample : samples) {
+    if (sample.st != 0) (sample.histogram ? how.histograms_with_start : how.xor2_floats) = true;
+  }
+  ChunkBuilder builder(how);
   for (const OooSample& sample : samples) append_to(builder, sample);
   builder.finish();
   return builder.take_finished();
@@ -86,6 +97,10 @@ void OooMerger::add(const OooSamples& samples) {
     for (; begin < end; ++begin) {
       const OooSample& s = samples[begin];
       part.t.push_back(s.t);
+      if (s.st != 0 || !part.st.empty()) {
+        part.st.resize(part.t.size(), 0);
+        part.st.back() = s.st;
+      }
       if (part.kind == SampleKind::floats) part.v.push_back(s.v);
       if (part.kind == SampleKind::histograms) part.histograms.push_back(std::get<Histogram>(*s.histogram));
       if (part.kind == SampleKind::float_histograms)
@@ -104,7 +119,7 @@ std::vector<OooMerger::Place> OooMerger::order(TimeRange range) const {
   }
   const auto meets = [](const Place& a, const Place& b) { return a.t >= b.t; };
   if (std::ranges::adjacent_find(places, meets) != places.end()) {
-    std::ranges::stable_sort(places, {}, &Place::t);
+    std::ranges::sort(places, {}, [](const Place& at) { return std::pair(at.t, at.part); });
     const auto repeated = std::ranges::unique(places, {}, &Place::t);
     places.erase(repeated.begin(), repeated.end());
   }

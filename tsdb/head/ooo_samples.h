@@ -20,6 +20,7 @@ namespace narthex::tsdb {
 
 struct OooSample {
   Timestamp t;
+  Timestamp st;  ///< start timestamp; 0 if there is none, or if chunks would not keep it
   double v;
   std::shared_ptr<const AnyHistogram> histogram;  ///< null: a float
 };
@@ -37,7 +38,7 @@ void sort_samples(std::vector<OooSample>& samples);
   return {samples.front().t, samples.back().t};
 }
 
-/// As chunks: one, or one for each kind in a row.
+/// As chunks: one, or one for each kind in a row. Of encodings that keep start timestamps where some are.
 std::vector<BuiltChunk> encode_chunks(const OooSamples& samples);
 
 /// Samples of several chunks of late samples, in the order in which the chunks were begun, to one row.

@@ -81,15 +81,11 @@ class OooStore {
   /// The same for all series. Walks all.
   [[nodiscard]] std::optional<TimeRange> range() const;
 
-  /// Calls f(ordinal, series) for all, in no order.
-  template <class F>
-  void for_each(F&& f) {
-    for (auto& [ordinal, series] : series_) f(ordinal, series);
-  }
-  template <class F>
-  void for_each(F&& f) const {
-    for (const auto& [ordinal, series] : series_) f(ordinal, series);
-  }
+  /// Of pairs of an ordinal and its series, in no order.
+  [[nodiscard]] auto begin() { return series_.begin(); }
+  [[nodiscard]] auto end() { return series_.end(); }
+  [[nodiscard]] auto begin() const { return series_.begin(); }
+  [[nodiscard]] auto end() const { return series_.end(); }
   /// Walk all.
   [[nodiscard]] std::size_t count_chunks() const;
   [[nodiscard]] std::size_t size_bytes() const;

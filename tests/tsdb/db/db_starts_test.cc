@@ -97,7 +97,7 @@ TEST_CASE("db: start timestamps survive restarts, blocks and their compaction") 
     DbOptions options = with_starts();
     options.snapshots.enabled = snapshots;
     io::FaultFileSystem fs;
-    const ManualClock clock(kStart);
+    const ManualClock clock(kNow);
     Starts model;
     int step = 0;
     for (const int until : {90, 400, 700, 1000, 1300}) {
