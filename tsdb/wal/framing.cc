@@ -15,7 +15,8 @@ constexpr std::uint8_t kKnownFlags = 3 << 3;
 
 /// How many bytes of checksums the search for the next fragment may compute in one page:
 /// bytes made to look like headers must not make a damaged log take hours to read.
-constexpr std::uint64_t kSearchBudget = 4 << 20;
+/// (Random bytes of a page cost a tenth of it.)
+constexpr std::uint64_t kSearchBudget = 32 << 20;
 
 void put_fragment(std::uint8_t type, io::Bytes data, std::vector<std::byte>& out) {
   std::byte header[kFragmentHeaderBytes];
@@ -60,16 +61,24 @@ RecordScanner::Fragment RecordScanner::fragment_at(std::uint64_t at) const {
     f.why = why;
     return f;
   };
+  // Where only the type is wrong, the length says where the next one begins.
+  const auto bad_type = [&](const char* why) {
+    if (page.size() >= kFragmentHeaderBytes) {
+      const auto length = load_be<std::uint16_t>(page.data() + 1);
+      if (length <= page.size() - kFragmentHeaderBytes) f.next = at + kFragmentHeaderBytes + length;
+    }
+    return bad(why);
+  };
   if ((type & kPartMask) == kPadding) {
     const bool zeros =
         std::all_of(page.begin() + 1, page.end(), [](std::byte b) { return b == std::byte{0}; });
-    if (!zeros) return bad("bytes in the unused end of a page");
+    if (!zeros) return bad_type("bytes in the unused end of a page");
     f.part = Part::padding;
     f.next = at + page.size();
     return f;
   }
   if (page_left < kFragmentHeaderBytes) return bad("bytes in the unused end of a page");
-  if ((type & kPartMask) > kLast) return bad("a fragment of unknown type");
+  if ((type & kPartMask) > kLast) return bad_type("a fragment of unknown type");
   if (page.size() < kFragmentHeaderBytes) return bad(kEndsInsideRecord);
   const auto length = load_be<std::uint16_t>(page.data() + 1);
   if (length > page_left - kFragmentHeaderBytes) return bad("a fragment longer than its page");
@@ -95,7 +104,8 @@ bool RecordScanner::begins_fragment(std::uint64_t at, std::uint64_t& budget) con
   if ((type & kKnownFlags) == kKnownFlags) return false;
   // An empty fragment has a checksum of zero: zeros behind a one would look like it.
   const auto length = load_be<std::uint16_t>(segment_.data() + at + 1);
-  if (length == 0) return false;
+  const std::uint64_t room = kWalPageBytes - at % kWalPageBytes - kFragmentHeaderBytes;
+  if (length == 0 || length > room) return false;
   budget -= std::min<std::uint64_t>(budget, length);
   return fragment_at(at).part != Part::bad;
 }
