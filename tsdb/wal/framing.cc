@@ -17,6 +17,8 @@ constexpr std::uint8_t kKnownFlags = 3 << 3;
 /// bytes made to look like headers must not make a damaged log take hours to read.
 /// (Random bytes of a page cost a tenth of it.)
 constexpr std::uint64_t kSearchBudget = 32 << 20;
+/// The same where the length of the bad fragment leads to a good one, and so is probably right.
+constexpr std::uint64_t kDoubtBudget = 512 << 10;
 
 void put_fragment(std::uint8_t type, io::Bytes data, std::vector<std::byte>& out) {
   std::byte header[kFragmentHeaderBytes];
@@ -110,6 +112,14 @@ bool RecordScanner::begins_fragment(std::uint64_t at, std::uint64_t& budget) con
   return fragment_at(at).part != Part::bad;
 }
 
+/// Where just a header fits into a page, a record begins there with a fragment of no data.
+bool RecordScanner::begins_record_of_next_page(std::uint64_t at) const {
+  if ((at + kFragmentHeaderBytes) % kWalPageBytes != 0) return false;
+  const Fragment f = fragment_at(at);
+  const Fragment next = fragment_at(f.next);
+  return f.part == Part::first && (next.part == Part::middle || next.part == Part::last);
+}
+
 /// @return the first place behind the bad fragment from which reading makes sense: the next
 /// valid header in its page, what follows it if its length was right, else the next page
 std::uint64_t RecordScanner::resynchronise(const Fragment& bad) const {
@@ -118,10 +128,12 @@ std::uint64_t RecordScanner::resynchronise(const Fragment& bad) const {
   // The length itself may be what is wrong: records before its end are looked for all the same.
   const bool length_right = bad.next > at_ && fragment_at(bad.next).part != Part::bad;
   const std::uint64_t limit = length_right ? bad.next : page_end;
-  std::uint64_t budget = kSearchBudget;
+  std::uint64_t budget = length_right ? kDoubtBudget : kSearchBudget;
   for (std::uint64_t at = at_ + 1; at < limit && at + kFragmentHeaderBytes < page_end && budget > 0; ++at) {
     if (begins_fragment(at, budget)) return at;
   }
+  const std::uint64_t last = page_end - std::min<std::uint64_t>(page_end, kFragmentHeaderBytes);
+  if (last > at_ && last < limit && begins_record_of_next_page(last)) return last;
   return limit;
 }
 

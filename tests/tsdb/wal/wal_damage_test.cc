@@ -143,6 +143,18 @@ TEST_CASE("WAL with a flipped bit in the header of a large record: what follows 
   }
 }
 
+TEST_CASE(
+    "WAL with a lost sector: a record is read that begins with the header alone at the end of its page") {
+  const auto texts = make_texts({kWalPageBytes - 2 * kFragmentHeaderBytes, 40, 41});
+  const Sample sample = write_sample(texts, WalCompression::none);
+  REQUIRE(sample.ends[0] == kWalPageBytes - kFragmentHeaderBytes);
+  std::string lost = sample.bytes;
+  lost.replace(0, 512, std::string(512, '\0'));
+  const ReadBack got = read_bytes(lost);
+  CHECK(got.records == std::vector<std::string>{texts[1], texts[2]});
+  CHECK(got.damage.size() == 1);
+}
+
 TEST_CASE("WAL with a flipped bit in a compressed segment: at most one record is lost") {
   std::vector<std::string> texts;
   texts.reserve(8);
