@@ -1,16 +1,13 @@
 // Segments of arbitrary bytes: reading never leaves them, reports every byte that it leaves out,
-// and what it keeps reads back whole after a repair. Records decode or are refused.
+// and what it keeps reads back whole after a repair.
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "model/check.h"
 #include "tsdb/wal/compression.h"
 #include "tsdb/wal/framing.h"
-#include "tsdb/wal/record.h"
-#include "tsdb/wal/record_filter.h"
 #include "tsdb/wal/segments.h"
 
 namespace {
@@ -38,37 +35,13 @@ std::vector<std::string> read_segment(io::Bytes bytes, std::uint64_t& lost) {
   return records;
 }
 
-void try_record(io::Bytes record) {
-  std::vector<SeriesRecord> series;
-  if (decode_series(record, series)) {
-    std::vector<std::byte> again;
-    encode_series(series, again);
-    std::vector<SeriesRecord> twice;
-    check(decode_series(again, twice).has_value() && twice.size() == series.size(), "series come back");
-  }
-  std::vector<SampleRecord> samples;
-  if (decode_samples(record, samples)) {
-    std::vector<std::byte> again;
-    encode_samples(samples, again);
-    std::vector<SampleRecord> twice;
-    check(decode_samples(again, twice).has_value() && twice.size() == samples.size(), "samples come back");
-  }
-  const std::function<bool(WalRef)> keep = [](WalRef ref) { return ref % 2 == 0; };
-  RecordFilter filter(keep, 1000);
-  std::vector<std::byte> kept;
-  filter.apply(record, kept);
-  check(kept.size() <= record.size(), "a filter only leaves out");
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto* begin = reinterpret_cast<const std::byte*>(data);
   const std::vector<std::byte> bytes(begin, begin + size);
-  try_record(bytes);
   std::uint64_t lost = 0;
   const std::vector<std::string> records = read_segment(bytes, lost);
-  for (const std::string& record : records) try_record(io::as_bytes(record));
   const CleanSegment clean = clean_segment(bytes, [](std::uint64_t, std::uint64_t, const std::string&) {});
   std::uint64_t lost_again = 0;
   check(read_segment(clean.bytes, lost_again) == records, "a cleaned segment has the same records");

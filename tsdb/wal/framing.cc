@@ -15,7 +15,10 @@ constexpr std::uint8_t kKnownFlags = 3 << 3;
 
 /// How many bytes of checksums the search for the next fragment may compute in one page:
 /// bytes made to look like headers must not make a damaged log take hours to read.
-constexpr std::uint64_t kSearchBudget = 4 << 20;
+/// (Random bytes of a page cost a tenth of it.)
+constexpr std::uint64_t kSearchBudget = 32 << 20;
+/// The same where the length of the bad fragment leads to a good one, and so is probably right.
+constexpr std::uint64_t kDoubtBudget = 512 << 10;
 
 void put_fragment(std::uint8_t type, io::Bytes data, std::vector<std::byte>& out) {
   std::byte header[kFragmentHeaderBytes];
@@ -60,16 +63,24 @@ RecordScanner::Fragment RecordScanner::fragment_at(std::uint64_t at) const {
     f.why = why;
     return f;
   };
+  // Where only the type is wrong, the length says where the next one begins.
+  const auto bad_type = [&](const char* why) {
+    if (page.size() >= kFragmentHeaderBytes) {
+      const auto length = load_be<std::uint16_t>(page.data() + 1);
+      if (length <= page.size() - kFragmentHeaderBytes) f.next = at + kFragmentHeaderBytes + length;
+    }
+    return bad(why);
+  };
   if ((type & kPartMask) == kPadding) {
     const bool zeros =
         std::all_of(page.begin() + 1, page.end(), [](std::byte b) { return b == std::byte{0}; });
-    if (!zeros) return bad("bytes in the unused end of a page");
+    if (!zeros) return bad_type("bytes in the unused end of a page");
     f.part = Part::padding;
     f.next = at + page.size();
     return f;
   }
   if (page_left < kFragmentHeaderBytes) return bad("bytes in the unused end of a page");
-  if ((type & kPartMask) > kLast) return bad("a fragment of unknown type");
+  if ((type & kPartMask) > kLast) return bad_type("a fragment of unknown type");
   if (page.size() < kFragmentHeaderBytes) return bad(kEndsInsideRecord);
   const auto length = load_be<std::uint16_t>(page.data() + 1);
   if (length > page_left - kFragmentHeaderBytes) return bad("a fragment longer than its page");
@@ -95,9 +106,18 @@ bool RecordScanner::begins_fragment(std::uint64_t at, std::uint64_t& budget) con
   if ((type & kKnownFlags) == kKnownFlags) return false;
   // An empty fragment has a checksum of zero: zeros behind a one would look like it.
   const auto length = load_be<std::uint16_t>(segment_.data() + at + 1);
-  if (length == 0) return false;
+  const std::uint64_t room = kWalPageBytes - at % kWalPageBytes - kFragmentHeaderBytes;
+  if (length == 0 || length > room) return false;
   budget -= std::min<std::uint64_t>(budget, length);
   return fragment_at(at).part != Part::bad;
+}
+
+/// Where just a header fits into a page, a record begins there with a fragment of no data.
+bool RecordScanner::begins_record_of_next_page(std::uint64_t at) const {
+  if ((at + kFragmentHeaderBytes) % kWalPageBytes != 0) return false;
+  const Fragment f = fragment_at(at);
+  const Fragment next = fragment_at(f.next);
+  return f.part == Part::first && (next.part == Part::middle || next.part == Part::last);
 }
 
 /// @return the first place behind the bad fragment from which reading makes sense: the next
@@ -108,10 +128,12 @@ std::uint64_t RecordScanner::resynchronise(const Fragment& bad) const {
   // The length itself may be what is wrong: records before its end are looked for all the same.
   const bool length_right = bad.next > at_ && fragment_at(bad.next).part != Part::bad;
   const std::uint64_t limit = length_right ? bad.next : page_end;
-  std::uint64_t budget = kSearchBudget;
+  std::uint64_t budget = length_right ? kDoubtBudget : kSearchBudget;
   for (std::uint64_t at = at_ + 1; at < limit && at + kFragmentHeaderBytes < page_end && budget > 0; ++at) {
     if (begins_fragment(at, budget)) return at;
   }
+  const std::uint64_t last = page_end - std::min<std::uint64_t>(page_end, kFragmentHeaderBytes);
+  if (last > at_ && last < limit && begins_record_of_next_page(last)) return last;
   return limit;
 }
 

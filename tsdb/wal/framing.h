@@ -56,6 +56,7 @@ class RecordScanner {
   };
   [[nodiscard]] Fragment fragment_at(std::uint64_t at) const;
   [[nodiscard]] bool begins_fragment(std::uint64_t at, std::uint64_t& budget) const;
+  [[nodiscard]] bool begins_record_of_next_page(std::uint64_t at) const;
   [[nodiscard]] std::uint64_t resynchronise(const Fragment& bad) const;
   void open_gap(std::uint64_t offset, const char* why);
   void close_gap(std::uint64_t end);

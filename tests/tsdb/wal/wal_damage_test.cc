@@ -7,6 +7,7 @@
 
 #include "tests/tsdb/wal/wal_fixture.h"
 #include "tests/tsdb/why.h"
+#include "tsdb/wal/framing.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -126,6 +127,32 @@ TEST_CASE("WAL with a flipped bit in the type of a middle fragment: no record is
       CHECK(got.damage.size() == 1);
     }
   }
+}
+
+TEST_CASE("WAL with a flipped bit in the header of a large record: what follows in its page is read") {
+  const auto texts = make_texts({32'000, 40, 41, 42});
+  const Sample sample = write_sample(texts, WalCompression::none);
+  for (std::size_t bit = 0; bit < 8 * kFragmentHeaderBytes; ++bit) {
+    CAPTURE(bit);
+    std::string flipped = sample.bytes;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    const ReadBack got = read_bytes(flipped);
+    CHECK(missing(got.records, texts) <= 1);
+    REQUIRE(got.records.size() >= 3);
+    CHECK(got.records.back() == texts.back());
+  }
+}
+
+TEST_CASE(
+    "WAL with a lost sector: a record is read that begins with the header alone at the end of its page") {
+  const auto texts = make_texts({kWalPageBytes - 2 * kFragmentHeaderBytes, 40, 41});
+  const Sample sample = write_sample(texts, WalCompression::none);
+  REQUIRE(sample.ends[0] == kWalPageBytes - kFragmentHeaderBytes);
+  std::string lost = sample.bytes;
+  lost.replace(0, 512, std::string(512, '\0'));
+  const ReadBack got = read_bytes(lost);
+  CHECK(got.records == std::vector<std::string>{texts[1], texts[2]});
+  CHECK(got.damage.size() == 1);
 }
 
 TEST_CASE("WAL with a flipped bit in a compressed segment: at most one record is lost") {
