@@ -132,6 +132,8 @@ class RangeCall final : public VectorOperator {
       if (collided_) return fail(Code::execution, std::string(kSameLabelset));
       return false;
     }
+    // Samples of a subquery come from no store, whose reading would ask.
+    if (auto going_on = context_.query.deadline.check(); !going_on) return pass(going_on);
     out.reset(context_.steps.count());
     auto windows = cutter_.cut(samples_);
     if (!windows) return pass(windows);

@@ -25,6 +25,8 @@ class StepInvariant final : public VectorOperator {
       drained_ = true;
     }
     if (next_ == once_.size()) return false;
+    // What is done with each may take long, and nothing is read from the store any more.
+    if (auto going_on = part_.inner().query.deadline.check(); !going_on) return pass(going_on);
     const StepColumn once = once_.take(next_++);
     const auto steps = part_.outer_steps();
     out.reset(steps);
