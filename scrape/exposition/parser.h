@@ -69,6 +69,8 @@ class Parser {
   [[nodiscard]] MetricType type() const { return type_; }
   [[nodiscard]] std::string_view unit() const { return unit_; }
   [[nodiscard]] Format format() const { return format_; }
+  /// Nothing of the body is left to read, not even its end.
+  [[nodiscard]] bool is_at_end() const { return at_ >= text_.size(); }
 
   /// The error to report when parse_series() or parse_value() refused the present line: Prometheus'
   /// text and the line's number. `found` is given back with the number if the line by itself is
