@@ -101,6 +101,15 @@ std::string group_key(const std::string& file, const std::string& name) {
   return file + ";" + name;
 }
 
+Timestamp latest_slot(const GroupSettings& group, Timestamp now) {
+  const Labels identity{{"name", group.name}, {"file", group.file}};
+  constexpr std::uint64_t kNanosecondsPerMs = 1'000'000;
+  const std::uint64_t interval_ns = static_cast<std::uint64_t>(group.interval) * kNanosecondsPerMs;
+  const auto offset = static_cast<std::int64_t>(identity.hash() % interval_ns / kNanosecondsPerMs);
+  const std::int64_t shifted = now - offset;
+  return shifted - shifted % group.interval + offset;
+}
+
 Group::Group(GroupSettings settings, std::vector<AnyRule> rules,
              std::shared_ptr<const GroupServices> services)
     : settings_(std::move(settings)),
@@ -110,15 +119,6 @@ Group::Group(GroupSettings settings, std::vector<AnyRule> rules,
       rules_(std::move(rules)),
       outcomes_(rules_.size()) {
   metrics_.configured(settings_.interval, rules_.size());
-}
-
-Timestamp Group::slot_at(Timestamp now) const {
-  const Labels identity{{"name", settings_.name}, {"file", settings_.file}};
-  constexpr std::uint64_t kNanosecondsPerMs = 1'000'000;
-  const std::uint64_t interval_ns = static_cast<std::uint64_t>(settings_.interval) * kNanosecondsPerMs;
-  const auto offset = static_cast<std::int64_t>(identity.hash() % interval_ns / kNanosecondsPerMs);
-  const std::int64_t shifted = now - offset;
-  return shifted - shifted % settings_.interval + offset;
 }
 
 void Group::evaluate(Timestamp ts, const sync::StopToken& interrupt, const sync::StopToken& cancel) {

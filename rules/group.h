@@ -55,13 +55,16 @@ struct GroupSettings {
   bool operator==(const GroupSettings&) const = default;
 };
 
+/// The latest instant at or before `now` at which such a group is evaluated.
+[[nodiscard]] Timestamp latest_slot(const GroupSettings& group, Timestamp now);
+
 class Group {
  public:
   Group(GroupSettings settings, std::vector<AnyRule> rules, std::shared_ptr<const GroupServices> services);
 
   [[nodiscard]] const GroupSettings& settings() const { return settings_; }
   /// The latest slot at or before `now`.
-  [[nodiscard]] Timestamp slot_at(Timestamp now) const;
+  [[nodiscard]] Timestamp slot_at(Timestamp now) const { return latest_slot(settings_, now); }
 
   /// Evaluates all rules for slot `ts`; blocks.
   /// @param interrupt  asked between rules: the rest of them is left out

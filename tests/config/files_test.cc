@@ -219,3 +219,21 @@ TEST_CASE("target files are read as YAML or JSON by their name") {
   }
   CHECK(!load_target_file(Folder::fs(), folder.write("deep.json", std::string(5'000, '['))));
 }
+
+TEST_CASE("a file may be an HTTP client's configuration and nothing else") {
+  const Folder folder;
+  const auto http = load_http_config(
+      Folder::fs(),
+      folder.write("http.yml",
+                   "basic_auth: {username: me, password_file: secret}\nfollow_redirects: false\n"));
+  REQUIRE(http);
+  CHECK(http->basic_auth->username == "me");
+  CHECK(http->basic_auth->password_file == folder.path() + "/secret");
+  CHECK_FALSE(http->follow_redirects);
+  CHECK(load_http_config(Folder::fs(), folder.write("empty.yml", "")));
+  const auto wrong = load_http_config(Folder::fs(), folder.write("wrong.yml", "basic_auht: {}\n"));
+  REQUIRE_FALSE(wrong);
+  CHECK(shortened(folder, wrong.error().text) ==
+        "wrong.yml:1:1: field basic_auht is not known in this file (did you mean basic_auth?)");
+  CHECK_FALSE(load_http_config(Folder::fs(), folder.path() + "/missing.yml"));
+}
