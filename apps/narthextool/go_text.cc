@@ -3,9 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
 
+#include "model/labels.h"
 #include "model/time.h"
 #include "model/unicode.h"
+#include "model/value.h"
 
 namespace narthex::apps {
 namespace {
@@ -53,7 +58,52 @@ std::string escaped(char32_t code) {
   return {};
 }
 
+struct DurationUnit {
+  std::string_view name;
+  double nanoseconds;
+};
+constexpr DurationUnit kDurationUnits[] = {{"ns", 1},   {"us", 1e3}, {"µs", 1e3}, {"μs", 1e3},
+                                           {"ms", 1e6}, {"s", 1e9},  {"m", 6e10}, {"h", 3.6e12}};
+
+bool is_number_part(char c) {
+  return ('0' <= c && c <= '9') || c == '.';
+}
+
+/// Takes a decimal number off the front of `text`; nothing if none stands there.
+std::optional<double> take_number(std::string_view& text) {
+  std::size_t end = 0;
+  while (end < text.size() && is_number_part(text[end])) ++end;
+  const auto number = parse_float(text.substr(0, end));
+  text.remove_prefix(end);
+  return number;
+}
+
 }  // namespace
+
+Result<nanoseconds> parse_go_duration(std::string_view text) {
+  const auto invalid = [&] { return fail(Code::invalid, "time: invalid duration " + quote(text)); };
+  std::string_view rest = text;
+  const bool negative = rest.starts_with('-');
+  if (negative || rest.starts_with('+')) rest.remove_prefix(1);
+  if (rest == "0") return nanoseconds::zero();
+  if (rest.empty()) return invalid();
+  double sum = 0;
+  while (!rest.empty()) {
+    const auto number = take_number(rest);
+    if (!number) return invalid();
+    const auto unit_end = std::ranges::find_if(rest, is_number_part);
+    const std::string_view unit(rest.begin(), unit_end);
+    if (unit.empty()) return fail(Code::invalid, "time: missing unit in duration " + quote(text));
+    const auto* known = std::ranges::find(kDurationUnits, unit, &DurationUnit::name);
+    if (known == std::end(kDurationUnits))
+      return fail(Code::invalid, "time: unknown unit " + quote(unit) + " in duration " + quote(text));
+    sum += *number * known->nanoseconds;
+    rest.remove_prefix(unit.size());
+  }
+  // The double next to the largest count may be larger than it.
+  if (sum >= static_cast<double>(std::numeric_limits<std::int64_t>::max())) return invalid();
+  return nanoseconds(std::llround(negative ? -sum : sum));
+}
 
 std::string go_duration(nanoseconds duration) {
   if (duration == nanoseconds::zero()) return "0s";

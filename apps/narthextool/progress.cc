@@ -41,13 +41,24 @@ Progress::~Progress() {
 }
 
 void Progress::update(std::uint64_t done_bytes, std::uint64_t total_bytes) {
-  if (mode_ == Mode::off || total_bytes == 0) return;
+  if (total_bytes != 0 && is_due()) draw(done_bytes, total_bytes, size_text(total_bytes));
+}
+
+void Progress::update(std::uint64_t done, std::uint64_t total, std::string_view unit) {
+  if (total != 0 && is_due()) draw(done, total, fmt::format("{} {}", total, unit));
+}
+
+bool Progress::is_due() {
+  if (mode_ == Mode::off) return false;
   const auto now = clock_.steady();
-  if (now < next_) return;
+  if (now < next_) return false;
   next_ = now + (mode_ == Mode::terminal ? kTerminalPause : kLinePause);
-  const auto percent =
-      static_cast<int>(100.0 * static_cast<double>(done_bytes) / static_cast<double>(total_bytes));
-  const std::string text = fmt::format("{}: {} % of {}", what_, percent, size_text(total_bytes));
+  return true;
+}
+
+void Progress::draw(std::uint64_t done, std::uint64_t total, const std::string& total_text) {
+  const auto percent = static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(total));
+  const std::string text = fmt::format("{}: {} % of {}", what_, percent, total_text);
   put_(mode_ == Mode::terminal ? "\r\033[K" + text : text + "\n");
   drawn_ = mode_ == Mode::terminal;
 }

@@ -31,10 +31,15 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void update(std::uint64_t done_bytes, std::uint64_t total_bytes);
+  /// The same where the work is no bytes: `backfilling: 45 % of 360 queries`.
+  void update(std::uint64_t done, std::uint64_t total, std::string_view unit);
   /// Wipes the line, so that other text can be printed; the next update() draws it again.
   void clear();
 
  private:
+  [[nodiscard]] bool is_due();
+  void draw(std::uint64_t done, std::uint64_t total, const std::string& total_text);
+
   std::string what_;
   Mode mode_;
   const Clock& clock_;

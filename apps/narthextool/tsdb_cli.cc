@@ -1,14 +1,14 @@
 #include "apps/narthextool/tsdb_cli.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string>
 
+#include "apps/narthextool/bench_write.h"
+#include "apps/narthextool/create_blocks_cli.h"
+#include "apps/narthextool/output.h"
 #include "apps/narthextool/tsdb_analyze.h"
 #include "apps/narthextool/tsdb_dump.h"
 #include "apps/narthextool/tsdb_list.h"
@@ -18,25 +18,11 @@
 namespace narthex::apps {
 namespace {
 
-constexpr const char* kDefaultPath = "data/";
+constexpr const char* kBenchSamples = "../../tsdb/testdata/20kseries.json";
 constexpr const char* kPathHelp = "Database path (default is data/).";
 
-void print_out(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
-/// Says what went wrong. @return the exit code
-int conclude(const Result<void>& result) {
-  if (!result) fmt::print(stderr, "{}\n", result.error().text);
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    fmt::print(stderr, "standard output cannot be written: {}\n", std::strerror(errno));
-    return 1;
-  }
-  return result ? 0 : 1;
-}
-
 void add_path(CLI::App& verb, std::string& path) {
-  path = kDefaultPath;
+  path = kDefaultDataPath;
   verb.add_option("db_path", path, kPathHelp)->type_name("");
 }
 
@@ -131,6 +117,29 @@ void add_verify(CLI::App& tsdb, int& exit_code) {
   });
 }
 
+void add_bench(CLI::App& tsdb, int& exit_code) {
+  struct Options {
+    BenchWriteOptions bench;
+    bool progress = false;
+  };
+  CLI::App* bench = tsdb.add_subcommand("bench", "Run benchmarks.");
+  bench->require_subcommand(1);
+  auto o = std::make_shared<Options>();
+  CLI::App* verb = bench->add_subcommand("write", "Run a write performance benchmark.");
+  verb->add_option("--out", o->bench.out, "Set the output path.")->capture_default_str();
+  verb->add_option("--metrics", o->bench.metrics, "Number of metrics to read.")->capture_default_str();
+  verb->add_option("--scrapes", o->bench.scrapes, "Number of scrapes to simulate.")->capture_default_str();
+  verb->add_flag("--progress", o->progress, "Say how far it is, also where standard error is no terminal.");
+  o->bench.samples_file = kBenchSamples;
+  verb->add_option("file", o->bench.samples_file,
+                   fmt::format("Input file with samples data, default is ({}).", kBenchSamples))
+      ->type_name("");
+  verb->callback([o, &exit_code] {
+    Progress progress("ingesting", Progress::mode_for_stderr(o->progress), system_clock(), put_on_stderr);
+    exit_code = conclude(bench_write(io::local_file_system(), o->bench, system_clock(), progress, print_out));
+  });
+}
+
 }  // namespace
 
 void add_tsdb_verbs(CLI::App& app, int& exit_code) {
@@ -140,6 +149,8 @@ void add_tsdb_verbs(CLI::App& app, int& exit_code) {
   add_list(*tsdb, exit_code);
   add_dump(*tsdb, exit_code);
   add_verify(*tsdb, exit_code);
+  add_create_blocks_verbs(*tsdb, exit_code);
+  add_bench(*tsdb, exit_code);
 }
 
 }  // namespace narthex::apps

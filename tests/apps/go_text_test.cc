@@ -63,3 +63,38 @@ TEST_CASE("tables are as wide as their widest cell, and at least 13") {
         "A                   B            C\n"
         "a long enough cell  b            c\n");
 }
+
+TEST_CASE("durations are read as Go reads them") {
+  using std::chrono::nanoseconds;
+  const struct {
+    std::string_view text;
+    std::int64_t want;
+  } good[] = {{"0", 0},
+              {"5s", 5'000'000'000},
+              {"1h30m", 5'400'000'000'000},
+              {"1.5h", 5'400'000'000'000},
+              {"-250ms", -250'000'000},
+              {"3us", 3000},
+              {"30m1h", 5'400'000'000'000}};
+  for (const auto& row : good) {
+    CAPTURE(row.text);
+    const auto got = parse_go_duration(row.text);
+    REQUIRE(got);
+    CHECK(got->count() == row.want);
+  }
+  const struct {
+    std::string_view text;
+    std::string_view error;
+  } bad[] = {{"", "time: invalid duration \"\""},
+             {"h", "time: invalid duration \"h\""},
+             {"5", "time: missing unit in duration \"5\""},
+             {"1d", "time: unknown unit \"d\" in duration \"1d\""},
+             {"1.2.3s", "time: invalid duration \"1.2.3s\""},
+             {"3000000h", "time: invalid duration \"3000000h\""}};
+  for (const auto& row : bad) {
+    CAPTURE(row.text);
+    const auto got = parse_go_duration(row.text);
+    REQUIRE_FALSE(got);
+    CHECK(got.error().text == row.error);
+  }
+}

@@ -196,4 +196,8 @@ TEST_CASE("progress: drawn over itself on a terminal, a line now and then elsewh
     lines.update(static_cast<std::uint64_t>(i) << 20, 100 << 20);
   }
   CHECK(out == "working: 1 % of 100.0 MiB\nworking: 51 % of 100.0 MiB\n");
+  out.clear();
+  clock.advance(5000);
+  lines.update(90, 360, "queries");
+  CHECK(out == "working: 25 % of 360 queries\n");
 }
