@@ -53,11 +53,17 @@ def comparable(ask: Ask, status: int, answer: Any, whole_errors: bool, digits: i
 
 
 def _round_values(result: Any, digits: int) -> None:
+    def rounded(number: str) -> str:
+        return f"{float(number):.{digits}g}"
+
     for series in result if isinstance(result, list) else []:
         if not isinstance(series, dict):
             continue
         for sample in series.get("values", [series["value"]] if "value" in series else []):
-            sample[1] = f"{float(sample[1]):.{digits}g}"
+            sample[1] = rounded(sample[1])
+        for _, histogram in series.get("histograms", [series["histogram"]] if "histogram" in series else []):
+            histogram["count"], histogram["sum"] = rounded(histogram["count"]), rounded(histogram["sum"])
+            histogram["buckets"] = [[kind, *map(rounded, numbers)] for kind, *numbers in histogram.get("buckets", [])]
 
 
 def _without(value: Any, names: set[str]) -> Any:

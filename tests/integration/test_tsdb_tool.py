@@ -3,7 +3,6 @@
 a directory that Prometheus wrote, of one that we wrote, and of one that a server is writing."""
 
 import re
-import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,12 +11,14 @@ from typing import Iterator
 from cases import Skip, case, check, check_equal, run_cases, until
 from data_directory import blocks, check_same_samples, copy_data, dump, flip_bit, newest_filled_segment
 from exporter import Exporter
-from peers import need_peer, promtool, start_prometheus
+from peers import need_peer, start_prometheus
 from server import Server
+from tool_agreement import check_agreement, check_sound, run_tool
 from workspace import Workspace
 
 SMALL_BLOCKS = ("--storage.tsdb.min-block-duration=5s", "--storage.tsdb.max-block-duration=5s")
 EVERYTHING = '{__name__!=""}'
+DUMPS = ((), ("--match", 'churning{generation=~"1|2"}'), ("--min-time=0", "--max-time=1"))
 
 
 def page(number: int) -> str:
@@ -43,19 +44,6 @@ def world(workspace: Workspace) -> Iterator[SimpleNamespace]:
     if not w.tool.exists():
         raise Skip(f"{w.tool} is not built")
     yield w
-
-
-def run_tool(w: SimpleNamespace, *args: object, code: int = 0) -> str:
-    """What narthextool prints; it must end with `code`."""
-    ran = subprocess.run([str(w.tool), *map(str, args)], timeout=120, capture_output=True, text=True)
-    check(ran.returncode == code, f"narthextool {args} ends with {ran.returncode}: {ran.stderr[-2000:]}{ran.stdout[-500:]}")
-    return ran.stdout
-
-
-def run_promtool(w: SimpleNamespace, *args: object) -> str:
-    ran = promtool(w.workspace, *map(str, args))
-    check(ran.returncode == 0, f"promtool {args} ends with {ran.returncode}: {ran.stderr[-2000:]}")
-    return ran.stdout
 
 
 def by_prometheus(w: SimpleNamespace) -> Path:
@@ -84,57 +72,14 @@ def by_us(w: SimpleNamespace) -> Path:
     return w.by_us
 
 
-def table(text: str) -> list[list[str]]:
-    return [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()]
-
-
-def lists(text: str) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Of `tsdb analyze`: its fields, and its lists with lines of equal numbers in one order."""
-    fields, found = {}, {}
-    title = ""
-    for line in text.splitlines():
-        if re.match(r"^\d+ ", line):
-            found[title].append(line)
-        elif line.endswith(":"):
-            title = line
-            found[title] = []
-        elif ": " in line:
-            name, value = line.split(": ", 1)
-            # Debian's promtool calls it by the shorter name.
-            fields[name.removeprefix("Total ")] = value
-    return fields, {t: sorted(lines) for t, lines in found.items()}
-
-
-def check_agreement(w: SimpleNamespace, data: Path) -> None:
-    for flag in ([], ["-r"]):
-        check_equal(table(run_tool(w, "tsdb", "list", *flag, data)), table(run_promtool(w, "tsdb", "list", *flag, data)), "list")
-    for block in blocks(data):
-        args = ("tsdb", "analyze", "--limit=100000", data, block.name)
-        ours, theirs = lists(run_tool(w, *args)), lists(run_promtool(w, *args))
-        check(len(theirs[1]) >= 6, f"six lists are compared: {list(theirs[1])}")
-        check_equal(ours, theirs, f"analyze {block.name}")
-    for args in ([], ["--match", 'churning{generation=~"1|2"}'], ["--min-time=0", "--max-time=1"]):
-        ours = sorted(run_tool(w, "tsdb", "dump", *args, data).splitlines())
-        theirs = sorted(run_promtool(w, "tsdb", "dump", *args, data).splitlines())
-        check_equal(len(ours), len(theirs), f"lines of dump {args}")
-        different = [pair for pair in zip(ours, theirs) if pair[0] != pair[1]]
-        check(not different, f"dump {args} differs in {len(different)} lines: {different[:3]}")
-
-
-def check_sound(w: SimpleNamespace, data: Path) -> None:
-    """A log that was cut off in the middle of a record is sound, and said so."""
-    text = run_tool(w, "tsdb", "verify", data)
-    check("damage: " not in text and "no damage" in text, f"verify finds damage: {text[:2000]}")
-
-
 @case
 def list_analyze_and_dump_agree_on_a_directory_of_prometheus(w: SimpleNamespace) -> None:
-    check_agreement(w, copy_data(w.workspace, by_prometheus(w), "prometheus-copy"))
+    check_agreement(w, copy_data(w.workspace, by_prometheus(w), "prometheus-copy"), DUMPS)
 
 
 @case
 def list_analyze_and_dump_agree_on_a_directory_of_ours(w: SimpleNamespace) -> None:
-    check_agreement(w, copy_data(w.workspace, by_us(w), "our-copy"))
+    check_agreement(w, copy_data(w.workspace, by_us(w), "our-copy"), DUMPS)
 
 
 @case
