@@ -42,6 +42,11 @@ class HeadSeriesSet final : public storage::SeriesSet {
   }
   Result<void> samples(std::size_t i, TimeRange range, storage::SampleColumns& out) const override;
 
+  /// @param pairs  that a series has, roughly: growing in steps copies a million series several times
+  void reserve(std::size_t series, std::size_t pairs) {
+    series_.reserve(series);
+    pairs_.reserve(series * pairs);
+  }
   void add(Ordinal ordinal, WalRef ref, std::span<const PairId> labels) {
     series_.push_back({ref, ordinal, static_cast<std::uint32_t>(labels.size()), pairs_.size()});
     pairs_.insert(pairs_.end(), labels.begin(), labels.end());
@@ -253,6 +258,7 @@ Result<std::unique_ptr<storage::SeriesSet>> HeadQuerier::select(TimeRange range,
     const auto series = with_samples_in(head_, view, matching_series(head_.index, matchers));
     PairTranslator translator(head_.index.dictionary(), pool, series.size());
     LabelIds ids;
+    if (!series.empty()) set->reserve(series.size(), head_.index.pairs(series.front().first).size());
     for (const auto& [ordinal, ref] : series) {
       if (!options.sorted && options.limit > 0 && set->size() == options.limit) break;
       ids.clear();
