@@ -27,6 +27,8 @@
 namespace narthex::tsdb {
 namespace {
 
+constexpr int kSteadyFrom = 480;
+
 struct Arguments {
   std::string verb, directory;
   std::size_t series = 1'000'000;
@@ -58,9 +60,10 @@ class MemoryWatch {
     thread_ = std::thread([this] {
       while (!stop_) {
         const std::uint64_t bytes = now();
-        auto& highest = compacting ? compacting_peak : peak;
-        highest = std::max<std::uint64_t>(highest, bytes);
-        if (!compacting) {
+        if (compacting) {
+          compacting_peak = std::max<std::uint64_t>(compacting_peak, bytes);
+        } else if (steady) {
+          peak = std::max<std::uint64_t>(peak, bytes);
           sum_ += bytes;
           ++count_;
         }
@@ -74,7 +77,9 @@ class MemoryWatch {
   }
   [[nodiscard]] std::uint64_t mean() const { return sum_ / std::max<std::uint64_t>(count_, 1); }
 
+  /// What is sampled counts as a part of a compaction, of the steady state, or not at all.
   std::atomic<bool> compacting = false;
+  std::atomic<bool> steady = false;
   std::atomic<std::uint64_t> peak = 0;
   std::atomic<std::uint64_t> compacting_peak = 0;
 
@@ -108,6 +113,8 @@ class Writer {
   void run(int scrapes) {
     const auto begin = std::chrono::steady_clock::now();
     for (int scrape = 0; scrape < scrapes; ++scrape) {
+      // The budget is for what two hours of scrapes have come to.
+      memory_.steady = scrape >= kSteadyFrom;
       for (std::size_t target = 0; target < targets_; ++target) {
         scrape_target(target, scrape);
         // Every second of simulated time.
