@@ -228,5 +228,7 @@ Result<std::vector<std::string>> expand_pattern(io::FileSystem& fs, const std::s
 Result<HttpConfig> load_http_config(io::FileSystem& fs, const std::string& path);
 /// Target groups of a file_sd file (.yml, .yaml or .json). Errors: as load_config.
 Result<std::vector<TargetGroup>> load_target_file(io::FileSystem& fs, const std::string& path);
+/// A file that is an http_config; relative paths in it start where it lies. Errors: as load_config.
+Result<HttpConfig> load_http_config(io::FileSystem& fs, const std::string& path);
 
 }  // namespace narthex::config

@@ -234,6 +234,6 @@ TEST_CASE("a file may be an HTTP client's configuration and nothing else") {
   const auto wrong = load_http_config(Folder::fs(), folder.write("wrong.yml", "basic_auht: {}\n"));
   REQUIRE_FALSE(wrong);
   CHECK(shortened(folder, wrong.error().text) ==
-        "wrong.yml:1:1: field basic_auht is not known (did you mean basic_auth?)");
+        "wrong.yml:1:1: field basic_auht is not known in this file (did you mean basic_auth?)");
   CHECK_FALSE(load_http_config(Folder::fs(), folder.path() + "/missing.yml"));
 }
