@@ -152,6 +152,8 @@ struct TsdbConfig {
   RetentionConfig retention;
   /// exemplars.max_exemplars; 0, as everything below 1, keeps none.
   std::uint64_t max_exemplars = 0;
+  /// chunk_encoding.floats: xor2, or xor; the start flags decide if it is absent.
+  std::optional<bool> xor2_floats;
 };
 
 struct Config {

@@ -54,9 +54,7 @@ std::string read_chunk_encoding(const ReadContext& context, const Section& tsdb)
   const Section section(context.findings, *tsdb.find("chunk_encoding"), tsdb.path_of("chunk_encoding"),
                         {kKnown, {}});
   section.text("floats", floats);
-  if (floats == "xor2") {
-    section.not_supported("floats");
-  } else if (!floats.empty() && floats != "xor") {
+  if (!floats.empty() && floats != "xor" && floats != "xor2") {
     section.refuse("floats",
                    fmt::format("'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field "
                                "must be omitted entirely, got {}",
@@ -78,6 +76,7 @@ void read_tsdb(const ReadContext& context, const YamlNode& node, Read<TsdbConfig
   out.yaml.add("outofordertimewindow", YamlOut::number(std::uint64_t{0}));
   const std::string floats = read_chunk_encoding(context, section);
   if (!floats.empty()) {
+    out.value.xor2_floats = floats == "xor2";
     YamlOut encoding = YamlOut::mapping();
     encoding.add("floats", YamlOut::text(floats));
     out.yaml.add("chunk_encoding", std::move(encoding));

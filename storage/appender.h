@@ -84,11 +84,14 @@ class Appender {
     return fail(Code::unavailable, "this store keeps no native histograms");
   }
   /// Adds a sample of value 0 at `st`, where the counter began, if that lies behind the series'
-  /// newest sample; `t` is the time of the sample that brought it.
+  /// newest sample; `t` is the time of the sample that brought it and is appended next. One that was
+  /// added counts among the samples of the batch, to whose numbers RefusedSample::index refers.
+  /// @param like  an empty histogram that looks like this one instead of a 0; null: a 0
+  /// @return  whether a sample was added: not if it is there already
   /// Source: Prometheus, feature created-timestamp-zero-ingestion
-  virtual Result<void, AppendFault> append_start_zero(SeriesRef /*ref*/, Timestamp /*t*/, Timestamp /*st*/,
-                                                      bool /*histogram*/ = false) {
-    return {};
+  virtual Result<bool, AppendFault> append_start_zero(SeriesRef /*ref*/, Timestamp /*t*/, Timestamp /*st*/,
+                                                      const AnyHistogram* /*like*/ = nullptr) {
+    return false;
   }
   /// Adds an exemplar of the series. Checked at once, stored with the commit.
   virtual Result<void, ExemplarFault> append_exemplar(SeriesRef /*ref*/, const Exemplar& /*exemplar*/) {

@@ -94,6 +94,9 @@ Result<void> Db::run_mapping_once() {
 Result<void> Db::close() {
   return impl_->close();
 }
+Result<void> Db::use_xor2_floats(bool xor2) {
+  return impl_->use_xor2_floats(xor2);
+}
 void Db::set_retention(const Retention& retention) {
   impl_->set_retention(retention);
 }
@@ -151,6 +154,14 @@ Result<std::unique_ptr<storage::Querier>> Db::Impl::querier(TimeRange range) {
   }
   if (head_querier) stores.push_back(std::move(head_querier));
   return std::make_unique<DbQuerier>(std::move(used), std::move(stores));
+}
+
+Result<void> Db::Impl::use_xor2_floats(bool xor2) {
+  if (auto checked = check_float_encoding(xor2); !checked) return checked;
+  if (xor2_floats.exchange(xor2) == xor2) return {};
+  head.use_xor2_floats(xor2);
+  tell_float_encoding();
+  return {};
 }
 
 Timestamp Db::Impl::lowest_timestamp() const {

@@ -50,6 +50,13 @@ struct DbOptions {
   bool no_lockfile = false;
   DurationMs background_interval = 60'000;  ///< 0: only when run_background_once() is called
   std::uint64_t max_exemplars = 0;          ///< 0: none are kept
+  /// Start timestamps are kept: in the log with record types 11 to 13, of floats in chunks too; needs
+  /// xor2_floats. Prometheus 3.11 and later read that.
+  bool st_storage = false;
+  /// Chunks of floats are XOR2 from the start; see Db::use_xor2_floats().
+  bool xor2_floats = false;
+  /// Chunks of histograms keep start timestamps. Prometheus 3.14 and later read that.
+  bool histograms_with_start = false;
   /// For replayed test scripts: accept samples of any age.
   bool no_time_bounds = false;
   HeadCeilings ceilings = {};
@@ -102,6 +109,7 @@ struct CardinalityStats {
 class Db final : public storage::Appendable, public storage::Queryable, public storage::ExemplarQueryable {
  public:
   /// @param registry  prometheus_tsdb_* metrics; may be null
+  /// Errors: io, unavailable (another server has the directory), invalid (options at odds)
   static Result<std::unique_ptr<Db>> open(io::FileSystem& fs, std::string directory, DbOptions options,
                                           const Clock& clock, prometheus::Registry* registry);
   ~Db() override;
@@ -130,6 +138,9 @@ class Db final : public storage::Appendable, public storage::Queryable, public s
   /// What the background does every second: a look at disk and memory; full chunks of the head go
   /// to files.
   Result<void> run_mapping_once();
+  /// New chunks of floats are XOR2 (encoding 4) from now on, or XOR. Errors: invalid (XOR cannot keep
+  /// the start timestamps that the options ask for). Threads: any.
+  Result<void> use_xor2_floats(bool xor2);
   /// Heeded from the next round on.
   void set_retention(const Retention& retention);
   /// Stops the background thread, syncs the WAL, gives up the lock.

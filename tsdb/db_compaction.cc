@@ -94,6 +94,7 @@ Result<std::shared_ptr<Block>> Db::Impl::write_block(const BlockMeta& meta,
   ChunkTally tally;
   PopulateOptions populate;
   populate.join_small_chunks = from_head;
+  populate.xor2_floats = xor2_floats;
   populate.segment_bytes = options.chunk_segment_bytes;
   populate.stop = stop.token();
   if (meta.level == 1) populate.on_chunk = [&tally](const ChunkToWrite& chunk) { tally.add(chunk); };

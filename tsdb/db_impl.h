@@ -36,6 +36,10 @@ struct Db::Impl {
 
   // ---- Opening (db_open.cc)
   Result<void> open(prometheus::Registry* registry);
+  [[nodiscard]] Result<void> check_float_encoding(bool xor2) const;
+  /// Says in the log who will be able to read the directory.
+  void tell_encodings() const;
+  void tell_float_encoding() const;
   Result<void> take_lock();
   Result<void> load_blocks();
   Result<void> open_chunk_files(prometheus::Registry* registry);
@@ -101,6 +105,7 @@ struct Db::Impl {
   void say_what_is_refused() NARTHEX_REQUIRES(watch_mutex);
 
   // ---- Use (db.cc)
+  Result<void> use_xor2_floats(bool xor2);
   Result<std::unique_ptr<storage::Querier>> querier(TimeRange range);
   Result<void> close();
   [[nodiscard]] Timestamp lowest_timestamp() const;
@@ -118,6 +123,8 @@ struct Db::Impl {
   std::unique_ptr<Wal> wal;
   std::unique_ptr<HeadChunkFiles> chunk_files;
   Head head;
+  /// Of blocks; the head has been told too.
+  std::atomic<bool> xor2_floats;
   std::atomic<std::uint64_t> damaged_records{0};
   std::atomic<bool> closed{false};
 

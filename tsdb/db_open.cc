@@ -21,8 +21,12 @@ Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db
       head({.block_range = db_options.min_block_range,
             .no_time_bounds = db_options.no_time_bounds,
             .max_exemplars = db_options.max_exemplars,
+            .st_storage = db_options.st_storage,
+            .encodings = {.xor2_floats = db_options.xor2_floats,
+                          .histograms_with_start = db_options.histograms_with_start},
             .ceilings = db_options.ceilings},
            registry),
+      xor2_floats(db_options.xor2_floats),
       uploads(file_system, db_options.upload_list),
       disk(file_system, directory, db_options.reserve),
       blocks(file_system, directory) {}
@@ -30,6 +34,7 @@ Db::Impl::Impl(io::FileSystem& file_system, std::string dir, const DbOptions& db
 Db::Impl::~Impl() = default;
 
 Result<void> Db::Impl::open(prometheus::Registry* registry) {
+  if (auto checked = check_float_encoding(options.xor2_floats); !checked) return checked;
   if (auto made = fs.make_directories(wal_directory()); !made) return made;
   if (auto synced = fs.sync_directory(directory); !synced) return synced;
   if (auto locked = take_lock(); !locked) return locked;
@@ -47,12 +52,41 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   head.turn_growth_window();
   head.measure_memory();
   set_retention(options.retention);
+  tell_encodings();
   update_metrics();
   if (options.background_interval > 0) {
     thread = std::thread([this] { run_in_background(); });
     mapping_thread = std::thread([this] { map_in_background(); });
   }
   return {};
+}
+
+Result<void> Db::Impl::check_float_encoding(bool xor2) const {
+  if (xor2 || !options.st_storage) return {};
+  return fail(Code::invalid,
+              "float chunk encoding \"xor\" is incompatible with start-timestamp storage; XOR chunks do not "
+              "store start timestamps, use \"xor2\"");
+}
+
+void Db::Impl::tell_encodings() const {
+  if (xor2_floats.load()) tell_float_encoding();
+  if (options.st_storage) {
+    telemetry::info("Start timestamps are stored: Prometheus before 3.11 skips the WAL's samples",
+                    {{"record_types", "11, 12, 13"}});
+  }
+  if (options.histograms_with_start) {
+    telemetry::info("Histogram chunks keep start timestamps: Prometheus before 3.14 cannot read them",
+                    {{"chunk_encodings", "5, 6"}});
+  }
+}
+
+void Db::Impl::tell_float_encoding() const {
+  if (!xor2_floats.load()) {
+    telemetry::info("New float chunks are XOR, which every Prometheus reads", {{"chunk_encoding", "1"}});
+    return;
+  }
+  telemetry::info("New float chunks are XOR2: Prometheus before 3.11 cannot read them",
+                  {{"chunk_encoding", "4"}});
 }
 
 Result<void> Db::Impl::take_lock() {

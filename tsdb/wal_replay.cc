@@ -18,12 +18,13 @@ namespace {
 /// Records of the log, in order; samples decoded.
 struct LogBatch {
   struct Entry {
-    bool is_samples;
+    enum class Kind : std::uint8_t { samples, samples_with_start, other } kind;
     std::size_t begin, end;  ///< in samples, or in bytes
     WalPosition at;
   };
   std::vector<Entry> entries;
   std::vector<SampleRecord> samples;
+  std::vector<Timestamp> starts;  ///< of samples, up to the last record that has such
   std::vector<std::byte> bytes;
   const std::string* directory = nullptr;
 
@@ -35,6 +36,7 @@ struct LogBatch {
   void clear() {
     entries.clear();
     samples.clear();
+    starts.clear();
     bytes.clear();
   }
 };
@@ -101,18 +103,21 @@ class LogReader {
     if (type != RecordType::samples && type != RecordType::samples_v2) {
       const std::size_t begin = batch_.bytes.size();
       batch_.bytes.insert(batch_.bytes.end(), record.begin(), record.end());
-      batch_.entries.push_back({false, begin, batch_.bytes.size(), at});
+      batch_.entries.push_back({LogBatch::Entry::Kind::other, begin, batch_.bytes.size(), at});
       return;
     }
     const std::size_t begin = batch_.samples.size();
-    auto decoded = decode_samples(record, batch_.samples);
+    const bool with_start = type == RecordType::samples_v2;
+    auto decoded = with_start ? decode_samples(record, batch_.samples, batch_.starts)
+                              : decode_samples(record, batch_.samples);
     if (!decoded) {
       ++report_.damaged;
       warn_of_record(directory, at, decoded.error().text);
       return;
     }
     report_.samples += batch_.samples.size() - begin;
-    batch_.entries.push_back({true, begin, batch_.samples.size(), at});
+    const auto kind = with_start ? LogBatch::Entry::Kind::samples_with_start : LogBatch::Entry::Kind::samples;
+    batch_.entries.push_back({kind, begin, batch_.samples.size(), at});
   }
 
   void emit(const std::string& directory) {
@@ -133,9 +138,12 @@ class Replayer {
 
   void replay(const LogBatch& batch) {
     for (const LogBatch::Entry& e : batch.entries) {
-      if (e.is_samples) {
+      if (e.kind != LogBatch::Entry::Kind::other) {
+        std::span<const Timestamp> starts;
+        if (e.kind == LogBatch::Entry::Kind::samples_with_start)
+          starts = std::span(batch.starts).subspan(e.begin, e.end - e.begin);
         report_.unknown_refs +=
-            head_.replay_samples(std::span(batch.samples).subspan(e.begin, e.end - e.begin));
+            head_.replay_samples(std::span(batch.samples).subspan(e.begin, e.end - e.begin), starts);
         continue;
       }
       auto done = replay_record(io::Bytes(batch.bytes).subspan(e.begin, e.end - e.begin));

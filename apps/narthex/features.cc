@@ -9,13 +9,8 @@ namespace narthex::apps {
 namespace {
 
 /// Known to Prometheus 3.14; not done here yet, and ignoring them loses nothing silently.
-constexpr std::array<std::string_view, 14> kNoEffectYet = {
+constexpr std::array<std::string_view, 9> kNoEffectYet = {
     "memory-snapshot-on-shutdown",
-    "created-timestamp-zero-ingestion",
-    "st-storage",
-    "st-synthesis",
-    "histograms-st-encoding",
-    "xor2-encoding",
     "concurrent-rule-eval",
     "delayed-compaction",
     "use-uncached-io",
@@ -54,6 +49,19 @@ Features read_features(const Flags& flags) {
       features.per_step_stats = true;
     } else if (name == "use-start-timestamps") {
       features.use_start_timestamps = true;
+    } else if (name == "created-timestamp-zero-ingestion") {
+      features.start_zeros = true;
+    } else if (name == "st-storage") {
+      features.st_storage = true;
+    } else if (name == "st-synthesis") {
+      features.st_synthesis = true;
+    } else if (name == "histograms-st-encoding") {
+      features.histograms_with_start = true;
+    } else if (name == "xor2-encoding") {
+      features.xor2_floats = true;
+      features.warnings.emplace_back(
+          "--enable-feature=xor2-encoding is going away: set storage.tsdb.chunk_encoding.floats to xor2 in "
+          "the configuration instead");
     } else if (name == "extra-scrape-metrics") {
       features.config.extra_scrape_metrics = true;
     } else if (name == "exemplar-storage") {

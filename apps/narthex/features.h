@@ -16,6 +16,11 @@ struct Features {
   bool per_step_stats = false;
   bool use_start_timestamps = false;
   bool metadata_wal_records = false;
+  bool start_zeros = false;  ///< created-timestamp-zero-ingestion
+  bool st_storage = false;
+  bool st_synthesis = false;
+  bool xor2_floats = false;            ///< where the configuration does not say
+  bool histograms_with_start = false;  ///< histograms-st-encoding
   config::LoadOptions config;
   std::vector<std::string> warnings;  ///< names that are unknown or do nothing yet
 };

@@ -102,6 +102,7 @@ struct ServerProcess::Impl {
   std::atomic<web::Readiness> readiness = web::Readiness::starting;
   EventQueue events;
   Timestamp start_time = 0;
+  bool started_with_xor2 = false;
   std::string external_url;
 
   mutable sync::Mutex config_mutex;
@@ -217,6 +218,10 @@ Result<void> ServerProcess::Impl::open_database() {
   options.no_lockfile = flags.no_lockfile;
   options.background_interval = flags.block_reload_interval;
   options.max_exemplars = settings->tsdb.max_exemplars;
+  options.st_storage = features.st_storage;
+  options.xor2_floats = settings->tsdb.xor2_floats.value_or(features.xor2_floats);
+  options.histograms_with_start = features.histograms_with_start;
+  started_with_xor2 = options.xor2_floats;
   auto opened = tsdb::Db::open(fs, flags.storage_path, options, clock, registry.get());
   if (!opened) return pass(opened, "opening storage");
   if (options.retention.percentage > 0 && !fs.space(flags.storage_path)) {
@@ -282,6 +287,9 @@ void ServerProcess::Impl::make_api() {
 }
 
 Result<void> ServerProcess::Impl::apply(const std::shared_ptr<const config::Config>& fresh) {
+  // As in Prometheus, absence is what was in force at the start; st-storage refuses XOR.
+  const bool xor2_floats = fresh->tsdb.xor2_floats.value_or(started_with_xor2);
+  if (auto applied = db->use_xor2_floats(xor2_floats); !applied) return pass(applied, "storage.tsdb");
   // Rules first: they are checked whole before anything changes.
   if (auto applied = rules->apply(fresh); !applied) return pass(applied, "rules");
   engine->set_default_subquery_step(fresh->global.evaluation_interval);

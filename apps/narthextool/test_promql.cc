@@ -24,6 +24,9 @@ class DbStore final : public query::ScriptStore {
     options.no_lockfile = true;
     options.background_interval = 0;
     options.no_time_bounds = true;
+    options.st_storage = true;
+    options.xor2_floats = true;
+    options.histograms_with_start = true;
     auto db = tsdb::Db::open(store->disk_, "/data", options, system_clock(), nullptr);
     if (!db) return pass(db, "opening a database in memory");
     store->db_ = std::move(*db);
@@ -31,7 +34,7 @@ class DbStore final : public query::ScriptStore {
   }
 
   storage::Queryable& queryable() override { return *db_; }
-  Result<query::LeftOut> load(std::span<const query::LoadedSeries> series) override {
+  Result<void> load(std::span<const query::LoadedSeries> series) override {
     return query::load_into(*db_, series);
   }
 

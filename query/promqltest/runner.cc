@@ -105,21 +105,17 @@ class Runner {
     f.why = std::move(why);
     report_.failed.push_back(std::move(f));
   }
-  void remember(std::uint32_t line, LeftOut left_out);
 
   const StoreFactory& make_store_;
   const Evaluate& evaluate_;
   std::unique_ptr<ScriptStore> store_;  ///< null if it could not be made
   std::string store_error_;
-  /// What loads since the last clear could not store.
-  std::string note_;
   ScriptReport report_;
 };
 
 void Runner::clear() {
   // The old one goes first: it may hold a directory's lock.
   store_.reset();
-  note_.clear();
   store_error_.clear();
   auto made = make_store_();
   if (made) {
@@ -138,16 +134,8 @@ void Runner::execute(const LoadCommand& load) {
     series.insert(series.end(), std::make_move_iterator(native->begin()),
                   std::make_move_iterator(native->end()));
   }
-  auto left_out = store_->load(series);
-  if (!left_out) return fail_block(load.line, std::move(left_out.error().text));
-  remember(load.line, *left_out);
-}
-
-void Runner::remember(std::uint32_t line, LeftOut left_out) {
-  if (left_out.start_timestamps == 0) return;
-  if (!note_.empty()) note_ += "; ";
-  note_ += fmt::format("the store could not take {} start timestamps of the load at line {}",
-                       left_out.start_timestamps, line);
+  auto loaded = store_->load(series);
+  if (!loaded) fail_block(load.line, std::move(loaded.error().text));
 }
 
 void Runner::execute(const EvalCommand& eval) {
@@ -157,7 +145,6 @@ void Runner::execute(const EvalCommand& eval) {
     ++report_.passed;
     return;
   }
-  failure->note = note_;
   report_.failed.push_back(std::move(*failure));
 }
 
@@ -271,7 +258,6 @@ std::string to_text(const FailedCase& failed, std::string_view file) {
   add("why:", failed.why);
   add("expected:", failed.expected);
   add("got:", failed.got);
-  add("note:", failed.note);
   return out;
 }
 

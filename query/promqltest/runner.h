@@ -32,7 +32,6 @@ struct FailedCase {
   std::string why;
   std::string expected;  ///< empty if `why` says it all
   std::string got;
-  std::string note;  ///< what may be the cause
 };
 
 /// As it is shown: `FILE:LINE: ...`, several lines.

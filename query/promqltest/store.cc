@@ -33,8 +33,7 @@ std::string_view in_words(storage::AppendFault fault) {
 
 }  // namespace
 
-Result<LeftOut> load_into(storage::Appendable& store, std::span<const LoadedSeries> series) {
-  LeftOut left_out;
+Result<void> load_into(storage::Appendable& store, std::span<const LoadedSeries> series) {
   const auto appender = store.appender();
   for (const LoadedSeries& one : series) {
     if (one.samples.empty()) continue;
@@ -43,13 +42,13 @@ Result<LeftOut> load_into(storage::Appendable& store, std::span<const LoadedSeri
       return fail(Code::invalid,
                   fmt::format("series {}: {}", one.labels.to_metric_string(), in_words(ref.error())));
     for (const LoadedSample& sample : one.samples) {
-      if (sample.st != 0) ++left_out.start_timestamps;
       if (sample.histogram) {
         const auto taken = appender->append_histogram(*ref, sample.t, *sample.histogram, sample.st);
         if (!taken) return fail(taken.error().code, taken.error().text);
         continue;
       }
-      appender->append(*ref, sample.t, sample.v);
+      const storage::RefSample value{*ref, sample.t, sample.v};
+      appender->append({&value, 1}, {&sample.st, 1});
     }
   }
   const auto committed = appender->commit();
@@ -58,7 +57,7 @@ Result<LeftOut> load_into(storage::Appendable& store, std::span<const LoadedSeri
     return fail(Code::invalid,
                 fmt::format("{} samples were refused, the first as: {}", committed->refused.size(),
                             in_words(committed->refused.front().fault)));
-  return left_out;
+  return {};
 }
 
 }  // namespace narthex::query

@@ -3,7 +3,6 @@
 // Threads: one at a time.
 #pragma once
 
-#include <cstddef>
 #include <functional>
 #include <memory>
 #include <span>
@@ -15,22 +14,17 @@
 
 namespace narthex::query {
 
-/// What a load could not store, because stores do not keep it.
-struct LeftOut {
-  std::size_t start_timestamps = 0;
-};
-
 class ScriptStore {
  public:
   virtual ~ScriptStore() = default;
   virtual storage::Queryable& queryable() = 0;
   /// Appends everything in one commit. Errors: invalid (a sample was refused), io.
-  virtual Result<LeftOut> load(std::span<const LoadedSeries> series) = 0;
+  virtual Result<void> load(std::span<const LoadedSeries> series) = 0;
 };
 
 using StoreFactory = std::function<Result<std::unique_ptr<ScriptStore>>()>;
 
 /// ScriptStore::load() for any appendable.
-Result<LeftOut> load_into(storage::Appendable& store, std::span<const LoadedSeries> series);
+Result<void> load_into(storage::Appendable& store, std::span<const LoadedSeries> series);
 
 }  // namespace narthex::query

@@ -7,6 +7,7 @@
 #include "model/check.h"
 #include "model/value.h"
 #include "tsdb/chunk/bit_reader.h"
+#include "tsdb/chunk/xor_chunk.h"
 #include "tsdb/encoding.h"
 
 namespace narthex::tsdb {
@@ -237,6 +238,15 @@ void Xor2Writer::append(Timestamp t, Timestamp st, double v) {
   ++s.count;
   store_be<std::uint16_t>(out_.data(), static_cast<std::uint16_t>(s.count));
   out_.data()[kStartHeader] = static_cast<std::byte>(s.start.header);
+}
+
+Result<Xor2Writer> xor2_from_xor(io::Bytes chunk) {
+  std::vector<Timestamp> t;
+  std::vector<double> v;
+  if (auto decoded = xor_decode(chunk, {}, t, v); !decoded) return pass(decoded);
+  Xor2Writer writer;
+  for (std::size_t i = 0; i < t.size(); ++i) writer.append(t[i], 0, v[i]);
+  return writer;
 }
 
 Result<void> xor2_decode(io::Bytes chunk, TimeRange range, std::vector<Timestamp>& t,

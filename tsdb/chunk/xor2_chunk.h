@@ -63,6 +63,9 @@ class Xor2Writer {
   BitBuffer out_;
 };
 
+/// The samples of an XOR chunk (encoding 1), which none of has a start timestamp. Errors: corruption.
+Result<Xor2Writer> xor2_from_xor(io::Bytes chunk);
+
 /// Appends the samples of `chunk` that lie in `range`. `st` follows `t` from the first start
 /// timestamp on: empty, or as long as `t`. Errors: corruption; the vectors may then hold a part.
 Result<void> xor2_decode(io::Bytes chunk, TimeRange range, std::vector<Timestamp>& t,

@@ -55,12 +55,12 @@ void ExtraBatch::encode_metadata() {
   tsdb::encode_metadata(all, records.emplace_back());
 }
 
-void ExtraBatch::encode_histograms(std::size_t begin, std::size_t end) {
+void ExtraBatch::encode_histograms(std::size_t begin, std::size_t end, bool with_start) {
   std::vector<HistogramRecord> some;
   for (std::size_t i = begin; i < end; ++i) {
     if (histograms[i].ref != storage::SeriesRef::none) some.push_back(histograms[i].record);
   }
-  if (!some.empty()) tsdb::encode_histograms(some, false, records);
+  if (!some.empty()) tsdb::encode_histograms(some, with_start, records);
 }
 
 void ExtraBatch::encode_exemplars() {

@@ -70,7 +70,7 @@ struct ExtraBatch {
 
   /// Fill `records`.
   void encode_metadata();
-  void encode_histograms(std::size_t begin, std::size_t end);
+  void encode_histograms(std::size_t begin, std::size_t end, bool with_start);
   void encode_exemplars();
 };
 

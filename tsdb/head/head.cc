@@ -17,13 +17,13 @@ Head::Head(const HeadOptions& options, prometheus::Registry* registry)
 Head::~Head() = default;
 
 void Head::start_logging(Wal& wal) {
-  const sync::MutexLock turn(state_.commit_turn);
+  const ShardTurns turns(state_, kAllShards);
   state_.wal = &wal;
 }
 
 void Head::stop() {
-  const sync::MutexLock turn(state_.commit_turn);
   state_.closed = true;
+  const ShardTurns turns(state_, kAllShards);
 }
 
 std::unique_ptr<storage::Appender> Head::appender() {
@@ -39,7 +39,7 @@ std::unique_ptr<ChunkSource> Head::chunk_source(TimeRange range) {
 }
 
 void Head::refuse_before(Timestamp t) {
-  const sync::MutexLock turn(state_.commit_turn);
+  const ShardTurns turns(state_, kAllShards);
   state_.min_valid.store(std::max(t, state_.min_valid.load(std::memory_order_relaxed)),
                          std::memory_order_relaxed);
 }
@@ -48,6 +48,15 @@ bool Head::is_compactable() const {
   const Timestamp oldest = mint();
   const Timestamp newest = maxt();
   return oldest <= newest && newest - oldest > state_.options.block_range / 2 * 3;
+}
+
+void Head::use_xor2_floats(bool xor2) {
+  HeadEncodings encodings = state_.options.encodings;
+  encodings.xor2_floats = xor2;
+  for (HeadShard& shard : state_.shards) {
+    const sync::MutexLock lock(shard.mutex);
+    shard.chunks.use_encodings(encodings);
+  }
 }
 
 HeadStats Head::stats() const {
@@ -62,13 +71,12 @@ HeadStats Head::stats() const {
     postings_bytes_ = index.dictionary().postings_bytes() + index.all().getSizeInBytes(false);
   }
   stats.memory = quick_memory();
-  const HeadShard& shard = state_.shard;
-  const sync::MutexLock lock(shard.mutex);
   stats.chunks = stats.series;
-  for (const SeriesChunks& lane : shard.chunks) {
-    stats.chunks += lane.count_full();
-    stats.histogram_series += lane.builders().count_histograms();
-    stats.histogram_buckets += lane.builders().count_buckets();
+  for (const HeadShard& shard : state_.shards) {
+    const sync::MutexLock lock(shard.mutex);
+    stats.chunks += shard.chunks.count_full();
+    stats.histogram_series += shard.chunks.builders().count_histograms();
+    stats.histogram_buckets += shard.chunks.builders().count_buckets();
   }
   return stats;
 }
@@ -78,21 +86,20 @@ HeadMemory Head::quick_memory() const {
   memory.postings = postings_bytes_;
   memory.exemplars = state_.exemplars.size_bytes();
   memory.batches = state_.batches.size_bytes();
-  memory.log_buffers = state_.log_buffer_bytes.load(std::memory_order_relaxed);
+  memory.log_buffers = LogBuffers::all_bytes();
   {
     const sync::MutexLock lock(state_.index_mutex);
     memory.labels = state_.index.label_bytes() + state_.index.dictionary().size_bytes();
     memory.lookup = state_.index.lookup_bytes();
   }
-  const HeadShard& shard = state_.shard;
-  const sync::MutexLock lock(shard.mutex);
-  for (const SeriesChunks& lane : shard.chunks) {
-    memory.full_chunks += lane.full_bytes();
-    memory.open_chunks += lane.open_bytes();
+  for (const HeadShard& shard : state_.shards) {
+    const sync::MutexLock lock(shard.mutex);
+    memory.full_chunks += shard.chunks.full_bytes();
+    memory.open_chunks += shard.chunks.open_bytes();
+    memory.series +=
+        shard.refs.size_bytes() + shard.hot.size_bytes() + shard.full.size_bytes() + shard.side.size_bytes();
+    memory.metadata += shard.metadata.size_bytes();
   }
-  memory.series =
-      shard.refs.size_bytes() + shard.hot.size_bytes() + shard.full.size_bytes() + shard.side.size_bytes();
-  memory.metadata = shard.metadata.size_bytes();
   return memory;
 }
 
@@ -114,19 +121,22 @@ CeilingStats Head::ceiling_stats() const {
 
 void Head::update_metrics() {
   const HeadStats now = stats();
-  std::uint64_t stale;
-  {
-    const sync::MutexLock lock(state_.shard.mutex);
-    stale = state_.shard.stale_series;
+  std::uint64_t stale = 0;
+  for (const HeadShard& shard : state_.shards) {
+    const sync::MutexLock lock(shard.mutex);
+    stale += shard.stale_series;
   }
   state_.metrics.set_stats(now, stale);
 }
 
 std::vector<WalRef> Head::live_refs() const {
   std::vector<WalRef> refs;
-  const sync::MutexLock lock(state_.shard.mutex);
-  for (Ordinal o = 0; o < state_.shard.refs.size(); ++o) {
-    if (state_.shard.refs[o] != 0) refs.push_back(state_.shard.refs[o]);
+  for (const HeadShard& shard : state_.shards) {
+    for (std::size_t page = 0; page < shard.count_pages(); ++page) {
+      const sync::MutexLock lock(shard.mutex);
+      shard.for_each_of_page(page,
+                             [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex) { refs.push_back(shard.refs[o]); });
+    }
   }
   return refs;
 }

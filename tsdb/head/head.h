@@ -58,8 +58,9 @@ class Head {
   /// A series record; a second reference for the same labels becomes another name of the series.
   void replay_series(const SeriesRecord& series);
   /// Samples that the head would refuse now (older, repeated, before min_valid) are dropped.
+  /// @param starts  their start timestamps; empty: none has one
   /// @return  how many had a reference that no series record had named
-  std::size_t replay_samples(std::span<const SampleRecord> samples);
+  std::size_t replay_samples(std::span<const SampleRecord> samples, std::span<const Timestamp> starts = {});
   std::size_t replay_histograms(std::vector<HistogramRecord> histograms);
   std::size_t replay_exemplars(std::span<const ExemplarRecord> exemplars);
   std::size_t replay_metadata(std::span<const MetadataRecord> metadata);
@@ -102,6 +103,9 @@ class Head {
   /// References of all series that live.
   [[nodiscard]] std::vector<WalRef> live_refs() const;
 
+  /// Float chunks that are full from now on are XOR2 (encoding 4), or XOR.
+  void use_xor2_floats(bool xor2);
+
   /// Commits are refused from now on, or no longer.
   void set_read_only(bool on) { state_.read_only.store(on, std::memory_order_relaxed); }
   /// Tells the ceilings how much memory is held; of the postings, what stats() found the last time.
@@ -123,6 +127,8 @@ class Head {
   [[nodiscard]] HeadMemory quick_memory() const;
   std::vector<Ordinal> drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest);
   void raise_mint(Timestamp oldest);
+  Result<std::size_t> map_chunks_of(HeadShard& shard);
+  /// Of one shard.
   void forget_series(std::span<const Ordinal> dead, Collected& done);
   void forget_deletions_before(Timestamp t);
 

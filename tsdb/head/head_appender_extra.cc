@@ -38,21 +38,29 @@ ExtraBatch& HeadAppender::extra() {
 Result<void> HeadAppender::append_histogram(storage::SeriesRef ref, Timestamp t, AnyHistogram value,
                                             Timestamp st) {
   if (auto sound = std::visit([](const auto& h) { return validate(h); }, value); !sound) return sound;
+  if (!head_.options.st_storage) st = 0;
   extra().add_histogram(ref, {.ref = 0, .t = t, .st = st, .value = std::move(value)}, samples_.size());
   return {};
 }
 
-void HeadAppender::append_among_histograms(std::span<const storage::RefSample> samples) {
+void HeadAppender::append_among_histograms(std::span<const storage::RefSample> samples,
+                                           std::span<const Timestamp> starts) {
   ExtraBatch& batch = *extra_;
   if (samples_.capacity() == 0) samples_ = head_.batches.take();
-  for (const storage::RefSample& s : samples) {
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const storage::RefSample& s = samples[i];
+    const Timestamp st = starts.empty() ? 0 : starts[i];
     const auto kind = batch.kinds.find(s.ref);
     if (kind != batch.kinds.end() && is_stale_nan(s.v)) {
-      batch.add_histogram(s.ref, {.ref = 0, .t = s.t, .st = 0, .value = stale_histogram(kind->second)},
+      batch.add_histogram(s.ref, {.ref = 0, .t = s.t, .st = st, .value = stale_histogram(kind->second)},
                           samples_.size());
       continue;
     }
     if (kind != batch.kinds.end()) batch.finish_part(samples_.size());
+    if (st != 0 || !starts_.empty()) {
+      starts_.resize(samples_.size());
+      starts_.push_back(st);
+    }
     samples_.push_back(s);
   }
 }
@@ -62,9 +70,10 @@ Result<void, storage::ExemplarFault> HeadAppender::append_exemplar(storage::Seri
   if (head_.exemplars.size() == 0) return std::unexpected(storage::ExemplarFault::disabled);
   Labels series;
   {
+    const HeadShard& shard = head_.shard(ordinal_of(ref));
     const sync::MutexLock index_lock(head_.index_mutex);
-    const sync::MutexLock shard_lock(head_.shard.mutex);
-    if (!head_.shard.holds(ref)) return std::unexpected(storage::ExemplarFault::unknown_series);
+    const sync::MutexLock shard_lock(shard.mutex);
+    if (!shard.holds(ref)) return std::unexpected(storage::ExemplarFault::unknown_series);
     series = head_.index.labels(ordinal_of(ref));
   }
   if (const auto fault = head_.exemplars.check(series, exemplar)) return std::unexpected(*fault);
@@ -74,9 +83,10 @@ Result<void, storage::ExemplarFault> HeadAppender::append_exemplar(storage::Seri
 
 void HeadAppender::set_metadata(storage::SeriesRef ref, const storage::Metadata& metadata) {
   {
-    const sync::MutexLock lock(head_.shard.mutex);
-    if (!head_.shard.holds(ref)) return;
-    const storage::Metadata* known = head_.shard.metadata.find(ordinal_of(ref));
+    const HeadShard& shard = head_.shard(ordinal_of(ref));
+    const sync::MutexLock lock(shard.mutex);
+    if (!shard.holds(ref)) return;
+    const storage::Metadata* known = shard.metadata.find(ordinal_of(ref));
     if (known != nullptr && *known == metadata) return;
   }
   extra().metadata.push_back({ref, {0, metadata}});
@@ -84,25 +94,34 @@ void HeadAppender::set_metadata(storage::SeriesRef ref, const storage::Metadata&
 
 /// Leaves out what belongs to series that are gone.
 void HeadAppender::resolve_extra(storage::CommitStats& stats) {
-  HeadShard& shard = head_.shard;
-  const sync::MutexLock lock(shard.mutex);
-  const auto is_gone = [&shard](const auto& pending)
-                           NARTHEX_REQUIRES(shard.mutex) { return !shard.holds(pending.ref); };
-  std::erase_if(extra_->exemplars, is_gone);
-  std::erase_if(extra_->metadata, is_gone);
-  for (auto& e : extra_->exemplars) e.wal_ref = shard.refs[ordinal_of(e.ref)];
-  for (auto& m : extra_->metadata) m.record.ref = shard.refs[ordinal_of(m.ref)];
-  for (auto& h : extra_->histograms) {
-    if (shard.holds(h.ref)) {
-      h.record.ref = shard.refs[ordinal_of(h.ref)];
-    } else {
-      stats.refused.push_back({h.index, storage::AppendFault::unknown_series});
-      h.ref = storage::SeriesRef::none;
+  for_each_shard([&](HeadShard& shard) NARTHEX_REQUIRES(shard.mutex) {
+    const auto is_here = [&shard](storage::SeriesRef ref) {
+      return shard_of(ordinal_of(ref)) == shard.number;
+    };
+    const auto is_gone = [&](const auto& pending) NARTHEX_REQUIRES(shard.mutex) {
+      return is_here(pending.ref) && !shard.holds(pending.ref);
+    };
+    std::erase_if(extra_->exemplars, is_gone);
+    std::erase_if(extra_->metadata, is_gone);
+    for (auto& e : extra_->exemplars) {
+      if (is_here(e.ref)) e.wal_ref = shard.refs[ordinal_of(e.ref)];
     }
-  }
+    for (auto& m : extra_->metadata) {
+      if (is_here(m.ref)) m.record.ref = shard.refs[ordinal_of(m.ref)];
+    }
+    for (auto& h : extra_->histograms) {
+      if (h.ref == storage::SeriesRef::none || !is_here(h.ref)) continue;
+      if (shard.holds(h.ref)) {
+        h.record.ref = shard.refs[ordinal_of(h.ref)];
+      } else {
+        stats.refused.push_back({h.index, storage::AppendFault::unknown_series});
+        h.ref = storage::SeriesRef::none;
+      }
+    }
+  });
 }
 
-void HeadAppender::encode_extra() {
+void HeadAppender::encode_extra(LogBuffers& buffers) {
   extra_->records.clear();
   extra_->encode_metadata();
   std::size_t float_at = 0;
@@ -114,10 +133,9 @@ void HeadAppender::encode_extra() {
       record_at += samples_[float_at].ref != storage::SeriesRef::none ? 1 : 0;
     }
     if (record_at > first_record) {
-      const auto records = std::span(head_.records).subspan(first_record, record_at - first_record);
-      encode_samples(records, extra_->records.emplace_back());
+      encode_floats(buffers, first_record, record_at - first_record, extra_->records.emplace_back());
     }
-    extra_->encode_histograms(histogram_at, histograms_end);
+    extra_->encode_histograms(histogram_at, histograms_end, head_.options.st_storage);
     histogram_at = histograms_end;
   }
   // Behind the samples: who ships the log must know a series before its exemplars.
@@ -137,8 +155,9 @@ void HeadAppender::sweep_extra(Sweep& sweep) {
     float_at = floats_end;
     while (histogram_at < histograms_end) {
       const std::size_t count = std::min(kSlice, histograms_end - histogram_at);
-      const sync::MutexLock lock(head_.shard.mutex);
-      sweep_histograms(head_.shard, std::span(extra_->histograms).subspan(histogram_at, count), sweep);
+      const auto slice = std::span(extra_->histograms).subspan(histogram_at, count);
+      for_each_shard([&](HeadShard& shard)
+                         NARTHEX_REQUIRES(shard.mutex) { sweep_histograms(shard, slice, sweep); });
       histogram_at += count;
     }
   }
@@ -151,10 +170,10 @@ void HeadAppender::sweep_histograms(HeadShard& shard,
     sweep.stats.refused.push_back({h.index, fault});
   };
   for (const ExtraBatch::PendingHistogram& h : histograms) {
-    if (h.ref == storage::SeriesRef::none) continue;
+    if (h.ref == storage::SeriesRef::none || shard_of(ordinal_of(h.ref)) != shard.number) continue;
     const Ordinal o = ordinal_of(h.ref);
     HotSeries& s = shard.hot[o];
-    SeriesChunks& chunks = shard.chunks[o];
+    SeriesChunks& chunks = shard.chunks;
     const Timestamp t = h.record.t;
     const Timestamp newest = s.maxt();
     if (t < sweep.oldest) {
@@ -180,8 +199,11 @@ void HeadAppender::sweep_histograms(HeadShard& shard,
 
 void HeadAppender::apply_extra() {
   for (const auto& e : extra_->exemplars) head_.exemplars.add(e.series, e.exemplar);
-  const sync::MutexLock lock(head_.shard.mutex);
-  for (const auto& m : extra_->metadata) head_.shard.metadata.set(ordinal_of(m.ref), m.record.metadata);
+  for (const auto& m : extra_->metadata) {
+    HeadShard& shard = head_.shard(ordinal_of(m.ref));
+    const sync::MutexLock lock(shard.mutex);
+    shard.metadata.set(ordinal_of(m.ref), m.record.metadata);
+  }
 }
 
 }  // namespace narthex::tsdb

@@ -113,13 +113,11 @@ void HeadChunkSource::order_series() {
         a.pairs, b.pairs, [&](PairNumber x, PairNumber y) { return ranks[x] < ranks[y]; });
   });
   series_.reserve(entries.size());
-  for (std::size_t begin = 0; begin < entries.size(); begin += kSlice) {
-    const sync::MutexLock lock(head_.shard.mutex);
-    for (std::size_t i = begin; i < std::min(entries.size(), begin + kSlice); ++i) {
-      const WalRef ref = head_.shard.refs[entries[i].ordinal];
-      series_.push_back(
-          {static_cast<std::uint32_t>(ref >> 32), static_cast<std::uint32_t>(ref), entries[i].ordinal});
-    }
+  for (const Entry& e : entries) {
+    const HeadShard& shard = head_.shard(e.ordinal);
+    const sync::MutexLock lock(shard.mutex);
+    const WalRef ref = shard.refs[e.ordinal];
+    series_.push_back({static_cast<std::uint32_t>(ref >> 32), static_cast<std::uint32_t>(ref), e.ordinal});
   }
 }
 
@@ -163,13 +161,13 @@ bool HeadChunkSource::take_views(const Series& series, SourceSeries& out) {
   const Ordinal o = series.ordinal;
   const sync::MutexLock index_lock(head_.index_mutex);
   {
-    const HeadShard& shard = head_.shard;
+    const HeadShard& shard = head_.shard(o);
     const sync::MutexLock lock(shard.mutex);
     // Collected since: its samples lie before what this may see.
     if (shard.refs[o] != series.ref()) return false;
     visible_ = {range_.mint, std::min(range_.maxt, shard.newest_visible(o, reader_.watermark))};
     if (visible_.mint > visible_.maxt) return false;
-    shard.chunks[o].view(shard.hot[o], shard.full[o], visible_, views_);
+    shard.chunks.view(shard.hot[o], shard.full[o], visible_, views_);
     if (views_.full.empty() && !views_.has_open) return false;
     if (const auto at = shard.deleted.find(o); at != shard.deleted.end()) out.deleted = at->second;
   }
@@ -192,8 +190,8 @@ Result<void> HeadChunkSource::add_chunks(SourceSeries& out) {
     ++pages_touched_;
   }
   if (views_.has_open) {
-    complete_open(views_, made_);
-    out.chunks.push_back({views_.open.mint, views_.open.maxt(), views_.open_encoding, made_});
+    const std::uint8_t encoding = complete_open(views_, made_);
+    out.chunks.push_back({views_.open.mint, views_.open.maxt(), encoding, made_});
   }
   // Whoever reads cuts at the end of its range, but does not know what is committed.
   ChunkToWrite& newest = out.chunks.back();

@@ -15,8 +15,8 @@
 namespace narthex::tsdb {
 namespace {
 
-/// Commits and queries get a turn between slices.
-constexpr std::size_t kSlice = 4096;
+/// Tombstones in one record.
+constexpr std::size_t kPerRecord = 4096;
 
 struct Doomed {
   Ordinal ordinal;
@@ -24,26 +24,59 @@ struct Doomed {
 };
 
 /// What `range` takes of the series; nothing if that is no sample.
-std::optional<Doomed> doomed(HeadShard& shard, Ordinal o, TimeRange range) NARTHEX_REQUIRES(shard.mutex) {
+std::optional<Doomed> doomed(const HeadShard& shard, Ordinal o, TimeRange range)
+    NARTHEX_REQUIRES(shard.mutex) {
   const HotSeries& s = shard.hot[o];
   if (shard.refs[o] == 0 || s.empty()) return std::nullopt;
-  range.mint = std::max(range.mint, shard.chunks[o].mint(s, shard.full[o]));
+  range.mint = std::max(range.mint, shard.chunks.mint(s, shard.full[o]));
   range.maxt = std::min(range.maxt, s.maxt());
   if (range.mint > range.maxt) return std::nullopt;
   return Doomed{o, {shard.refs[o], range}};
 }
 
+/// Behind the last of those that lie in the page of `all[begin]`; ordinals ascend.
+template <class T, class OrdinalOf>
+std::size_t end_of_page(const std::vector<T>& all, std::size_t begin, OrdinalOf ordinal_of) {
+  const Ordinal page = ordinal_of(all[begin]) / kPageOrdinals;
+  std::size_t end = begin;
+  while (end < all.size() && ordinal_of(all[end]) / kPageOrdinals == page) ++end;
+  return end;
+}
+
+/// Commits and queries get the mutex between pages.
+std::vector<Doomed> find_doomed(const HeadState& head, const std::vector<Ordinal>& series, TimeRange range) {
+  std::vector<Doomed> all;
+  for (std::size_t i = 0; i < series.size();) {
+    const std::size_t end = end_of_page(series, i, [](Ordinal o) { return o; });
+    const HeadShard& shard = head.shard(series[i]);
+    const sync::MutexLock lock(shard.mutex);
+    for (; i < end; ++i) {
+      if (const auto found = doomed(shard, series[i], range)) all.push_back(*found);
+    }
+  }
+  return all;
+}
+
 Result<void> log_deletion(Wal& wal, std::span<const Doomed> all) {
   std::vector<std::vector<std::byte>> records;
   std::vector<TombstoneRecord> stones;
-  for (std::size_t begin = 0; begin < all.size(); begin += kSlice) {
+  for (std::size_t begin = 0; begin < all.size(); begin += kPerRecord) {
     stones.clear();
-    for (const Doomed& d : all.subspan(begin, std::min(kSlice, all.size() - begin)))
+    for (const Doomed& d : all.subspan(begin, std::min(kPerRecord, all.size() - begin)))
       stones.push_back(d.stone);
     encode_tombstones(stones, records.emplace_back());
   }
   const std::vector<io::Bytes> group(records.begin(), records.end());
   return wal.log(group);
+}
+
+void hide(HeadState& head, const std::vector<Doomed>& all) {
+  for (std::size_t i = 0; i < all.size();) {
+    const std::size_t end = end_of_page(all, i, [](const Doomed& d) { return d.ordinal; });
+    HeadShard& shard = head.shard(all[i].ordinal);
+    const sync::MutexLock lock(shard.mutex);
+    for (; i < end; ++i) add_range(shard.deleted[all[i].ordinal], all[i].stone.range);
+  }
 }
 
 }  // namespace
@@ -59,34 +92,28 @@ Result<std::size_t> Head::remove(TimeRange range, std::span<const Matcher> match
     const sync::MutexLock lock(state_.index_mutex);
     matching = matching_series(state_.index, matchers);
   }
-  HeadShard& shard = state_.shard;
-  std::vector<Doomed> all;
-  for (std::size_t begin = 0; begin < matching.size(); begin += kSlice) {
-    const sync::MutexLock lock(shard.mutex);
-    for (std::size_t i = begin; i < std::min(begin + kSlice, matching.size()); ++i) {
-      if (const auto found = doomed(shard, matching[i], range)) all.push_back(*found);
-    }
-  }
+  const std::vector<Doomed> all = find_doomed(state_, matching, range);
   if (all.empty()) return std::size_t{0};
-  const sync::MutexLock turn(state_.commit_turn);
-  if (state_.closed) return fail(Code::unavailable, "the database is closing: nothing is deleted any more");
+  ShardMask shards = 0;
+  for (const Doomed& d : all) shards |= ShardMask{1} << shard_of(d.ordinal);
+  const ShardTurns turns(state_, shards);
+  if (state_.closed.load())
+    return fail(Code::unavailable, "the database is closing: nothing is deleted any more");
   if (state_.wal != nullptr) {
     if (auto logged = log_deletion(*state_.wal, all); !logged) return pass(logged, "logging a deletion");
   }
-  for (std::size_t begin = 0; begin < all.size(); begin += kSlice) {
-    const sync::MutexLock lock(shard.mutex);
-    for (std::size_t i = begin; i < std::min(begin + kSlice, all.size()); ++i)
-      add_range(shard.deleted[all[i].ordinal], all[i].stone.range);
-  }
+  hide(state_, all);
   return all.size();
 }
 
 void Head::forget_deletions_before(Timestamp t) {
-  const sync::MutexLock lock(state_.shard.mutex);
-  boost::unordered::erase_if(state_.shard.deleted, [t](auto& series) {
-    std::erase_if(series.second, [t](const TimeRange& range) { return range.maxt < t; });
-    return series.second.empty();
-  });
+  for (HeadShard& shard : state_.shards) {
+    const sync::MutexLock lock(shard.mutex);
+    boost::unordered::erase_if(shard.deleted, [t](auto& series) {
+      std::erase_if(series.second, [t](const TimeRange& range) { return range.maxt < t; });
+      return series.second.empty();
+    });
+  }
 }
 
 }  // namespace narthex::tsdb

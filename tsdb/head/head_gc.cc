@@ -9,7 +9,7 @@ namespace narthex::tsdb {
 namespace {
 
 /// Commits and queries get a turn between slices.
-constexpr Ordinal kSlice = 1024;
+constexpr std::size_t kSlice = 1024;
 
 }  // namespace
 
@@ -30,13 +30,17 @@ std::optional<Head::Collected> Head::collect() {
   // is accepted when it has ended will not do: by then much may have come in, and be old already.)
   Timestamp oldest;
   {
-    const sync::MutexLock turn(state_.commit_turn);
+    const ShardTurns turns(state_, kAllShards);
     oldest = state_.oldest_acceptable();
   }
   const Timestamp floor = state_.floor.load(std::memory_order_relaxed);
   const std::vector<Ordinal> dead = drop_chunks_before(floor, done, oldest);
-  for (std::size_t at = 0; at < dead.size(); at += kSlice) {
-    forget_series(std::span(dead).subspan(at, std::min<std::size_t>(kSlice, dead.size() - at)), done);
+  for (auto rest = std::span(dead); !rest.empty();) {
+    const std::size_t shard = shard_of(rest.front());
+    std::size_t count = 1;
+    while (count < std::min(kSlice, rest.size()) && shard_of(rest[count]) == shard) ++count;
+    forget_series(rest.first(count), done);
+    rest = rest.subspan(count);
   }
   {
     const sync::MutexLock lock(state_.index_mutex);
@@ -53,7 +57,7 @@ std::optional<Head::Collected> Head::collect() {
 
 void Head::raise_mint(Timestamp oldest) {
   if (state_.options.no_time_bounds) return;
-  const sync::MutexLock turn(state_.commit_turn);
+  const ShardTurns turns(state_, kAllShards);
   if (oldest <= mint()) return;
   state_.mint.store(oldest, std::memory_order_relaxed);
   state_.min_valid.store(std::max(oldest, state_.min_valid.load(std::memory_order_relaxed)),
@@ -62,35 +66,31 @@ void Head::raise_mint(Timestamp oldest) {
 
 std::vector<Ordinal> Head::drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest) {
   std::vector<Ordinal> dead;
-  HeadShard& shard = state_.shard;
-  Ordinal end;
-  {
-    const sync::MutexLock lock(shard.mutex);
-    end = shard.hot.size();
-  }
-  for (Ordinal begin = 0; begin < end; begin += kSlice) {
-    const sync::MutexLock lock(shard.mutex);
-    for (Ordinal o = begin; o < std::min(end, begin + kSlice); ++o) {
-      if (shard.refs[o] == 0) continue;
-      HotSeries& s = shard.hot[o];
-      const bool was_stale = !s.empty() && is_stale_nan(s.enc.v);
-      done.chunks += shard.chunks[o].drop_before(s, shard.full[o], t);
-      if (!s.empty()) {
-        oldest = std::min(oldest, shard.chunks[o].mint(s, shard.full[o]));
-        continue;
-      }
-      shard.stale_series -= was_stale ? 1 : 0;
-      dead.push_back(o);
+  for (HeadShard& shard : state_.shards) {
+    const std::size_t pages = shard.count_pages();
+    for (std::size_t page = 0; page < pages; ++page) {
+      const sync::MutexLock lock(shard.mutex);
+      shard.for_each_of_page(page, [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex) {
+        HotSeries& s = shard.hot[o];
+        const bool was_stale = !s.empty() && is_stale_nan(s.enc.v);
+        done.chunks += shard.chunks.drop_before(s, shard.full[o], t);
+        if (!s.empty()) {
+          oldest = std::min(oldest, shard.chunks.mint(s, shard.full[o]));
+          return;
+        }
+        shard.stale_series -= was_stale ? 1 : 0;
+        dead.push_back(o);
+      });
     }
   }
   return dead;
 }
 
 void Head::forget_series(std::span<const Ordinal> dead, Collected& done) {
+  HeadShard& shard = state_.shard(dead.front());
   // The turn, so that no batch is between its look at the references and its sweep.
-  const sync::MutexLock turn(state_.commit_turn);
+  const sync::MutexLock turn(shard.turn);
   const sync::MutexLock index_lock(state_.index_mutex);
-  HeadShard& shard = state_.shard;
   const sync::MutexLock shard_lock(shard.mutex);
   for (const Ordinal o : dead) {
     // Samples may have come since, and a series that a batch is about to log is not ours.

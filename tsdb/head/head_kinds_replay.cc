@@ -35,11 +35,11 @@ std::size_t Head::replay_histograms(std::vector<HistogramRecord> histograms) {
 void Head::apply_replayed_histogram(const ReplayItem& item) {
   const std::unique_ptr<const HistogramRecord> record(item.histogram);
   const Ordinal o = item.ordinal;
-  HeadShard& shard = state_.shard;
+  HeadShard& shard = state_.shard(o);
   HotSeries& s = shard.hot[o];
   if (item.t <= s.maxt()) return;
-  Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
-  tally.chunks += shard.chunks[o].append(s, shard.full[o], item.t, record->st, record->value);
+  Replay::Tally& tally = replay_->tallies[shard_of(o)];
+  tally.chunks += shard.chunks.append(s, shard.full[o], item.t, record->st, record->value);
   tally.oldest = std::min(tally.oldest, item.t);
   tally.newest = std::max(tally.newest, item.t);
 }
@@ -70,17 +70,16 @@ std::size_t Head::replay_exemplars(std::span<const ExemplarRecord> exemplars) {
 
 std::size_t Head::replay_metadata(std::span<const MetadataRecord> metadata) {
   std::size_t unknown = 0;
-  {
-    const sync::MutexLock lock(state_.shard.mutex);
-    for (const MetadataRecord& m : metadata) {
-      const Ordinal o = replay_->refs.find(m.ref);
-      if (o == kNoNumber) {
-        ++unknown;
-        state_.skip_ref(m.ref);
-        continue;
-      }
-      state_.shard.metadata.set(o, m.metadata);
+  for (const MetadataRecord& m : metadata) {
+    const Ordinal o = replay_->refs.find(m.ref);
+    if (o == kNoNumber) {
+      ++unknown;
+      state_.skip_ref(m.ref);
+      continue;
     }
+    HeadShard& shard = state_.shard(o);
+    const sync::MutexLock lock(shard.mutex);
+    shard.metadata.set(o, m.metadata);
   }
   state_.metrics.count_unknown_refs(unknown, "metadata");
   return unknown;

@@ -65,12 +65,12 @@ Result<HeadChunkFiles::Loaded> Head::replay_chunk_files() {
 }
 
 void Head::take_over_chunks(Ordinal o, WalRef ref) {
-  HeadShard& shard = state_.shard;
-  SeriesChunks& chunks = shard.chunks[o];
+  HeadShard& shard = state_.shard(o);
+  SeriesChunks& chunks = shard.chunks;
   HotSeries& series = shard.hot[o];
   FullChunks& full = shard.full[o];
   MappedCursor& cursor = replay_->cursors[o];
-  Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
+  Replay::Tally& tally = replay_->tallies[shard_of(o)];
   bool is_first = true;
   replay_->loaded.for_each(ref, [&](const MappedChunk& chunk) {
     // Threads may be at work in the same memory.
@@ -101,7 +101,7 @@ bool Head::is_mapped(const ReplayItem& item) {
     c.seen = item.t;
     if (item.t == c.chunk.maxt && c.next == c.count) {
       // Nothing newer has gone to the lane, so nobody else is at the series.
-      state_.shard.hot[item.ordinal].enc.v =
+      state_.shard(item.ordinal).hot[item.ordinal].enc.v =
           item.kind == ReplayItem::Kind::sample ? item.v : value_of(item.histogram->value);
       c.has_value = true;
     }
@@ -114,8 +114,9 @@ bool Head::is_mapped(const ReplayItem& item) {
 }
 
 void Head::advance(const ReplayItem& item, MappedCursor& c) {
-  const SeriesChunks& chunks = state_.shard.chunks[item.ordinal];
-  const SlotRef list = state_.shard.full[item.ordinal].mapped;
+  const HeadShard& shard = state_.shard(item.ordinal);
+  const SeriesChunks& chunks = shard.chunks;
+  const SlotRef list = shard.full[item.ordinal].mapped;
   while (item.t > c.chunk.maxt && c.next < c.count) {
     c.chunk = exact_range(*state_.chunk_files, chunks.mapped().at(list, c.next));
     ++c.next;
@@ -124,12 +125,13 @@ void Head::advance(const ReplayItem& item, MappedCursor& c) {
 
 void Head::give_up_chunks(Ordinal o, MappedCursor& c) {
   replay_->lanes->drain();
-  SeriesChunks& chunks = state_.shard.chunks[o];
-  FullChunks& full = state_.shard.full[o];
+  HeadShard& shard = state_.shard(o);
+  SeriesChunks& chunks = shard.chunks;
+  FullChunks& full = shard.full[o];
   const std::uint16_t kept = c.next - 1;
   TimeRange last{kMinTime, kMinTime};
   if (kept > 0) last = exact_range(*state_.chunk_files, chunks.mapped().at(full.mapped, kept - 1U));
-  chunks.drop_mapped_from(state_.shard.hot[o], full, kept, last.maxt);
+  chunks.drop_mapped_from(shard.hot[o], full, kept, last.maxt);
   c.chunk = last;
   c.next = c.count = kept;
   c.has_value = false;
@@ -137,11 +139,11 @@ void Head::give_up_chunks(Ordinal o, MappedCursor& c) {
 }
 
 void Head::complete_closed(Ordinal o) {
-  HeadShard& shard = state_.shard;
+  HeadShard& shard = state_.shard(o);
   HotSeries& s = shard.hot[o];
   if (o < replay_->cursors.size() && replay_->cursors[o].has_value) return;
   // The log does not have the newest sample; a next one is compared with it.
-  const MappedChunks& mapped = shard.chunks[o].mapped();
+  const MappedChunks& mapped = shard.chunks.mapped();
   const SlotRef list = shard.full[o].mapped;
   const auto read = state_.chunk_files->read(mapped.at(list, mapped.count(list) - 1).place);
   ChunkSamples samples;
@@ -164,14 +166,18 @@ Result<void> Head::tidy_chunk_files() {
   if (!irregular_chunk_files_ || state_.chunk_files == nullptr) return {};
   telemetry::info("Head chunks are written anew, as some were missing or twice there", {});
   HeadChunkFiles& files = *state_.chunk_files;
-  HeadShard& shard = state_.shard;
   const auto old = files.files();
   if (!old.empty()) {
     files.cut();
-    const sync::MutexLock lock(shard.mutex);
-    for (Ordinal o = 0; o < shard.full.size(); ++o) {
-      if (shard.refs[o] == 0 || shard.full[o].mapped == kNoSlot) continue;
-      auto moved = shard.chunks[o].move_mapped(shard.full[o], shard.refs[o], *state_.chunk_files);
+    for (HeadShard& shard : state_.shards) {
+      const sync::MutexLock lock(shard.mutex);
+      Result<void> moved;
+      for (std::size_t page = 0; page < shard.refs.count_pages(); ++page) {
+        shard.for_each_of_page(page, [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex) {
+          if (moved && shard.full[o].mapped != kNoSlot)
+            moved = shard.chunks.move_mapped(shard.full[o], shard.refs[o], files);
+        });
+      }
       if (!moved) return moved;
     }
     if (auto synced = files.sync(); !synced) return synced;

@@ -11,8 +11,6 @@
 namespace narthex::tsdb {
 namespace {
 
-/// Commits and queries get a turn between slices.
-constexpr Ordinal kSlice = 4096;
 /// Written at once.
 constexpr std::size_t kBatchBytes = 256 * 1024;
 
@@ -31,22 +29,19 @@ struct Batch {
   std::vector<std::byte> bytes;
 };
 
-/// Copies full chunks of series from `from` on. @return  the series to go on with
-Ordinal copy_unmapped(const HeadShard& shard, Ordinal from, Batch& batch) NARTHEX_REQUIRES(shard.mutex) {
+/// Copies full chunks of the page's series.
+void copy_unmapped(const HeadShard& shard, std::size_t page, Batch& batch) NARTHEX_REQUIRES(shard.mutex) {
   std::vector<SeriesChunks::Unmapped> unmapped;
-  const Ordinal end = std::min(shard.full.size(), from + kSlice);
-  Ordinal o = from;
-  for (; o < end && batch.bytes.size() < kBatchBytes; ++o) {
-    if (shard.full[o].memory == kNoSlot || shard.refs[o] == 0) continue;
+  shard.for_each_of_page(page, [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex) {
+    if (shard.full[o].memory == kNoSlot) return;
     unmapped.clear();
-    shard.chunks[o].list_unmapped(shard.full[o], unmapped);
+    shard.chunks.list_unmapped(shard.full[o], unmapped);
     for (const SeriesChunks::Unmapped& c : unmapped) {
       batch.chunks.push_back(
           {o, shard.refs[o], c.chunk, c.range, c.encoding, batch.bytes.size(), c.bytes.size()});
       batch.bytes.insert(batch.bytes.end(), c.bytes.begin(), c.bytes.end());
     }
-  }
-  return o;
+  });
 }
 
 Result<std::vector<HeadChunkPlace>> write(HeadChunkFiles& files, const Batch& batch) {
@@ -65,24 +60,34 @@ Result<std::vector<HeadChunkPlace>> write(HeadChunkFiles& files, const Batch& ba
 
 void Head::use_chunk_files(HeadChunkFiles& files) {
   state_.chunk_files = &files;
-  const sync::MutexLock lock(state_.shard.mutex);
-  for (SeriesChunks& lane : state_.shard.chunks) lane.use_files(&files);
+  for (HeadShard& shard : state_.shards) {
+    const sync::MutexLock lock(shard.mutex);
+    shard.chunks.use_files(&files);
+  }
 }
 
 Result<std::size_t> Head::map_chunks() {
   std::size_t mapped = 0;
   if (state_.chunk_files == nullptr) return mapped;
   const sync::MutexLock turn(state_.collect_turn);
-  HeadShard& shard = state_.shard;
+  for (HeadShard& shard : state_.shards) {
+    auto of_shard = map_chunks_of(shard);
+    if (!of_shard) return of_shard;
+    mapped += *of_shard;
+  }
+  return mapped;
+}
+
+Result<std::size_t> Head::map_chunks_of(HeadShard& shard) {
+  std::size_t mapped = 0;
   Batch batch;
-  Ordinal next = 0;
-  for (bool more = true; more;) {
+  const std::size_t pages = shard.count_pages();
+  for (std::size_t page = 0; page < pages;) {
     batch.chunks.clear();
     batch.bytes.clear();
-    while (more && batch.bytes.size() < kBatchBytes) {
+    while (page < pages && batch.bytes.size() < kBatchBytes) {
       const sync::MutexLock lock(shard.mutex);
-      next = copy_unmapped(shard, next, batch);
-      more = next < shard.full.size();
+      copy_unmapped(shard, page++, batch);
     }
     if (batch.chunks.empty()) break;
     auto places = write(*state_.chunk_files, batch);
@@ -93,19 +98,21 @@ Result<std::size_t> Head::map_chunks() {
     for (std::size_t i = 0; i < places->size(); ++i) {
       const Leaving& c = batch.chunks[i];
       if (shard.refs[c.ordinal] != c.ref) continue;
-      mapped += shard.chunks[c.ordinal].set_mapped(shard.full[c.ordinal], c.chunk, (*places)[i], serial);
+      mapped += shard.chunks.set_mapped(shard.full[c.ordinal], c.chunk, (*places)[i], serial);
     }
   }
   const std::uint64_t oldest_reader = state_.isolation.oldest_serial();
   const sync::MutexLock lock(shard.mutex);
-  for (SeriesChunks& lane : shard.chunks) lane.free_mapped(oldest_reader);
+  shard.chunks.free_mapped(oldest_reader);
   return mapped;
 }
 
 std::size_t Head::unmapped_bytes() const {
   std::size_t bytes = 0;
-  const sync::MutexLock lock(state_.shard.mutex);
-  for (const SeriesChunks& lane : state_.shard.chunks) bytes += lane.full_used_bytes();
+  for (const HeadShard& shard : state_.shards) {
+    const sync::MutexLock lock(shard.mutex);
+    bytes += shard.chunks.full_used_bytes();
+  }
   return bytes;
 }
 
@@ -113,21 +120,20 @@ Result<void> Head::truncate_chunk_files() {
   if (state_.chunk_files == nullptr) return {};
   HeadChunkFiles& files = *state_.chunk_files;
   const sync::MutexLock turn(state_.collect_turn);
-  HeadShard& shard = state_.shard;
   const auto present = files.files();
   if (present.empty()) return {};
   const std::uint32_t first = present.front().number;
   std::uint32_t needed = present.back().number - first + 1;
-  Ordinal begin = 0;
-  for (bool more = true; more; begin += kSlice) {
-    const sync::MutexLock lock(shard.mutex);
-    const Ordinal end = std::min(shard.full.size(), begin + kSlice);
-    more = end < shard.full.size();
-    for (Ordinal o = begin; o < end; ++o) {
-      if (shard.refs[o] == 0 || shard.full[o].mapped == kNoSlot) continue;
-      // The series' oldest, and files ascend with time.
-      const HeadChunkPlace place = shard.chunks[o].mapped().at(shard.full[o].mapped, 0).place;
-      needed = std::min(needed, (place.file - first) & (HeadChunkFiles::kMostFiles - 1));
+  for (const HeadShard& shard : state_.shards) {
+    const std::size_t pages = shard.count_pages();
+    for (std::size_t page = 0; page < pages; ++page) {
+      const sync::MutexLock lock(shard.mutex);
+      shard.for_each_of_page(page, [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex) {
+        if (shard.full[o].mapped == kNoSlot) return;
+        // The series' oldest, and files ascend with time.
+        const HeadChunkPlace place = shard.chunks.mapped().at(shard.full[o].mapped, 0).place;
+        needed = std::min(needed, (place.file - first) & (HeadChunkFiles::kMostFiles - 1));
+      });
     }
   }
   // So that the next truncation can remove what is being written now.

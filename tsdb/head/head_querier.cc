@@ -91,7 +91,7 @@ Result<void> HeadSeriesSet::samples(std::size_t i, TimeRange range, storage::Sam
   if (range.mint > range.maxt) return {};
   const Series& series = series_[i];
   {
-    const HeadShard& shard = head_.shard;
+    const HeadShard& shard = head_.shard(series.ordinal);
     const sync::MutexLock lock(shard.mutex);
     // Collected since: its samples lie before what this reader may see here.
     if (shard.refs[series.ordinal] != series.ref) return {};
@@ -105,7 +105,7 @@ Result<void> HeadSeriesSet::samples(std::size_t i, TimeRange range, storage::Sam
     if (!shard.deleted.empty()) {
       if (const auto at = shard.deleted.find(series.ordinal); at != shard.deleted.end()) deleted = at->second;
     }
-    shard.chunks[series.ordinal].view(hot, shard.full[series.ordinal], range, views);
+    shard.chunks.view(hot, shard.full[series.ordinal], range, views);
   }
   const std::size_t first = out.t.size();
   auto decoded = decode_views(views, range, out);
@@ -147,22 +147,25 @@ bool is_deleted(const HeadShard& shard, Ordinal o, TimeRange range) NARTHEX_REQU
   const auto at = shard.deleted.find(o);
   if (at == shard.deleted.end()) return false;
   const HotSeries& s = shard.hot[o];
-  const TimeRange own = intersect(range, {shard.chunks[o].mint(s, shard.full[o]), s.maxt()});
+  const TimeRange own = intersect(range, {shard.chunks.mint(s, shard.full[o]), s.maxt()});
   return std::ranges::any_of(at->second,
                              [&](const TimeRange& r) { return r.mint <= own.mint && own.maxt <= r.maxt; });
 }
 
 /// Series that have, or may have, samples in `range`, with their references.
-std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadShard& shard, TimeRange range,
+std::vector<std::pair<Ordinal, WalRef>> with_samples_in(const HeadState& head, TimeRange range,
                                                         std::span<const Ordinal> series) {
-  static constexpr std::size_t kSlice = 4096;
   static constexpr std::size_t kAhead = 16;
   std::vector<std::pair<Ordinal, WalRef>> kept;
   kept.reserve(series.size());
-  for (std::size_t begin = 0; begin < series.size(); begin += kSlice) {
+  for (std::size_t i = 0; i < series.size();) {
+    // Ordinals ascend: those of a page are neighbours.
+    const Ordinal page = series[i] / kPageOrdinals;
+    const HeadShard& shard = head.shard(series[i]);
+    std::size_t end = i;
+    while (end < series.size() && series[end] / kPageOrdinals == page) ++end;
     const sync::MutexLock lock(shard.mutex);
-    const std::size_t end = std::min(begin + kSlice, series.size());
-    for (std::size_t i = begin; i < end; ++i) {
+    for (; i < end; ++i) {
       if (i + kAhead < end) __builtin_prefetch(&shard.hot[series[i + kAhead]]);
       const Ordinal o = series[i];
       const HotSeries& hot = shard.hot[o];
@@ -202,7 +205,7 @@ Result<std::unique_ptr<storage::SeriesSet>> HeadQuerier::select(TimeRange range,
   if (range.mint > range.maxt) return set;
   {
     const sync::MutexLock lock(head_.index_mutex);
-    const auto series = with_samples_in(head_.shard, range, matching_series(head_.index, matchers));
+    const auto series = with_samples_in(head_, range, matching_series(head_.index, matchers));
     PairTranslator translator(head_.index.dictionary(), pool, series.size());
     LabelIds ids;
     for (const auto& [ordinal, ref] : series) {

@@ -16,10 +16,12 @@ void Head::replay_with_threads(std::size_t threads) {
   {
     // Threads use the directories of pages while series are added: they must not move.
     static constexpr std::uint32_t kMostSeries = 1U << 28;
-    const sync::MutexLock lock(state_.shard.mutex);
-    state_.shard.refs.reserve(kMostSeries);
-    state_.shard.hot.reserve(kMostSeries);
-    state_.shard.full.reserve(kMostSeries);
+    for (HeadShard& shard : state_.shards) {
+      const sync::MutexLock lock(shard.mutex);
+      shard.refs.reserve(kMostSeries);
+      shard.hot.reserve(kMostSeries);
+      shard.full.reserve(kMostSeries);
+    }
     replay_->cursors.reserve(kMostSeries);
   }
   replay_->lanes.emplace(threads, [this](std::span<const ReplayItem> items) { apply_replayed(items); });
@@ -28,17 +30,19 @@ void Head::replay_with_threads(std::size_t threads) {
 void Head::replay_series(const SeriesRecord& series) {
   if (static_cast<std::uint32_t>(series.ref) == 0) return;  // no writer makes such a one
   state_.skip_ref(series.ref);
+  const Placement place = placement_of(series.labels);
   const sync::MutexLock index_lock(state_.index_mutex);
-  const auto acquired = state_.index.acquire(series.labels);
+  const auto acquired = state_.index.acquire(series.labels, place.shard);
   if (!acquired) return;
   const Ordinal o = acquired->ordinal;
   const bool known = replay_->refs.find(series.ref) == o;
   replay_->refs.set(series.ref, o);
-  const sync::MutexLock shard_lock(state_.shard.mutex);
+  HeadShard& shard = state_.shard(o);
+  const sync::MutexLock shard_lock(shard.mutex);
   if (acquired->created) {
-    state_.shard.add(o, series.ref, stagger_of(series.labels));
+    shard.add(o, series.ref, place.stagger);
     state_.index.publish(o);
-  } else if (state_.shard.refs[o] != series.ref && !known) {
+  } else if (shard.refs[o] != series.ref && !known) {
     replay_->gone.push_back(series.ref);
   }
   if (replay_->loaded.empty()) return;
@@ -49,12 +53,13 @@ void Head::replay_series(const SeriesRecord& series) {
   if (!known) take_over_chunks(o, series.ref);
 }
 
-std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
+std::size_t Head::replay_samples(std::span<const SampleRecord> samples, std::span<const Timestamp> starts) {
   std::size_t unknown = 0;
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
   const bool any_mapped = !replay_->loaded.empty();
   RefTable::Cursor refs(replay_->refs);
-  for (const SampleRecord& sample : samples) {
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const SampleRecord& sample = samples[i];
     const Ordinal o = refs.find(sample.ref);
     if (o == kNoNumber) [[unlikely]] {
       ++unknown;
@@ -63,7 +68,12 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
     }
     if (sample.t < min_valid || sample.t == kMinTime) continue;
     const ReplayItem item{.ordinal = o, .kind = ReplayItem::Kind::sample, .t = sample.t, .v = sample.v};
-    if (!any_mapped || !is_mapped(item)) replay_->lanes->add(item);
+    if (any_mapped && is_mapped(item)) continue;
+    if (starts.empty() || starts[i] == 0) {
+      replay_->lanes->add(item);
+    } else {
+      replay_->lanes->add({.ordinal = o, .kind = ReplayItem::Kind::start, .t = starts[i], .v = 0}, item);
+    }
   }
   state_.metrics.count_unknown_refs(unknown, "samples");
   return unknown;
@@ -72,23 +82,31 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
 void Head::apply_replayed(std::span<const ReplayItem> items) {
   static constexpr std::size_t kHotAhead = 16;
   static constexpr std::size_t kChunkAhead = 8;
-  HeadShard& shard = state_.shard;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    if (i + kHotAhead < items.size()) __builtin_prefetch(&shard.hot[items[i + kHotAhead].ordinal], 1);
+    if (i + kHotAhead < items.size()) {
+      const Ordinal ahead = items[i + kHotAhead].ordinal;
+      __builtin_prefetch(&state_.shard(ahead).hot[ahead], 1);
+    }
     if (i + kChunkAhead < items.size()) {
       const Ordinal ahead = items[i + kChunkAhead].ordinal;
-      shard.chunks[ahead].prefetch(shard.hot[ahead]);
+      const HeadShard& shard = state_.shard(ahead);
+      shard.chunks.prefetch(shard.hot[ahead]);
     }
+    const bool has_start = items[i].kind == ReplayItem::Kind::start;
+    const Timestamp st = has_start ? items[i++].t : 0;
     const ReplayItem& item = items[i];
     const Ordinal o = item.ordinal;
+    HeadShard& shard = state_.shard(o);
     if (item.kind == ReplayItem::Kind::histogram) [[unlikely]] {
       apply_replayed_histogram(item);
       continue;
     }
     HotSeries& s = shard.hot[o];
     if (item.t <= s.maxt()) continue;
-    Replay::Tally& tally = replay_->tallies[ChunkLanes::lane_of(o)];
-    tally.chunks += shard.chunks[o].append(s, shard.full[o], item.t, item.v);
+    Replay::Tally& tally = replay_->tallies[shard_of(o)];
+    SeriesChunks& chunks = shard.chunks;
+    tally.chunks += has_start ? chunks.append_with_start(s, shard.full[o], item.t, st, item.v)
+                              : chunks.append(s, shard.full[o], item.t, item.v);
     tally.oldest = std::min(tally.oldest, item.t);
     tally.newest = std::max(tally.newest, item.t);
   }
@@ -98,7 +116,7 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
   state_.skip_ref(ref);
   const Ordinal ordinal = replay_->refs.find(ref);
   if (ordinal == kNoNumber) return false;
-  HeadShard& shard = state_.shard;
+  HeadShard& shard = state_.shard(ordinal);
   if (range != TimeRange{}) {
     const sync::MutexLock lock(shard.mutex);
     add_range(shard.deleted[ordinal], range);
@@ -107,7 +125,7 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
   replay_->lanes->drain();
   const sync::MutexLock index_lock(state_.index_mutex);
   const sync::MutexLock lock(shard.mutex);
-  shard.chunks[ordinal].drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
+  shard.chunks.drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
   shard.refs[ordinal] = 0;
   shard.deleted.erase(ordinal);
   shard.metadata.forget(ordinal);
@@ -132,14 +150,14 @@ std::vector<WalRef> Head::finish_replay() {
     chunks += tally.chunks;
   }
   state_.metrics.count_chunks_created(chunks);
-  HeadShard& shard = state_.shard;
-  {
-    const sync::MutexLock lock(shard.mutex);
-    for (Ordinal o = 0; o < shard.hot.size(); ++o) {
-      if (shard.refs[o] == 0) continue;
-      HotSeries& s = shard.hot[o];
-      if (s.count() == 0 && !s.empty()) complete_closed(o);
-      shard.stale_series += !s.empty() && is_stale_nan(s.enc.v);
+  for (HeadShard& shard : state_.shards) {
+    for (std::size_t page = 0; page < shard.count_pages(); ++page) {
+      const sync::MutexLock lock(shard.mutex);
+      shard.for_each_of_page(page, [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex) {
+        HotSeries& s = shard.hot[o];
+        if (s.count() == 0 && !s.empty()) complete_closed(o);
+        shard.stale_series += !s.empty() && is_stale_nan(s.enc.v);
+      });
     }
   }
   std::vector<WalRef> gone = std::move(replay_->gone);

@@ -128,13 +128,13 @@ struct Head::Replay {
   PageArena arena;
   /// Grown only if there are loaded chunks.
   OrdinalArray<MappedCursor> cursors{arena};
-  /// By lane, on cache lines of their own.
+  /// By shard, on cache lines of their own.
   struct alignas(64) Tally {
     Timestamp oldest = kMaxTime;
     Timestamp newest = kMinTime;
     std::uint64_t chunks = 0;
   };
-  std::array<Tally, ChunkLanes::kLanes> tallies;
+  std::array<Tally, kShards> tallies;
   /// Last: its threads use all of the above.
   std::optional<ReplayLanes> lanes;
 };

@@ -1,13 +1,17 @@
 // HeadState: what the parts of the head (appender, querier, replay, truncation) share.
 //
-// Lock order: collect_turn, commit_turn, index_mutex, shard.mutex, then Isolation's own. The turn is held
-// over the write to the WAL, so that samples are applied in the order in which they are
-// logged; of the others only collect_turn is ever held during I/O. Readers never take the turn.
+// Series are spread over shards. A batch takes the turns of its shards, in their order, and holds
+// them over the write to the WAL, so that samples of a series are applied in the order in which they
+// are logged; batches of other shards go on meanwhile.
+//
+// Lock order: collect_turn, turns of shards (ascending), index_mutex, one shard's mutex, then
+// Isolation's own. Of these only collect_turn and the turns are ever held during I/O. Readers never
+// take a turn, and nobody holds the mutexes of two shards.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -17,14 +21,11 @@
 #include "sync/mutex.h"
 #include "tsdb/head/exemplar_ring.h"
 #include "tsdb/head/head_metrics.h"
+#include "tsdb/head/head_shard.h"
 #include "tsdb/head/isolation.h"
-#include "tsdb/head/ordinal_array.h"
 #include "tsdb/head/page_arena.h"
 #include "tsdb/head/series_ceilings.h"
-#include "tsdb/head/series_chunks.h"
 #include "tsdb/head/series_index.h"
-#include "tsdb/head/series_metadata.h"
-#include "tsdb/wal/record.h"
 #include "tsdb/wal/wal.h"
 
 namespace narthex::tsdb {
@@ -33,59 +34,11 @@ struct HeadOptions {
   DurationMs block_range = 2 * 3600 * 1000;
   bool no_time_bounds = false;
   std::size_t max_exemplars = 0;
+  /// Start timestamps are logged and kept; they also need HeadEncodings that hold them.
+  bool st_storage = false;
+  /// At first: floats can be changed, see Head::use_xor2_floats().
+  HeadEncodings encodings = {};
   HeadCeilings ceilings = {};
-};
-
-/// A series' generation is the low half of its WAL ref: never 0, and other for the next series
-/// that gets the ordinal.
-inline storage::SeriesRef make_ref(Ordinal ordinal, WalRef wal_ref) {
-  return static_cast<storage::SeriesRef>(std::uint64_t{ordinal} << 32 | (wal_ref & 0xffff'ffff));
-}
-inline Ordinal ordinal_of(storage::SeriesRef ref) {
-  return static_cast<Ordinal>(static_cast<std::uint64_t>(ref) >> 32);
-}
-inline std::uint32_t generation_of(storage::SeriesRef ref) {
-  return static_cast<std::uint32_t>(static_cast<std::uint64_t>(ref));
-}
-
-/// The samples of a range of series. One per head today; a head of several would give every
-/// batch's new series to the shard of the batch.
-struct HeadShard {
-  HeadShard(PageArena& arena, DurationMs block_range)
-      : refs(arena), hot(arena), full(arena), chunks(arena, block_range) {}
-
-  mutable sync::Mutex mutex;
-  /// By ordinal; 0: no series.
-  OrdinalArray<WalRef> refs NARTHEX_GUARDED_BY(mutex);
-  OrdinalArray<HotSeries> hot NARTHEX_GUARDED_BY(mutex);
-  OrdinalArray<FullChunks> full NARTHEX_GUARDED_BY(mutex);
-  ChunkLanes chunks NARTHEX_GUARDED_BY(mutex);
-  SideRing side NARTHEX_GUARDED_BY(mutex);
-  /// HotSeries::commit counts from here.
-  CommitId epoch NARTHEX_GUARDED_BY(mutex) = 0;
-  std::uint64_t stale_series NARTHEX_GUARDED_BY(mutex) = 0;
-  /// Deleted ranges by ordinal, ascending and apart; in the log as tombstones. Nearly always empty.
-  boost::unordered_flat_map<Ordinal, std::vector<TimeRange>> deleted NARTHEX_GUARDED_BY(mutex);
-  SeriesMetadata metadata NARTHEX_GUARDED_BY(mutex);
-
-  void add(Ordinal ordinal, WalRef ref, std::uint8_t stagger) NARTHEX_REQUIRES(mutex) {
-    refs.grow_to(ordinal + 1);
-    hot.grow_to(ordinal + 1);
-    full.grow_to(ordinal + 1);
-    refs[ordinal] = ref;
-    hot[ordinal] = HotSeries::make(stagger);
-    full[ordinal] = FullChunks{};
-  }
-  [[nodiscard]] bool holds(storage::SeriesRef ref) const NARTHEX_REQUIRES(mutex) {
-    const Ordinal o = ordinal_of(ref);
-    return o < refs.size() && static_cast<std::uint32_t>(refs[o]) == generation_of(ref) && refs[o] != 0;
-  }
-  /// Newest sample of the series that a reader at `watermark` may see; kMaxTime: all of them.
-  [[nodiscard]] Timestamp newest_visible(Ordinal o, CommitId watermark) const NARTHEX_REQUIRES(mutex) {
-    const HotSeries& s = hot[o];
-    if (s.commit == 0 || epoch + s.commit <= watermark) return kMaxTime;
-    return side.find(o, watermark).value_or(s.visible_maxt);
-  }
 };
 
 /// A batch larger than this does not leave its buffers behind.
@@ -127,9 +80,13 @@ struct HeadState {
         metrics(registry),
         index(arena),
         ceilings(o.ceilings),
-        shard(arena, o.block_range),
+        shards(make_shards(arena, o.block_range)),
         exemplars(registry) {
     exemplars.resize(o.max_exemplars);
+    for (HeadShard& s : shards) {
+      const sync::MutexLock lock(s.mutex);
+      s.chunks.use_encodings(o.encodings);
+    }
   }
 
   const HeadOptions options;
@@ -141,27 +98,21 @@ struct HeadState {
   /// Held while published series are forgotten or full chunks move to files, and by whoever must
   /// find them all in place. Never on the way of a commit or a query.
   sync::Mutex collect_turn;
-  sync::Mutex commit_turn;
-  /// Null until the log is open; then set once.
-  Wal* wal NARTHEX_GUARDED_BY(commit_turn) = nullptr;
-  bool closed NARTHEX_GUARDED_BY(commit_turn) = false;
-  /// Reused by every commit.
-  std::vector<SampleRecord> records NARTHEX_GUARDED_BY(commit_turn);
-  std::vector<std::byte> series_bytes NARTHEX_GUARDED_BY(commit_turn);
-  std::vector<std::byte> samples_bytes NARTHEX_GUARDED_BY(commit_turn);
-  std::vector<io::Bytes> log_group NARTHEX_GUARDED_BY(commit_turn);
+  /// Null until the log is open. Set under all turns, read under any.
+  Wal* wal = nullptr;
+  /// Nothing more is accepted. Set under no turn: all of them, taken afterwards, mean that no batch
+  /// is on its way any more.
+  std::atomic<bool> closed{false};
 
   mutable sync::Mutex index_mutex;
   SeriesIndex index NARTHEX_GUARDED_BY(index_mutex);
   SeriesCeilings ceilings NARTHEX_GUARDED_BY(index_mutex);
 
-  HeadShard shard;
+  std::array<HeadShard, kShards> shards;
   Isolation isolation;
   BatchPool batches;
   ExemplarRing exemplars;
 
-  /// Of the buffers that commits share, as of the last one.
-  std::atomic<std::uint64_t> log_buffer_bytes{0};
   /// Commits are refused: there is no room for their records.
   std::atomic<bool> read_only{false};
   std::atomic<WalRef> last_ref{0};
@@ -172,24 +123,25 @@ struct HeadState {
   /// New readers see nothing older: blocks hold it.
   std::atomic<Timestamp> floor{kMinTime};
 
-  void note_log_buffers() NARTHEX_REQUIRES(commit_turn) {
-    log_buffer_bytes.store(records.capacity() * sizeof(SampleRecord) + series_bytes.capacity() +
-                               samples_bytes.capacity() + log_group.capacity() * sizeof(io::Bytes),
-                           std::memory_order_relaxed);
-  }
+  [[nodiscard]] HeadShard& shard(Ordinal o) { return shards[shard_of(o)]; }
+  [[nodiscard]] const HeadShard& shard(Ordinal o) const { return shards[shard_of(o)]; }
   WalRef draw_ref() {
     WalRef ref;
     do ref = last_ref.fetch_add(1, std::memory_order_relaxed) + 1;
     while (static_cast<std::uint32_t>(ref) == 0);
     return ref;
   }
-  /// No new series gets a reference that something has named.
+  /// No new series gets a reference that something has named. While replaying.
   void skip_ref(WalRef ref) {
     if (ref > last_ref.load(std::memory_order_relaxed)) last_ref.store(ref, std::memory_order_relaxed);
   }
   void widen(Timestamp from, Timestamp to) {
-    if (from < mint.load(std::memory_order_relaxed)) mint.store(from, std::memory_order_relaxed);
-    if (to > maxt.load(std::memory_order_relaxed)) maxt.store(to, std::memory_order_relaxed);
+    Timestamp known = mint.load(std::memory_order_relaxed);
+    while (from < known && !mint.compare_exchange_weak(known, from, std::memory_order_relaxed)) {
+    }
+    known = maxt.load(std::memory_order_relaxed);
+    while (to > known && !maxt.compare_exchange_weak(known, to, std::memory_order_relaxed)) {
+    }
   }
   /// Samples before it are out of bounds.
   [[nodiscard]] Timestamp oldest_acceptable() const {
@@ -198,6 +150,38 @@ struct HeadState {
     if (options.no_time_bounds || newest < kMinTime + options.block_range) return floor_of_blocks;
     return std::max(newest - options.block_range / 2, floor_of_blocks);
   }
+
+ private:
+  static std::array<HeadShard, kShards> make_shards(PageArena& arena, DurationMs range) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return std::array<HeadShard, kShards>{HeadShard(I, arena, range)...};
+    }(std::make_index_sequence<kShards>{});
+  }
+};
+
+/// A set of shards.
+using ShardMask = std::uint32_t;
+inline constexpr ShardMask kAllShards = (ShardMask{1} << kShards) - 1;
+
+/// The turns of several shards, taken in ascending order.
+class ShardTurns {
+ public:
+  ShardTurns(HeadState& head, ShardMask shards) NARTHEX_UNCHECKED : head_(head), shards_(shards) {
+    for (HeadShard& shard : head_.shards) {
+      if (shards_ >> shard.number & 1) shard.turn.lock();
+    }
+  }
+  ~ShardTurns() NARTHEX_UNCHECKED {
+    for (HeadShard& shard : head_.shards) {
+      if (shards_ >> shard.number & 1) shard.turn.unlock();
+    }
+  }
+  ShardTurns(const ShardTurns&) = delete;
+  ShardTurns& operator=(const ShardTurns&) = delete;
+
+ private:
+  HeadState& head_;
+  ShardMask shards_;
 };
 
 }  // namespace narthex::tsdb

@@ -18,13 +18,24 @@ void Isolation::close_reader(const Reader& reader) {
 
 Isolation::Commit Isolation::begin_commit() {
   const sync::MutexLock lock(mutex_);
-  return {watermark_ + 1, oldest_locked()};
+  return {++last_, oldest_locked()};
 }
 
 void Isolation::publish(CommitId id) {
   const sync::MutexLock lock(mutex_);
-  check(id == watermark_ + 1, "commits were published out of order");
+  check(id > watermark_ && id <= last_, "a commit was published that was not begun");
+  if (id != watermark_ + 1) {
+    applied_.insert(id);
+    while (watermark_ < id) advanced_.wait(mutex_);
+    return;
+  }
   watermark_ = id;
+  if (applied_.empty()) return;
+  while (!applied_.empty() && *applied_.begin() == watermark_ + 1) {
+    ++watermark_;
+    applied_.erase(applied_.begin());
+  }
+  advanced_.notify_all();
 }
 
 std::uint64_t Isolation::next_serial() const {

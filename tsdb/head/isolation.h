@@ -1,7 +1,8 @@
 // Isolation: a query sees whole commits, and none that came after it began.
 //
-// Commits are numbered in the order in which they enter the WAL; the watermark is the newest
-// one that was applied as a whole. Each series holds the number of its last commit and the
+// Commits are numbered in the order in which they enter the WAL. They are applied side by side, in
+// shards of their own; the watermark is the newest one that was applied as a whole together with
+// all before it. Each series holds the number of its last commit and the
 // time of its newest sample before it: samples of a series ascend in time, so a time says
 // exactly which samples are older than a commit, over any number of chunks.
 //
@@ -15,11 +16,13 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "model/time.h"
 #include "sync/mutex.h"
@@ -37,14 +40,15 @@ class Isolation {
   };
   struct Commit {
     CommitId id;
-    CommitId oldest_reader;  ///< watermark of the oldest open reader; id - 1 without readers
+    CommitId oldest_reader;  ///< watermark of the oldest open reader; the watermark without readers
   };
 
   Reader open_reader();
   void close_reader(const Reader& reader);
 
-  /// Commits come one at a time: begin, apply, publish (or never publish what failed).
+  /// Draws the next number. Every commit that is begun must be published.
   Commit begin_commit();
+  /// The commit is applied. Returns when readers see it: when those before it are applied, too.
   void publish(CommitId id);
 
   /// Serial that the next reader will get: what is hidden from new readers now may be freed
@@ -59,7 +63,11 @@ class Isolation {
   [[nodiscard]] CommitId oldest_locked() const NARTHEX_REQUIRES(mutex_);
 
   mutable sync::Mutex mutex_;
+  std::condition_variable_any advanced_;
+  CommitId last_ NARTHEX_GUARDED_BY(mutex_) = 0;
   CommitId watermark_ NARTHEX_GUARDED_BY(mutex_) = 0;
+  /// Applied ahead of the watermark.
+  std::set<CommitId> applied_ NARTHEX_GUARDED_BY(mutex_);
   std::uint64_t next_serial_ NARTHEX_GUARDED_BY(mutex_) = 1;
   /// By serial; watermarks ascend with it.
   std::map<std::uint64_t, CommitId> readers_ NARTHEX_GUARDED_BY(mutex_);

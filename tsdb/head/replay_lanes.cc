@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "tsdb/head/series_chunks.h"
+#include "tsdb/head/shard_ordinals.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -17,7 +17,7 @@ constexpr std::size_t kMostWaiting = 6;
 
 ReplayLanes::ReplayLanes(std::size_t threads, Apply apply)
     : apply_(std::move(apply)), threaded_(threads > 0) {
-  threads = std::clamp<std::size_t>(threads, 1, ChunkLanes::kLanes);
+  threads = std::clamp<std::size_t>(threads, 1, kShards);
   for (std::size_t i = 0; i < threads; ++i) {
     workers_.push_back(std::make_unique<Worker>());
     Worker& worker = *workers_.back();
@@ -38,9 +38,20 @@ ReplayLanes::~ReplayLanes() {
   }
 }
 
+ReplayLanes::Worker& ReplayLanes::worker_of(const ReplayItem& item) {
+  return *workers_[shard_of(item.ordinal) % workers_.size()];
+}
+
 void ReplayLanes::add(const ReplayItem& item) {
-  Worker& worker = *workers_[ChunkLanes::lane_of(item.ordinal) % workers_.size()];
+  Worker& worker = worker_of(item);
   worker.gathering.push_back(item);
+  if (worker.gathering.size() >= kBatch) hand_over(worker);
+}
+
+void ReplayLanes::add(const ReplayItem& start, const ReplayItem& sample) {
+  Worker& worker = worker_of(sample);
+  worker.gathering.push_back(start);
+  worker.gathering.push_back(sample);
   if (worker.gathering.size() >= kBatch) hand_over(worker);
 }
 

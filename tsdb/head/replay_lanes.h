@@ -1,8 +1,8 @@
-// ReplayLanes: threads that apply what the log holds, each to series of its own.
+// ReplayLanes: threads that apply what the log holds, each to shards of its own.
 //
-//   one thread reads the log -> work in the order of the log, by lane -> thread lane % threads
+//   one thread reads the log -> work in the order of the log, by shard -> thread shard % threads
 //
-// Work on a series is done in the order in which it was added, as a lane's work always goes
+// Work on a series is done in the order in which it was added, as a shard's work always goes
 // to the same thread. Without threads add() works on the spot.
 //
 // Threads: add() and drain() by one.
@@ -28,6 +28,7 @@ namespace narthex::tsdb {
 struct ReplayItem {
   enum class Kind : std::uint32_t {
     sample,     ///< {t, v}
+    start,      ///< t is the start timestamp of the sample behind it
     histogram,  ///< at t; whoever takes it deletes it
   };
   std::uint32_t ordinal;
@@ -52,6 +53,8 @@ class ReplayLanes {
   ReplayLanes& operator=(const ReplayLanes&) = delete;
 
   void add(const ReplayItem& item);
+  /// Both, and never one without the other.
+  void add(const ReplayItem& start, const ReplayItem& sample);
   /// Hands over what add() has gathered.
   void flush();
   /// Returns when everything that was added has been applied.
@@ -70,6 +73,7 @@ class ReplayLanes {
     std::thread thread;
   };
 
+  Worker& worker_of(const ReplayItem& item);
   void hand_over(Worker& worker);
   void work(Worker& worker);
 

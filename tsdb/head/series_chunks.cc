@@ -4,13 +4,16 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "model/check.h"
 #include "tsdb/chunk/chunk_samples.h"
+#include "tsdb/chunk/xor2_chunk.h"
 
 namespace narthex::tsdb {
 namespace {
 
+constexpr auto kXor2Encoding = static_cast<std::uint8_t>(ChunkEncoding::xor2_floats);
 constexpr std::uint32_t kTargetSamples = 120;
 constexpr std::uint32_t kPredictAt = kTargetSamples / 4;
 constexpr std::uint32_t kMostSamples = kTargetSamples * 2;
@@ -45,6 +48,13 @@ XorState encode_run(const HotSeries& s, std::byte* bytes) {
   if (s.enc.count > 1) xor_append(enc, bytes, s.mint + s.enc.delta, s.enc.v);
   if (s.enc.count > 2) append_repeats(enc, bytes, s.enc.count - 2U);
   return enc;
+}
+
+/// Of bytes that were made here.
+Xor2Writer as_xor2(io::Bytes chunk) {
+  auto writer = xor2_from_xor(chunk);
+  check(writer.has_value(), "a chunk that was made here cannot be read");
+  return std::move(*writer);
 }
 
 }  // namespace
@@ -155,7 +165,12 @@ void SeriesChunks::finish(HotSeries& s, FullChunks& full) {
     if (s.run > 0) append_repeats(enc, beside.data(), s.run);
     release(s);
   }
-  add_full(full, range, kXorEncoding, {beside.data(), enc.size_bytes()});
+  const io::Bytes bytes{beside.data(), enc.size_bytes()};
+  if (encodings_.xor2_floats) {
+    add_full(full, range, kXor2Encoding, as_xor2(bytes).bytes());
+  } else {
+    add_full(full, range, kXorEncoding, bytes);
+  }
 }
 
 void SeriesChunks::add_full(FullChunks& full, TimeRange range, std::uint8_t encoding, io::Bytes bytes) {
@@ -224,6 +239,7 @@ void SeriesChunks::view(const HotSeries& s, const FullChunks& full, TimeRange ra
   if (out.has_open) {
     out.open = s;
     out.open_is_run = s.slot == kNoSlot;
+    out.xor2_floats = encodings_.xor2_floats;
     out.open_encoding = kXorEncoding;
     if (s.slot == kBuilderSlot) {
       const ChunkBuilder& builder = builders_[s.enc.bits];
@@ -360,10 +376,10 @@ Result<void> SeriesChunks::move_mapped(FullChunks& full, WalRef ref, HeadChunkFi
   return {};
 }
 
-void complete_open(const ChunkViews& views, std::vector<std::byte>& out) {
+std::uint8_t complete_open(const ChunkViews& views, std::vector<std::byte>& out) {
   if (views.open_encoding != kXorEncoding) {
     out = views.open_bytes;
-    return;
+    return views.open_encoding;
   }
   XorState enc = views.open.enc;
   out.resize(kLargestChunk + 8);
@@ -374,6 +390,10 @@ void complete_open(const ChunkViews& views, std::vector<std::byte>& out) {
     if (views.open.run > 0) append_repeats(enc, out.data(), views.open.run);
   }
   out.resize(enc.size_bytes());
+  if (!views.xor2_floats) return kXorEncoding;
+  const Xor2Writer writer = as_xor2(out);
+  out.assign(writer.bytes().begin(), writer.bytes().end());
+  return kXor2Encoding;
 }
 
 Result<void> decode_views(const ChunkViews& views, TimeRange range, storage::SampleColumns& out) {

@@ -14,13 +14,11 @@
 // once they were mapped, until free_mapped().
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "io/file_system.h"
@@ -57,6 +55,13 @@ struct FullChunk {
 };
 static_assert(sizeof(FullChunk) == 24);
 
+/// How chunks are encoded once they are full; while they grow, floats without start timestamps are
+/// XOR in any case, which takes the least room and time.
+struct HeadEncodings {
+  bool xor2_floats = false;            ///< encoding 4 instead of 1: needed for start timestamps
+  bool histograms_with_start = false;  ///< encodings 5 and 6 instead of 2 and 3
+};
+
 /// What a reader takes from a series under the mutex, to be decoded without it.
 struct ChunkViews {
   struct Full {
@@ -72,6 +77,7 @@ struct ChunkViews {
   HotSeries open;  ///< as of the copy; slot is meaningless
   bool has_open = false;
   bool open_is_run = false;
+  bool xor2_floats = false;  ///< the open chunk, if it is XOR, will be XOR2 when it is full
   std::uint8_t open_encoding = 0;
   std::vector<std::byte> open_bytes;  ///< empty if open_is_run; complete unless plain XOR
 };
@@ -82,10 +88,14 @@ class SeriesChunks {
   SeriesChunks(PageArena& arena, DurationMs block_range)
       : block_range_(block_range), open_(arena), full_(arena), mapped_(arena) {}
   void use_files(const HeadChunkFiles* files) { files_ = files; }
+  /// For chunks that are full from now on; for histograms, from their series' first on.
+  void use_encodings(const HeadEncodings& encodings) { encodings_ = encodings; }
 
   /// Appends a sample that is newer than all others of the series.
   /// @return  true if a chunk was begun
   bool append(HotSeries& series, FullChunks& full, Timestamp t, double v);
+  /// The same with a start timestamp; it is dropped unless floats are XOR2.
+  bool append_with_start(HotSeries& series, FullChunks& full, Timestamp t, Timestamp st, double v);
   /// The same for a native histogram, with its start timestamp or 0.
   bool append(HotSeries& series, FullChunks& full, Timestamp t, Timestamp st, const AnyHistogram& value);
   /// How the chunk with the series' newest sample is encoded; nothing if there is none.
@@ -162,6 +172,9 @@ class SeriesChunks {
   void flush_run(HotSeries& series);
   void release(HotSeries& series);
   bool append_float_behind(HotSeries& series, FullChunks& full, Timestamp t, double v);
+  bool push_float(HotSeries& series, FullChunks& full, Timestamp t, Timestamp st, double v);
+  std::uint32_t use_builder(HotSeries& series, FullChunks& full);
+  void note_in_builder(HotSeries& series, std::uint32_t number, Timestamp t, double v);
   void take_finished(FullChunks& full, ChunkBuilder& builder);
   [[nodiscard]] const FullChunk& full_chunk(SlotRef ref) const {
     return *reinterpret_cast<const FullChunk*>(full_.data(ref));
@@ -171,6 +184,7 @@ class SeriesChunks {
 
   DurationMs block_range_;
   const HeadChunkFiles* files_ = nullptr;
+  HeadEncodings encodings_;
   Slab open_;
   OpenBuilders builders_;
   Slab full_;
@@ -184,34 +198,9 @@ class SeriesChunks {
   std::size_t count_full_ = 0;
 };
 
-/// Series spread over several SeriesChunks, so that replay can fill them from as many threads.
-class ChunkLanes {
- public:
-  static constexpr std::size_t kLanes = 8;
-
-  ChunkLanes(PageArena& arena, DurationMs block_range)
-      : lanes_(make(arena, block_range, std::make_index_sequence<kLanes>{})) {}
-
-  /// Neighbours share a lane: they are appended one after the other.
-  [[nodiscard]] static std::size_t lane_of(std::uint32_t ordinal) { return ordinal >> 6 & (kLanes - 1); }
-  SeriesChunks& operator[](std::uint32_t ordinal) { return lanes_[lane_of(ordinal)]; }
-  const SeriesChunks& operator[](std::uint32_t ordinal) const { return lanes_[lane_of(ordinal)]; }
-  [[nodiscard]] auto begin() { return lanes_.begin(); }
-  [[nodiscard]] auto end() { return lanes_.end(); }
-  [[nodiscard]] auto begin() const { return lanes_.begin(); }
-  [[nodiscard]] auto end() const { return lanes_.end(); }
-
- private:
-  template <std::size_t... I>
-  static std::array<SeriesChunks, kLanes> make(PageArena& arena, DurationMs range,
-                                               std::index_sequence<I...>) {
-    return {((void)I, SeriesChunks(arena, range))...};
-  }
-  std::array<SeriesChunks, kLanes> lanes_;
-};
-
-/// Replaces `out` by the open chunk of `views` as complete bytes.
-void complete_open(const ChunkViews& views, std::vector<std::byte>& out);
+/// Replaces `out` by the open chunk of `views` as complete bytes, encoded as if it were full.
+/// @return  the encoding
+std::uint8_t complete_open(const ChunkViews& views, std::vector<std::byte>& out);
 
 /// Appends the samples of `views` inside `range` to `out`. Errors: corruption, io.
 Result<void> decode_views(const ChunkViews& views, TimeRange range, storage::SampleColumns& out);

@@ -1,8 +1,10 @@
 // SeriesChunks: samples whose open chunk is not plain XOR.
 //
 //   slot == kBuilderSlot: enc.bits is the builder's number; enc.t and mint are the open chunk's
-//   ends, enc.count is 1, enc.v is the stale marker or 0; next_cut is 0, so that an append of a
-//   float leaves the hot path at its first branch
+//   ends, enc.count is 1, enc.v is the newest value, of a histogram the stale marker or 0;
+//   next_cut is 0, so that an append of a float leaves the hot path at its first branch
+//
+// Floats come here with their first start timestamp, and stay.
 #include <utility>
 #include <variant>
 
@@ -42,11 +44,7 @@ AnyHistogram stale_histogram(std::uint8_t encoding) {
 
 bool SeriesChunks::append(HotSeries& s, FullChunks& full, Timestamp t, Timestamp st,
                           const AnyHistogram& value) {
-  if (s.slot != kBuilderSlot) {
-    if (s.count() > 0) finish(s, full);
-    s.enc.bits = builders_.add({.block_range = block_range_});
-  }
-  const std::uint32_t number = s.enc.bits;
+  const std::uint32_t number = use_builder(s, full);
   ChunkBuilder& builder = builders_[number];
   const bool begun = std::visit(
       [&](const auto& h) {
@@ -56,12 +54,46 @@ bool SeriesChunks::append(HotSeries& s, FullChunks& full, Timestamp t, Timestamp
       value);
   take_finished(full, builder);
   const double sum = std::visit([](const auto& h) { return h.sum; }, value);
-  s.enc = XorState{.t = t, .v = is_stale_nan(sum) ? sum : 0, .count = 1, .bits = number};
-  s.mint = builder.open_range().mint;
+  note_in_builder(s, number, t, is_stale_nan(sum) ? sum : 0);
+  return begun;
+}
+
+bool SeriesChunks::append_with_start(HotSeries& s, FullChunks& full, Timestamp t, Timestamp st, double v) {
+  if (st == 0 || !encodings_.xor2_floats) return append(s, full, t, v);
+  if (is_stale_nan(v)) {
+    const auto encoding = newest_encoding(s, full);
+    if (encoding && is_histogram_encoding(*encoding))
+      return append(s, full, t, st, stale_histogram(*encoding));
+  }
+  return push_float(s, full, t, st, v);
+}
+
+bool SeriesChunks::push_float(HotSeries& s, FullChunks& full, Timestamp t, Timestamp st, double v) {
+  const std::uint32_t number = use_builder(s, full);
+  ChunkBuilder& builder = builders_[number];
+  builders_.note_float(number);
+  const bool begun = builder.append(t, st, v);
+  take_finished(full, builder);
+  note_in_builder(s, number, t, v);
+  return begun;
+}
+
+/// @return  the number of the series' builder, which may be new; HotSeries does not say so yet
+std::uint32_t SeriesChunks::use_builder(HotSeries& s, FullChunks& full) {
+  if (s.slot == kBuilderSlot) return s.enc.bits;
+  if (s.count() > 0) finish(s, full);
+  // Floats are put into it if they have start timestamps only.
+  return builders_.add({.xor2_floats = true,
+                        .histograms_with_start = encodings_.histograms_with_start,
+                        .block_range = block_range_});
+}
+
+void SeriesChunks::note_in_builder(HotSeries& s, std::uint32_t number, Timestamp t, double v) {
+  s.enc = XorState{.t = t, .v = v, .count = 1, .bits = number};
+  s.mint = builders_[number].open_range().mint;
   s.slot = kBuilderSlot;
   s.next_cut = 0;
   s.run = 0;
-  return begun;
 }
 
 bool SeriesChunks::append_float_behind(HotSeries& s, FullChunks& full, Timestamp t, double v) {
@@ -70,6 +102,8 @@ bool SeriesChunks::append_float_behind(HotSeries& s, FullChunks& full, Timestamp
     return append(s, full, t, 0, stale_histogram(*encoding));
   }
   if (s.slot == kBuilderSlot) {
+    const bool is_float = encoding && !is_histogram_encoding(*encoding);
+    if (is_float && encodings_.xor2_floats) return push_float(s, full, t, 0, v);
     const Timestamp newest = s.maxt();
     ChunkBuilder& builder = builders_[s.enc.bits];
     builder.finish();

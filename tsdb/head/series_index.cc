@@ -14,6 +14,10 @@ constexpr std::size_t kMostLabels = Slab::kLargestSlot / sizeof(std::uint32_t) -
 
 }  // namespace
 
+SeriesIndex::SeriesIndex(PageArena& arena) : slots_(arena), label_slots_(arena) {
+  for (std::size_t shard = 0; shard < kShards; ++shard) numbers_[shard].next = page_begin(shard, 0);
+}
+
 std::uint64_t SeriesIndex::hash(std::span<const PairNumber> pairs) {
   // Pair numbers are ours: nobody outside can choose them to collide.
   return XXH3_64bits(pairs.data(), pairs.size_bytes());
@@ -33,9 +37,10 @@ Ordinal SeriesIndex::find(const Labels& labels) const {
   return find(wanted);
 }
 
-Result<SeriesIndex::Acquired, storage::AppendFault> SeriesIndex::acquire(const Labels& labels) {
+Result<SeriesIndex::Acquired, storage::AppendFault> SeriesIndex::acquire(const Labels& labels,
+                                                                         std::size_t shard) {
   if (const auto known = acquire_known(labels)) return *known;
-  return acquire_new(labels);
+  return acquire_new(labels, shard);
 }
 
 std::optional<SeriesIndex::Acquired> SeriesIndex::acquire_known(const Labels& labels) {
@@ -53,27 +58,34 @@ std::optional<SeriesIndex::Acquired> SeriesIndex::acquire_known(const Labels& la
   return Acquired{known, false, true};
 }
 
-Result<SeriesIndex::Acquired, storage::AppendFault> SeriesIndex::acquire_new(const Labels& labels) {
+Result<SeriesIndex::Acquired, storage::AppendFault> SeriesIndex::acquire_new(const Labels& labels,
+                                                                             std::size_t shard) {
   if (labels.empty()) return std::unexpected(storage::AppendFault::invalid_labels);
   if (labels.count() > kMostLabels) return std::unexpected(storage::AppendFault::limit);
-  const Ordinal made = create(labels);
+  const Ordinal made = create(labels, shard);
   pins_.emplace(made, 1);
   return Acquired{made, true, true};
 }
 
-Ordinal SeriesIndex::create(const Labels& labels) {
+Ordinal SeriesIndex::draw_ordinal(std::size_t shard) {
+  Numbers& numbers = numbers_[shard];
+  if (!numbers.free.empty()) {
+    const Ordinal ordinal = numbers.free.back();
+    numbers.free.pop_back();
+    return ordinal;
+  }
+  const Ordinal ordinal = numbers.next;
+  // The pages of all shards end before the largest numbers, which mean something else.
+  check(ordinal < kNoNumber - kShards * kPageOrdinals, "the head has run out of series numbers");
+  numbers.next = next_in_shard(ordinal);
+  slots_.grow_to(ordinal + 1);
+  return ordinal;
+}
+
+Ordinal SeriesIndex::create(const Labels& labels, std::size_t shard) {
   scratch_.clear();
   for (const LabelView label : labels) scratch_.push_back(dictionary_.acquire(label.name, label.value));
-
-  Ordinal ordinal;
-  if (free_.empty()) {
-    ordinal = slots_.size();
-    check(ordinal < kNoNumber - 1, "the head has run out of series numbers");
-    slots_.grow_to(ordinal + 1);
-  } else {
-    ordinal = free_.back();
-    free_.pop_back();
-  }
+  const Ordinal ordinal = draw_ordinal(shard);
   const auto count = static_cast<std::uint32_t>(scratch_.size());
   const SlotRef slot = label_slots_.allocate(sizeof(count) + scratch_.size() * sizeof(PairNumber));
   std::byte* at = label_slots_.data(slot);
@@ -107,7 +119,7 @@ void SeriesIndex::forget(Ordinal ordinal) {
   for (const PairNumber p : own) dictionary_.release(p);
   label_slots_.free(slots_[ordinal]);
   slots_[ordinal] = kNoSlot;
-  free_.push_back(ordinal);
+  numbers_[shard_of(ordinal)].free.push_back(ordinal);
 }
 
 std::span<const PairNumber> SeriesIndex::pairs(Ordinal ordinal) const {

@@ -8,6 +8,7 @@
 // Threads: its owner's mutex. Spans are valid until the series is forgotten.
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -22,27 +23,27 @@
 #include "tsdb/head/id_table.h"
 #include "tsdb/head/ordinal_array.h"
 #include "tsdb/head/pair_dictionary.h"
+#include "tsdb/head/shard_ordinals.h"
 #include "tsdb/head/slab.h"
 
 namespace narthex::tsdb {
 
-using Ordinal = std::uint32_t;
-
 class SeriesIndex {
  public:
-  explicit SeriesIndex(PageArena& arena) : slots_(arena), label_slots_(arena) {}
+  explicit SeriesIndex(PageArena& arena);
 
   struct Acquired {
     Ordinal ordinal;
     bool created;  ///< the caller must give it a reference
     bool pending;  ///< not published yet, and now pinned once more
   };
+  /// @param shard  that the series belongs to if it is made
   /// Errors: invalid_labels (none at all), limit (more labels than a slot holds).
-  Result<Acquired, storage::AppendFault> acquire(const Labels& labels);
+  Result<Acquired, storage::AppendFault> acquire(const Labels& labels, std::size_t shard);
   /// The same in two steps, for who may not want one made: nothing if there is none, ...
   std::optional<Acquired> acquire_known(const Labels& labels);
   /// ... and one that is not there yet.
-  Result<Acquired, storage::AppendFault> acquire_new(const Labels& labels);
+  Result<Acquired, storage::AppendFault> acquire_new(const Labels& labels, std::size_t shard);
   /// The commit that logged the series succeeded. Publishing twice is no error.
   void publish(Ordinal ordinal);
   /// A batch that had pinned the series gives it up.
@@ -75,13 +76,19 @@ class SeriesIndex {
  private:
   static std::uint64_t hash(std::span<const PairNumber> pairs);
   [[nodiscard]] Ordinal find(std::span<const PairNumber> pairs) const;
-  Ordinal create(const Labels& labels);
+  Ordinal create(const Labels& labels, std::size_t shard);
+  Ordinal draw_ordinal(std::size_t shard);
 
   PairDictionary dictionary_;
   IdTable table_;
   OrdinalArray<SlotRef> slots_;
   Slab label_slots_;
-  std::vector<Ordinal> free_;
+  /// By shard.
+  struct Numbers {
+    Ordinal next = 0;  ///< that was never given out
+    std::vector<Ordinal> free;
+  };
+  std::array<Numbers, kShards> numbers_;
   /// Series that are not published yet, and how many open batches want them.
   boost::unordered_flat_map<Ordinal, std::uint32_t> pins_;
   Roaring all_;

@@ -101,7 +101,7 @@ struct Wal::Impl {
   Impl(io::FileSystem& f, std::string d, WalOptions o, prometheus::Registry* registry)
       : fs(f), dir(std::move(d)), options(o), metrics(registry, o.compression) {}
 
-  Result<void> log(std::span<const io::Bytes> records);
+  Result<void> log(std::span<const io::Bytes> records, const std::function<void()>& on_written);
   Result<void> sync();
   Result<std::uint32_t> cut();
   Result<void> truncate_before(std::uint32_t segment);
@@ -130,8 +130,11 @@ struct Wal::Impl {
   std::vector<Written> doubtful NARTHEX_GUARDED_BY(mutex);
 };
 
-Result<void> Wal::Impl::log(std::span<const io::Bytes> records) {
-  if (records.empty()) return {};
+Result<void> Wal::Impl::log(std::span<const io::Bytes> records, const std::function<void()>& on_written) {
+  if (records.empty()) {
+    if (on_written) on_written();
+    return {};
+  }
   thread_local Group group;
   group.clear();
   group.encode(records, options.compression);
@@ -142,6 +145,7 @@ Result<void> Wal::Impl::log(std::span<const io::Bytes> records) {
       metrics.writes_failed->Increment();
       return pass(written, "writing to the WAL");
     }
+    if (on_written) on_written();
   }
   metrics.bytes_saved->Increment(static_cast<double>(group.saved_bytes()));
   if (finished) {
@@ -359,8 +363,8 @@ Result<std::unique_ptr<Wal>> Wal::open(io::FileSystem& fs, std::string dir, WalO
   return std::unique_ptr<Wal>(new Wal(std::move(impl)));
 }
 
-Result<void> Wal::log(std::span<const io::Bytes> records) {
-  return impl_->log(records);
+Result<void> Wal::log(std::span<const io::Bytes> records, const std::function<void()>& written) {
+  return impl_->log(records, written);
 }
 Result<void> Wal::sync() {
   return impl_->sync();

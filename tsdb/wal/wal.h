@@ -51,7 +51,9 @@ class Wal {
   Wal& operator=(const Wal&) = delete;
 
   /// Writes the records, in order, as one group: all of them or none. Errors: io.
-  Result<void> log(std::span<const io::Bytes> records);
+  /// @param written  called when they are, before another group can be written: what draws numbers
+  ///                 there has them in the order of the log
+  Result<void> log(std::span<const io::Bytes> records, const std::function<void()>& written = {});
   Result<void> log(io::Bytes record) { return log({&record, 1}); }
   /// fdatasync of the current segment.
   Result<void> sync();

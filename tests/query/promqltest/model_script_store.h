@@ -17,7 +17,7 @@ namespace narthex::tests {
 class ModelScriptStore final : public query::ScriptStore {
  public:
   storage::Queryable& queryable() override { return store_; }
-  Result<query::LeftOut> load(std::span<const query::LoadedSeries> series) override {
+  Result<void> load(std::span<const query::LoadedSeries> series) override {
     for (const query::LoadedSeries& one : series)
       for (const query::LoadedSample& sample : one.samples) {
         if (sample.histogram) {
@@ -27,7 +27,7 @@ class ModelScriptStore final : public query::ScriptStore {
           store_.add(one.labels, sample.t, sample.v, sample.st);
         }
       }
-    return query::LeftOut();
+    return {};
   }
 
  private:

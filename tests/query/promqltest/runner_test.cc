@@ -133,7 +133,7 @@ TEST_CASE("a load that the store refuses is a failed case, and the rest is run")
   struct FloatStore final : ScriptStore {
     tests::ModelStore store;
     storage::Queryable& queryable() override { return store; }
-    Result<LeftOut> load(std::span<const LoadedSeries> series) override { return load_into(store, series); }
+    Result<void> load(std::span<const LoadedSeries> series) override { return load_into(store, series); }
   };
   ConstantEngine engine;
   std::size_t series = 0;

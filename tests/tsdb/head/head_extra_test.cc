@@ -41,8 +41,10 @@ std::vector<storage::SeriesExemplars> exemplars_of(Head& head) {
 const storage::Metadata* metadata_of(Head& head, const Labels& labels) {
   HeadState& state = head.state();
   const sync::MutexLock index_lock(state.index_mutex);
-  const sync::MutexLock lock(state.shard.mutex);
-  return state.shard.metadata.find(state.index.find(labels));
+  const Ordinal o = state.index.find(labels);
+  const HeadShard& shard = state.shard(o);
+  const sync::MutexLock lock(shard.mutex);
+  return shard.metadata.find(o);
 }
 
 TEST_CASE("exemplars become visible with their batch") {

@@ -26,9 +26,12 @@ void commit_one(Head& head, std::size_t series, Timestamp t, double v) {
 }
 
 std::size_t side_states(Head& head) {
-  HeadShard& shard = head.state().shard;
-  const sync::MutexLock lock(shard.mutex);
-  return shard.side.size();
+  std::size_t states = 0;
+  for (const HeadShard& shard : head.state().shards) {
+    const sync::MutexLock lock(shard.mutex);
+    states += shard.side.size();
+  }
+  return states;
 }
 
 TEST_CASE("isolation: a paused reader sees the same through 400 commits and several chunk cuts") {
@@ -98,8 +101,7 @@ TEST_CASE("isolation: numbers of commits are moved to a new epoch without changi
   const auto reader = head.querier({});
   for (int i = 5; i < 9; ++i) commit_one(head, 1, kStart + i * kStep, i);
   const Contents before = read(*reader, {everything()});
-  {
-    HeadShard& shard = head.state().shard;
+  for (HeadShard& shard : head.state().shards) {
     const sync::MutexLock lock(shard.mutex);
     rebase_commits(shard, head.state().isolation.oldest_watermark());
   }

@@ -285,9 +285,13 @@ TEST_CASE("truncation: series without newer samples go, and their references are
   REQUIRE(stats->refused.size() == 1);
   CHECK(stats->refused[0].fault == AppendFault::unknown_series);
 
-  // The ordinal serves again, under another generation.
+  // The ordinal serves again, under another generation: for a series of the same target, and so of
+  // the same shard.
   std::vector<SeriesRef> fresh;
-  for (std::size_t s = 100; s < 110; ++s) fresh.push_back(*cache->series(series_labels(s)));
+  for (int i = 0; i < 10; ++i) {
+    const std::string name = "later_" + std::to_string(i);
+    fresh.push_back(*cache->series(Labels{{"__name__", name}, {"instance", "host-1"}}));
+  }
   CHECK(std::ranges::find(fresh, dying) == fresh.end());
   CHECK(std::ranges::any_of(fresh, [&](SeriesRef r) { return ordinal_of(r) == ordinal_of(dying); }));
   cache->append(dying, now, 1);
