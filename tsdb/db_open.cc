@@ -39,7 +39,7 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   if (auto synced = fs.sync_directory(directory); !synced) return synced;
   if (auto locked = take_lock(); !locked) return locked;
   // On a full disk the reserve file makes room for what a start has to write.
-  watch_limits();
+  head.set_read_only(disk.check().read_only);
   if (auto loaded = load_blocks(); !loaded) return loaded;
   if (auto opened = open_chunk_files(registry); !opened) return opened;
   if (auto replayed = replay(); !replayed) return replayed;
@@ -49,8 +49,7 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   wal = std::move(*opened);
   wal->count_corruptions(damaged_records);
   head.start_logging(*wal);
-  head.turn_growth_window();
-  head.measure_memory();
+  watch_limits();
   set_retention(options.retention);
   tell_encodings();
   update_metrics();
