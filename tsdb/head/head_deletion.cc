@@ -35,11 +35,11 @@ std::optional<Doomed> doomed(const HeadShard& shard, Ordinal o, TimeRange range)
 }
 
 /// Behind the last of those that lie in the page of `all[begin]`; ordinals ascend.
-template <class T, class OrdinalOf>
-std::size_t end_of_page(const std::vector<T>& all, std::size_t begin, OrdinalOf ordinal_of) {
-  const Ordinal page = ordinal_of(all[begin]) / kPageOrdinals;
+template <class T, class NumberOf>
+std::size_t end_of_page(const std::vector<T>& all, std::size_t begin, NumberOf number_of) {
+  const Ordinal page = number_of(all[begin]) / kPageOrdinals;
   std::size_t end = begin;
-  while (end < all.size() && ordinal_of(all[end]) / kPageOrdinals == page) ++end;
+  while (end < all.size() && number_of(all[end]) / kPageOrdinals == page) ++end;
   return end;
 }
 
