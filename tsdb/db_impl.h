@@ -197,9 +197,9 @@ struct Db::Impl {
   DiskGuard disk;
 
   sync::Mutex watch_mutex;
-  std::chrono::nanoseconds memory_measured NARTHEX_GUARDED_BY(watch_mutex){0};
-  std::chrono::nanoseconds window_began NARTHEX_GUARDED_BY(watch_mutex){0};
-  /// When refused series were spoken of last; nothing: never yet.
+  /// When what was done last; nothing: never yet.
+  std::optional<std::chrono::nanoseconds> memory_measured NARTHEX_GUARDED_BY(watch_mutex);
+  std::optional<std::chrono::nanoseconds> window_began NARTHEX_GUARDED_BY(watch_mutex);
   std::optional<std::chrono::nanoseconds> refusals_said NARTHEX_GUARDED_BY(watch_mutex);
   std::uint64_t refusals_seen NARTHEX_GUARDED_BY(watch_mutex) = 0;
 

@@ -18,11 +18,11 @@ void Db::Impl::watch_limits() {
   const sync::MutexLock guard(watch_mutex);
   head.set_read_only(disk.check().read_only);
   const auto now = clock.steady();
-  if (now - memory_measured >= kBetweenMeasurements) {
+  if (!memory_measured || now - *memory_measured >= kBetweenMeasurements) {
     memory_measured = now;
     head.measure_memory();
   }
-  if (now - window_began >= kGrowthWindow) {
+  if (!window_began || now - *window_began >= kGrowthWindow) {
     window_began = now;
     head.turn_growth_window();
   }

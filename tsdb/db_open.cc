@@ -46,7 +46,7 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   if (auto synced = fs.sync_directory(directory); !synced) return synced;
   if (auto locked = take_lock(); !locked) return locked;
   // On a full disk the reserve file makes room for what a start has to write.
-  watch_limits();
+  head.set_read_only(disk.check().read_only);
   if (auto loaded = load_blocks(); !loaded) return loaded;
   if (auto opened = open_chunk_files(registry); !opened) return opened;
   if (auto replayed = replay(); !replayed) return replayed;
@@ -61,8 +61,7 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   wal->count_corruptions(damaged_records);
   head.start_logging(*wal);
   if (auto continued = continue_out_of_order_log(); !continued) return continued;
-  head.turn_growth_window();
-  head.measure_memory();
+  watch_limits();
   set_retention(options.retention);
   tell_encodings();
   update_metrics();

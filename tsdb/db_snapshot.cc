@@ -103,6 +103,7 @@ Result<void> Db::Impl::fill_snapshot(const std::string& to, bool with_head) {
   sources.push_back(head.chunk_source({meta.mint, meta.maxt - 1}));
   PopulateOptions populate;
   populate.join_small_chunks = true;
+  populate.xor2_floats = xor2_floats;
   populate.segment_bytes = options.chunk_segment_bytes;
   populate.stop = stop.token();
   auto written = populate_block(fs, to, meta, std::move(sources), populate);

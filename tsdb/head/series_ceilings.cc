@@ -65,13 +65,15 @@ void SeriesCeilings::note_unknown(const SeriesIndex& index, const Labels& labels
 }
 
 void SeriesCeilings::turn_window(const SeriesIndex& index) {
-  older_ = std::move(newer_);
-  newer_ = {};
+  Window now;
   const PairDictionary& dictionary = index.dictionary();
   for (NameNumber n = 0; n < dictionary.names_end(); ++n) {
     if (const std::size_t values = dictionary.pairs_of(n).size(); values > 0)
-      newer_.values.emplace(dictionary.name_text(n), values);
+      now.values.emplace(dictionary.name_text(n), values);
   }
+  older_ = has_window_ ? std::move(newer_) : now;
+  newer_ = std::move(now);
+  has_window_ = true;
 }
 
 CeilingStats SeriesCeilings::stats(const SeriesIndex& index) const {

@@ -33,7 +33,7 @@ class SeriesCeilings {
     memory_bytes_.store(bytes, std::memory_order_relaxed);
     made_since_.store(0, std::memory_order_relaxed);
   }
-  /// A new window begins. To be called every ten minutes, and when replay has ended.
+  /// A new window begins. To be called when replay has ended, and every ten minutes from then on.
   void turn_window(const SeriesIndex& index);
   [[nodiscard]] CeilingStats stats(const SeriesIndex& index) const;
 
@@ -49,6 +49,7 @@ class SeriesCeilings {
   const HeadCeilings ceilings_;
   std::array<std::uint64_t, kCeilingNames.size()> refused_{};
   std::string last_refused_job_;
+  bool has_window_ = false;
   Window older_;
   Window newer_;
   std::atomic<std::uint64_t> memory_bytes_{0};

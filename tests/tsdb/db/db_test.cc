@@ -321,5 +321,43 @@ TEST_CASE("db: metrics carry Prometheus' names") {
   }
 }
 
+TEST_CASE(
+    "db: what a start reads back has not grown; what is refused is in metrics, with the label that grew") {
+  io::FaultFileSystem fs;
+  const ManualClock clock(kStart);
+  DbOptions options = quiet_options();
+  options.ceilings = {.series = 20};
+  Contents model;
+  {
+    auto db = open_db(fs, clock, options);
+    REQUIRE(scrape(*db, 16, 0, model));
+    CHECK(db->ceiling_stats().fastest_label == "__name__");
+    CHECK(db->ceiling_stats().fastest_label_values == 8);
+  }
+  prometheus::Registry registry;
+  auto db = Db::open(fs, "/data", options, clock, &registry);
+  REQUIRE(db);
+  CHECK((*db)->ceiling_stats().fastest_label.empty());
+  auto appender = (*db)->appender();
+  for (int i = 0; i < 9; ++i) {
+    LabelsBuilder labels;
+    labels.set("__name__", "metric_0");
+    labels.set("user", std::to_string(i));
+    const auto ref = appender->series(labels.labels());
+    CHECK(ref.has_value() == (i < 4));
+  }
+  REQUIRE(appender->commit());
+  (*db)->refresh_metrics();
+  const std::string text = telemetry::metrics_text(registry);
+  for (const char* line :
+       {"narthex_head_ceiling{ceiling=\"series\"} 20\n",
+        "narthex_head_series_refused_total{ceiling=\"series\"} 5\n",
+        "narthex_head_series_refused_total{ceiling=\"memory\"} 0\n",
+        "narthex_head_fastest_growing_label_values{label=\"user\"} 9\n", "narthex_disk_read_only 0\n"}) {
+    CAPTURE(line);
+    CHECK(text.contains(line));
+  }
+}
+
 }  // namespace
 }  // namespace narthex::tsdb
