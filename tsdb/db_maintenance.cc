@@ -76,6 +76,7 @@ Result<void> Db::Impl::maintain() {
   // Each step stands alone: a full disk must not stop retention, which makes room.
   metrics.compactions_triggered->Increment();
   keep_going(wal->sync());
+  keep_going(check_unread_log());
   keep_going(reload_blocks());
   keep_going(apply_retention());
   keep_going(map_chunks());

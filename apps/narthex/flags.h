@@ -36,6 +36,7 @@ struct Flags {
   bool no_lockfile = false;
   DurationMs min_block_duration = 0;
   DurationMs block_reload_interval = 0;
+  DurationMs head_snapshot_interval = 0;
   tsdb::WalOptions wal;
 
   DurationMs lookback = 0;

@@ -202,6 +202,8 @@ Result<void> ServerProcess::Impl::open_database() {
   options.no_lockfile = flags.no_lockfile;
   options.background_interval = flags.block_reload_interval;
   options.max_exemplars = current_config()->tsdb.max_exemplars;
+  options.snapshots.enabled = flags.head_snapshot_interval > 0;
+  options.snapshots.interval = flags.head_snapshot_interval;
   auto opened = tsdb::Db::open(fs, flags.storage_path, options, clock, registry.get());
   if (!opened) return pass(opened, "opening storage");
   db = std::move(*opened);

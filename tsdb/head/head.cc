@@ -97,6 +97,19 @@ std::vector<WalRef> Head::live_refs() const {
   return refs;
 }
 
+std::vector<SeriesRecord> Head::series_besides(std::span<const WalRef> named) const {
+  std::vector<SeriesRecord> series;
+  const sync::MutexLock turn_to_collect(state_.collect_turn);
+  const sync::MutexLock index_lock(state_.index_mutex);
+  const sync::MutexLock lock(state_.shard.mutex);
+  for (Ordinal o = 0; o < state_.shard.refs.size(); ++o) {
+    const WalRef ref = state_.shard.refs[o];
+    if (ref == 0 || !state_.index.is_published(o) || std::ranges::binary_search(named, ref)) continue;
+    series.push_back({ref, state_.index.labels(o)});
+  }
+  return series;
+}
+
 CardinalityStats Head::cardinality(std::size_t limit) const {
   CardinalityStats stats;
   {

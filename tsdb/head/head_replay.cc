@@ -57,6 +57,7 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
     const Ordinal o = refs.find(sample.ref);
     if (o == kNoNumber) [[unlikely]] {
       ++unknown;
+      ++replay_->unnamed[sample.ref].samples;
       state_.skip_ref(sample.ref);
       continue;
     }
@@ -64,7 +65,6 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples) {
     const ReplayItem item{.ordinal = o, .kind = ReplayItem::Kind::sample, .t = sample.t, .v = sample.v};
     if (!any_mapped || !is_mapped(item)) replay_->lanes->add(item);
   }
-  state_.metrics.count_unknown_refs(unknown, "samples");
   return unknown;
 }
 
@@ -116,8 +116,43 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
   return true;
 }
 
+std::vector<WalRef> Head::unnamed_refs() const {
+  std::vector<WalRef> refs;
+  for (const auto& [ref, counts] : replay_->unnamed) refs.push_back(ref);
+  std::ranges::sort(refs);
+  return refs;
+}
+
+std::uint64_t Head::count_unnamed(WalRef ref) const {
+  const auto at = replay_->unnamed.find(ref);
+  if (at == replay_->unnamed.end()) return 0;
+  const Replay::Unnamed& counts = at->second;
+  return counts.samples + counts.histograms + counts.exemplars + counts.metadata;
+}
+
+bool Head::replay_again(WalRef ref) {
+  const Ordinal o = replay_->refs.find(ref);
+  if (o == kNoNumber) return false;
+  replay_->lanes->drain();
+  replay_->unnamed.erase(ref);
+  HeadShard& shard = state_.shard;
+  HotSeries& s = shard.hot[o];
+  if (s.empty()) return true;
+  shard.chunks[o].drop_before(s, shard.full[o], kMaxTime);
+  s = HotSeries::make(s.stagger);
+  if (o < replay_->cursors.size()) replay_->cursors[o] = {};
+  irregular_chunk_files_ = true;
+  return true;
+}
+
 std::vector<WalRef> Head::finish_replay() {
   replay_->lanes->drain();
+  for (const auto& [ref, counts] : replay_->unnamed) {
+    state_.metrics.count_unknown_refs(counts.samples, "samples");
+    state_.metrics.count_unknown_refs(counts.histograms, "histograms");
+    state_.metrics.count_unknown_refs(counts.exemplars, "exemplars");
+    state_.metrics.count_unknown_refs(counts.metadata, "metadata");
+  }
   std::uint64_t series;
   {
     const sync::MutexLock lock(state_.index_mutex);

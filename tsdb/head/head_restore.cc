@@ -79,7 +79,9 @@ Result<void> Head::restore_index(const SnapshotReader& snapshot, const SnapshotS
   std::vector<PairNumber> pairs;
   auto labels = for_sections(snapshot, SnapshotSection::labels, "labels", [&](WordReader& in, std::uint32_t) {
     const Ordinal o = in.u32();
-    const io::Bytes bytes = in.bytes(in.u32() * std::uint64_t{sizeof(PairNumber)});
+    const std::uint64_t count = in.u32();
+    in.u64();
+    const io::Bytes bytes = in.bytes(count * sizeof(PairNumber));
     pairs.resize(bytes.size() / sizeof(PairNumber));
     if (!pairs.empty()) std::memcpy(pairs.data(), bytes.data(), bytes.size());
     if (!in.ok() || !index.restore(o, pairs)) in.reject();

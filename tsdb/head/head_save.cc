@@ -129,6 +129,7 @@ std::uint64_t copy_slice(const HeadState& state, Ordinal from, Ordinal end, Sect
     const auto pairs = state.index.pairs(o);
     put_word(sections.labels(), o);
     put_word(sections.labels(), static_cast<std::uint32_t>(pairs.size()));
+    put_word(sections.labels(), shard.refs[o]);
     put_span(sections.labels(), std::as_bytes(pairs));
     std::vector<std::byte>& chunks = sections.chunks(o);
     put_word(chunks, o);

@@ -127,7 +127,7 @@ struct HeadState {
 
   /// Held while published series are forgotten or full chunks move to files, and by whoever must
   /// find them all in place. Never on the way of a commit or a query.
-  sync::Mutex collect_turn;
+  mutable sync::Mutex collect_turn;
   sync::Mutex commit_turn;
   /// Null until the log is open; then set once.
   Wal* wal NARTHEX_GUARDED_BY(commit_turn) = nullptr;

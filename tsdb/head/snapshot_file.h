@@ -32,8 +32,9 @@ enum class SnapshotSection : std::uint32_t {
   metadata = 6,       ///< whose it is
   deleted = 7,        ///< deleted ranges
   exemplars = 8,
-  state = 9,         ///< what belongs to the head as a whole
-  expired_refs = 10  ///< references that the log may still hold samples of
+  state = 9,          ///< what belongs to the head as a whole
+  expired_refs = 10,  ///< references that the log may still hold samples of
+  origin = 11,        ///< whose log it goes with
 };
 
 inline constexpr std::uint32_t kSnapshotVersion = 1;
@@ -66,6 +67,8 @@ class SnapshotReader {
 
   /// Maps the file and finds its sections. Errors: io, corruption, invalid (another version).
   static Result<SnapshotReader> open(io::FileSystem& fs, const std::string& path);
+  /// The same of a file that is mapped already.
+  static Result<SnapshotReader> over(std::unique_ptr<io::Mapping> mapping, std::string path);
 
   [[nodiscard]] std::span<const Section> sections() const { return sections_; }
   /// Checks the section's data. Valid while this lives. Errors: corruption.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 
 #include "tests/tsdb/db/db_fixture.h"
 #include "tsdb/db.h"
@@ -41,16 +42,24 @@ struct Outcome {
   bool finished = false;
 };
 
-/// Scrapes over two block cuts, with maintenance in between.
-Outcome live(io::FaultFileSystem& fs, std::int64_t operations) {
+DbOptions crash_options(bool snapshots) {
+  DbOptions options = quiet_options();
+  options.snapshots.enabled = snapshots;
+  return options;
+}
+
+/// Scrapes over two block cuts, with maintenance in between, and snapshots of the head.
+Outcome live(io::FaultFileSystem& fs, std::int64_t operations, bool snapshots) {
   Outcome out;
   const ManualClock clock(kStart);
   const Reaper reaper(fs, operations);
-  auto opened = try_open(fs, clock);
+  auto opened = try_open(fs, clock, crash_options(snapshots));
   if (!opened) return out;
   auto& db = **opened;
   for (int step = 0; step < 330 && !reaper.dead(); ++step) {
     if (!scrape(db, 4, step * 2, out.committed)) break;
+    // One that fails costs nothing.
+    if (snapshots && step % 40 == 15) std::ignore = db.run_snapshot_once();
     if (step % 55 == 54) {
       const Contents before = out.committed;
       if (db.run_background_once() && !reaper.dead()) out.synced = before;
@@ -76,13 +85,12 @@ bool lies_between(const Contents& part, const Contents& whole, const Contents& m
   return true;
 }
 
-std::int64_t count_operations() {
-  io::FaultFileSystem fs;
+std::int64_t count_operations(bool snapshots) {
   std::int64_t low = 1;
   std::int64_t high = 1;
-  const auto finishes = [](std::int64_t n) {
+  const auto finishes = [snapshots](std::int64_t n) {
     io::FaultFileSystem disk;
-    return live(disk, n).finished;
+    return live(disk, n, snapshots).finished;
   };
   while (!finishes(high)) low = std::exchange(high, high * 2);
   while (low < high) {
@@ -96,8 +104,9 @@ std::int64_t count_operations() {
   return low;
 }
 
-TEST_CASE("crash: killed at any operation, all that was committed is there") {
-  const std::int64_t all = count_operations();
+void kill_everywhere(bool snapshots) {
+  const DbOptions options = crash_options(snapshots);
+  const std::int64_t all = count_operations(snapshots);
   REQUIRE(all > 300);
   for (std::int64_t n = 0; n < all; ++n) {
     CAPTURE(n);
@@ -105,9 +114,9 @@ TEST_CASE("crash: killed at any operation, all that was committed is there") {
       CAPTURE(short_writes);
       io::FaultFileSystem fs;
       fs.set_short_write(short_writes);
-      Outcome before = live(fs, n);
+      Outcome before = live(fs, n, snapshots);
       const ManualClock clock(kStart);
-      auto db = try_open(fs, clock);
+      auto db = try_open(fs, clock, options);
       REQUIRE(db);
       const Contents after = read_all(**db);
       REQUIRE(same(after, before.committed));
@@ -120,22 +129,38 @@ TEST_CASE("crash: killed at any operation, all that was committed is there") {
   }
 }
 
-TEST_CASE("crash: after a power cut at any operation, all that was synced is there and nothing is made up") {
-  const std::int64_t all = count_operations();
+TEST_CASE("crash: killed at any operation, all that was committed is there") {
+  kill_everywhere(false);
+}
+
+TEST_CASE("crash: the same with snapshots of the head") {
+  kill_everywhere(true);
+}
+
+void cut_power_everywhere(bool snapshots) {
+  const std::int64_t all = count_operations(snapshots);
   for (std::int64_t n = 0; n < all; ++n) {
     CAPTURE(n);
     io::FaultFileSystem fs;
     REQUIRE(fs.make_directories("/data"));
     REQUIRE(fs.sync_directory("/"));
-    const Outcome before = live(fs, n);
+    const Outcome before = live(fs, n, snapshots);
     fs.crash();
     const ManualClock clock(kStart);
-    auto db = try_open(fs, clock);
+    auto db = try_open(fs, clock, crash_options(snapshots));
     REQUIRE(db);
     REQUIRE(lies_between(before.synced, read_all(**db), before.committed));
     Contents more = before.committed;
     REQUIRE(scrape(**db, 4, 700, more));
   }
+}
+
+TEST_CASE("crash: after a power cut at any operation, all that was synced is there and nothing is made up") {
+  cut_power_everywhere(false);
+}
+
+TEST_CASE("crash: the same of a power cut with snapshots of the head") {
+  cut_power_everywhere(true);
 }
 
 TEST_CASE("crash: a full disk refuses appends with an error, loses nothing, and heals") {
