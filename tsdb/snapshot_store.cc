@@ -86,7 +86,7 @@ Result<std::uint32_t> SnapshotStore::publish() {
 
 std::optional<std::string> SnapshotStore::why_foreign() {
   const auto why = read_manifest();
-  if (!why) {
+  if (!why && found_) {
     epoch_ = found_->epoch;
     return why;
   }
