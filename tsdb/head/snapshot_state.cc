@@ -52,10 +52,11 @@ Result<SnapshotState> SnapshotState::read(const SnapshotReader& snapshot) {
     s.chunk_files.push_back({number, size});
   }
   // What is set aside before everything has been read is bounded by what there is to read.
-  static constexpr std::uint32_t kMostOrdinals = 1U << 28;
+  // Ordinals that are free were in use at a time of more series.
+  const std::uint64_t most_ordinals = std::min<std::uint64_t>(1U << 28, 1'000'000 + 100 * s.series);
   static constexpr std::uint64_t kLeastPairBytes = 8;
   const bool is_sound = in.ok() && in.left() == 0 && s.series <= s.ordinals_end &&
-                        s.ordinals_end <= kMostOrdinals &&
+                        s.ordinals_end <= most_ordinals &&
                         s.pairs_end <= snapshot.size_bytes() / kLeastPairBytes;
   if (!is_sound) return fail(Code::corruption, snapshot.path() + ": what it says of itself makes no sense");
   return s;

@@ -3,11 +3,15 @@
 
 #include <functional>
 #include <optional>
+#include <random>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "tests/tsdb/db/db_fixture.h"
 #include "tests/tsdb/why.h"
 #include "tsdb/db.h"
+#include "tsdb/head/snapshot_file.h"
 #include "tsdb/wal/segments.h"
 
 namespace narthex::tsdb {
@@ -298,6 +302,61 @@ TEST_CASE("snapshot: a full replay takes names from it that the log has lost") {
     CHECK(damage_in_log(fs).empty());
     db.reset();
     CHECK(same(read_all(*open_db(fs, clock)), model) == with);
+  }
+}
+
+/// Writes a snapshot anew with a byte of one of its sections changed, and checksums that hold.
+void spoil_snapshot(io::FaultFileSystem& fs, const std::string& whole, const std::string& path,
+                    std::mt19937& random) {
+  REQUIRE(io::replace_file(fs, path, io::as_bytes(whole)));
+  auto reader = SnapshotReader::open(fs, path);
+  REQUIRE(reader);
+  const std::size_t count = reader->sections().size();
+  const std::size_t chosen = random() % count;
+  auto out = SnapshotWriter::create(fs, path + ".new");
+  REQUIRE(out);
+  for (std::size_t i = 0; i < count; ++i) {
+    const SnapshotReader::Section& section = reader->sections()[i];
+    std::vector<std::byte> data(section.data.begin(), section.data.end());
+    const bool is_origin = section.kind == SnapshotSection::origin;
+    if (i == chosen && !data.empty() && !is_origin) {
+      data[random() % data.size()] ^= static_cast<std::byte>(1U << random() % 8);
+    }
+    REQUIRE(out->add(section.kind, section.tag, data));
+  }
+  REQUIRE(out->finish());
+  REQUIRE(fs.rename(path + ".new", path));
+}
+
+TEST_CASE("snapshot: one whose checksums hold, and whose contents do not, never brings the server down") {
+  io::FaultFileSystem fs;
+  const ManualClock clock(kStart);
+  Contents model;
+  make_directory(fs, clock, model);
+  const std::string path = "/data/narthex/head.00000002";
+  const std::string whole = *fs.read_file(path);
+  std::mt19937 random(4);
+  for (int n = 0; n < 400; ++n) {
+    CAPTURE(n);
+    spoil_snapshot(fs, whole, path, random);
+    auto db = try_open(fs, clock, with_snapshots());
+    REQUIRE_MESSAGE(db, why(db));
+    // Whatever they say, queries and appends come to an end.
+    auto querier = (*db)->querier({});
+    REQUIRE(querier);
+    LabelPool pool;
+    const Matcher all = everything();
+    auto set = (*querier)->select({}, {&all, 1}, pool, {});
+    REQUIRE(set);
+    for (std::size_t i = 0; i < (*set)->size(); ++i) {
+      storage::SampleColumns columns;
+      std::ignore = (*set)->samples(i, {}, columns);
+    }
+    auto appender = (*db)->appender();
+    for (std::size_t s = 0; s < 50; ++s) {
+      if (const auto ref = appender->series(series_labels(s))) appender->append(*ref, kStart + 2 * kRange, 1);
+    }
+    appender->rollback();
   }
 }
 
