@@ -2,16 +2,24 @@
 // ready again after kill -9. No server and no network; time is simulated.
 //
 //   restart_bench write DIR [--series N] [--scrapes N]   scrapes of 15 s; dies at the end without closing
-//   restart_bench open DIR                               opens, reads the newest sample of every series
+//   restart_bench tail DIR [--series N] [--scrapes N]    opens, writes a snapshot of the head, goes on with
+//                                                        scrapes, and dies: a point of the snapshot interval
+//   restart_bench open DIR [--snapshots 0|1] [--cold 0|1]
+//                                                        opens, reads the newest sample of every series
 //
 // `write` prints resident bytes a series after every minute of simulated time, less the bench's
-// own; `open` prints seconds until the database is ready and until the first query was answered.
+// own; `open` prints seconds, and seconds of processor, until the database is ready and until the first
+// query was answered, and memory at its peak and then. Cold: none of the files is in the page cache.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -33,15 +41,46 @@ struct Arguments {
   std::string verb, directory;
   std::size_t series = 1'000'000;
   int scrapes = 480 + 240;
+  bool snapshots = true;
+  bool cold = false;
 };
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-std::unique_ptr<Db> open_database(const std::string& directory, const Clock& clock) {
+double cpu_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+/// The most that ever was.
+std::uint64_t peak_bytes() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return static_cast<std::uint64_t>(used.ru_maxrss) * 1024;
+}
+
+/// Gives up what the page cache holds of the files below `directory`.
+void forget_pages(const std::string& directory) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (!entry.is_regular_file()) continue;
+    const int fd = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    ::fdatasync(fd);
+    ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    ::close(fd);
+  }
+}
+
+std::unique_ptr<Db> open_database(const std::string& directory, const Clock& clock, bool snapshots) {
   DbOptions options;
   options.background_interval = 0;
+  options.snapshots.enabled = snapshots;
   auto db = Db::open(io::local_file_system(), directory, options, clock, nullptr);
   check(db.has_value(), "the database did not open");
   return std::move(*db);
@@ -97,10 +136,12 @@ class Writer {
       : targets_(arguments.series / kSeriesPerTarget),
         series_(targets_ * kSeriesPerTarget),
         clock_(kLoadStart),
-        values_(series_) {
+        values_(series_),
+        start_(kLoadStart) {
     refs_.reserve(series_);
     memory_.start(resident_bytes() + refs_.capacity() * sizeof(storage::SeriesRef));
-    db_ = open_database(arguments.directory, clock_);
+    db_ = open_database(arguments.directory, clock_, arguments.snapshots);
+    if (const Timestamp newest = db_->head_stats().maxt; newest > kLoadStart) start_ = newest + 1;
     for (std::size_t t = 0; t < targets_; ++t) {
       auto appender = db_->appender();
       for (std::size_t i = 0; i < kSeriesPerTarget; ++i) {
@@ -108,6 +149,14 @@ class Writer {
       }
       check(appender->commit().has_value(), "making series failed");
     }
+  }
+
+  void write_snapshot() {
+    const auto begin = std::chrono::steady_clock::now();
+    const double cpu = cpu_seconds();
+    check(db_->run_snapshot_once().has_value(), "writing a snapshot failed");
+    fmt::print("snapshot         {:8.2f} s, {:6.2f} s of processor\n", seconds_since(begin),
+               cpu_seconds() - cpu);
   }
 
   void run(int scrapes) {
@@ -136,7 +185,7 @@ class Writer {
  private:
   void scrape_target(std::size_t target, int scrape) {
     const Timestamp t =
-        kLoadStart + scrape * kLoadInterval + static_cast<Timestamp>(target * kLoadInterval / targets_);
+        start_ + scrape * kLoadInterval + static_cast<Timestamp>(target * kLoadInterval / targets_);
     body_.clear();
     const std::size_t first = target * kSeriesPerTarget;
     for (std::size_t i = first; i < first + kSeriesPerTarget; ++i)
@@ -170,6 +219,7 @@ class Writer {
   std::size_t series_;
   ManualClock clock_;
   LoadValues values_;
+  Timestamp start_;
   std::vector<storage::SeriesRef> refs_;
   std::vector<storage::RefSample> body_;
   std::unique_ptr<Db> db_;
@@ -196,18 +246,27 @@ std::size_t count_recent(Db& db) {
   return found;
 }
 
-void open_and_query(const std::string& directory) {
+void open_and_query(const Arguments& arguments) {
   const ManualClock clock(kLoadStart);
+  if (arguments.cold) forget_pages(arguments.directory);
   const auto begin = std::chrono::steady_clock::now();
-  const auto db = open_database(directory, clock);
-  fmt::print("ready            {:8.2f} s\n", seconds_since(begin));
+  const double cpu = cpu_seconds();
+  const auto db = open_database(arguments.directory, clock, arguments.snapshots);
+  fmt::print("ready            {:8.2f} s, {:6.2f} s of processor\n", seconds_since(begin),
+             cpu_seconds() - cpu);
+  const std::uint64_t peak = peak_bytes();
   const std::size_t found = count_recent(*db);
-  fmt::print("first query      {:8.2f} s, {} series\n", seconds_since(begin), found);
+  fmt::print("first query      {:8.2f} s, {:6.2f} s of processor, {} series\n", seconds_since(begin),
+             cpu_seconds() - cpu, found);
   const HeadStats stats = db->head_stats();
+  const auto series = static_cast<double>(std::max<std::uint64_t>(stats.series, 1));
   fmt::print(
-      "resident         {:8.1f} bytes/series, {} series, {} chunks\n",
-      static_cast<double>(resident_bytes()) / static_cast<double>(std::max<std::uint64_t>(stats.series, 1)),
-      stats.series, stats.chunks);
+      "resident         {:8.1f} bytes/series, at most {:.1f} until it was ready, {} series, {} chunks\n",
+      static_cast<double>(resident_bytes()) / series, static_cast<double>(peak) / series, stats.series,
+      stats.chunks);
+  std::fflush(stdout);
+  // Without a snapshot at the end, so that it can be opened again.
+  std::_Exit(0);
 }
 
 }  // namespace
@@ -223,18 +282,22 @@ int main(int argc, char** argv) {
     const std::string_view flag = argv[i];
     if (flag == "--series") arguments.series = std::strtoull(argv[i + 1], nullptr, 10);
     if (flag == "--scrapes") arguments.scrapes = std::atoi(argv[i + 1]);
+    if (flag == "--snapshots") arguments.snapshots = std::atoi(argv[i + 1]) != 0;
+    if (flag == "--cold") arguments.cold = std::atoi(argv[i + 1]) != 0;
   }
-  if (arguments.verb == "write") {
+  if (arguments.verb == "write" || arguments.verb == "tail") {
     narthex::tsdb::Writer writer(arguments);
+    if (arguments.verb == "tail") writer.write_snapshot();
     writer.run(arguments.scrapes);
     // As kill -9 would: nothing is closed.
     std::fflush(stdout);
     std::_Exit(0);
   }
   if (arguments.verb == "open") {
-    narthex::tsdb::open_and_query(arguments.directory);
+    narthex::tsdb::open_and_query(arguments);
     return 0;
   }
-  fmt::print("usage: restart_bench write|open DIR [--series N] [--scrapes N]\n");
+  fmt::print(
+      "usage: restart_bench write|tail|open DIR [--series N] [--scrapes N] [--snapshots 0|1] [--cold 0|1]\n");
   return 0;
 }

@@ -94,12 +94,6 @@ void Db::Impl::snapshot_at_close() {
 
 std::optional<SnapshotStore::Found> Db::Impl::find_snapshot() {
   if (!options.snapshots.enabled) return std::nullopt;
-  auto present = snapshots.list();
-  if (!present || present->empty()) return std::nullopt;
-  if (const auto why = snapshots.why_foreign()) {
-    snapshots.discard_all(*why);
-    return std::nullopt;
-  }
   auto files = chunk_files->list();
   if (!files) return std::nullopt;
   for (;;) {
@@ -110,6 +104,7 @@ std::optional<SnapshotStore::Found> Db::Impl::find_snapshot() {
 }
 
 Result<void> Db::Impl::restore(const SnapshotStore::Found& found) {
+  const auto begin = clock.steady();
   const auto take_over = [&]() -> Result<void> {
     // Again, as reading the files may have cut off what was damaged.
     if (!SnapshotStore::fits(found.state, chunk_files->files())) {
@@ -123,7 +118,14 @@ Result<void> Db::Impl::restore(const SnapshotStore::Found& found) {
     return {};
   };
   auto done = take_over();
-  if (done) return done;
+  if (done) {
+    telemetry::info("Head restored from a snapshot",
+                    {{"file", found.reader.path()},
+                     {"series", std::to_string(found.state.series)},
+                     {"log_from_segment", std::to_string(found.state.first_segment)},
+                     {"duration_seconds", std::to_string(seconds_since(clock, begin))}});
+    return done;
+  }
   bad_snapshot = found.number;
   snapshots.discard(found.number, done.error().text);
   return done;

@@ -58,6 +58,8 @@ struct Db::Impl {
   Result<void> write_snapshot() NARTHEX_EXCLUDES(snapshot_mutex);
   [[nodiscard]] bool is_snapshot_due() NARTHEX_EXCLUDES(snapshot_mutex);
   void snapshot_at_close();
+  /// What a start with a snapshot has not read is checked, and repaired, behind it.
+  Result<void> check_unread_log() NARTHEX_REQUIRES(maintenance_mutex);
   /// One that fits the directory.
   std::optional<SnapshotStore::Found> find_snapshot();
   /// Errors: corruption, with bad_snapshot set: the head is spoilt then.
@@ -186,6 +188,10 @@ struct Db::Impl {
   /// Samples of the head that the newest snapshot covers, and when it was tried.
   std::uint64_t samples_at_snapshot NARTHEX_GUARDED_BY(snapshot_mutex) = 0;
   std::chrono::nanoseconds last_snapshot NARTHEX_GUARDED_BY(snapshot_mutex) = {};
+  /// Segments below it, and the checkpoint, were not read at the start.
+  std::uint32_t unread_before NARTHEX_GUARDED_BY(snapshot_mutex) = 0;
+  /// A record for the log as soon as it is open.
+  std::vector<std::byte> names_to_log;
   /// While opening: only older ones than this are looked at, and one that turned out to be no good.
   std::uint32_t snapshots_below = ~std::uint32_t{0};
   std::optional<std::uint32_t> bad_snapshot;

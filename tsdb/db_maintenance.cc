@@ -84,6 +84,7 @@ Result<void> Db::Impl::maintain() {
   metrics.compactions_triggered->Increment();
   keep_going(wal->sync());
   keep_going(sync_out_of_order_log());
+  keep_going(check_unread_log());
   keep_going(reload_blocks());
   keep_going(apply_retention());
   keep_going(make_room());

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -53,12 +54,16 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   if (auto removed = remove_redundant_files(); !removed) return removed;
   Wal::OnSegment on_segment;
   if (options.snapshots.enabled) {
-    on_segment = [this](std::uint32_t segment) { snapshots.note_segment(segment); };
+    on_segment = [this](std::uint32_t) { snapshots.note_segments(); };
   }
   auto opened = Wal::open(fs, wal_directory(), options.wal, registry, std::move(on_segment));
   if (!opened) return pass(opened, "opening the WAL for writing");
   wal = std::move(*opened);
   wal->count_corruptions(damaged_records);
+  if (!names_to_log.empty()) {
+    if (auto logged = wal->log(names_to_log); !logged) return pass(logged, "naming series anew in the WAL");
+    names_to_log.clear();
+  }
   head.start_logging(*wal);
   if (auto continued = continue_out_of_order_log(); !continued) return continued;
   watch_limits();
@@ -137,7 +142,9 @@ Result<void> Db::Impl::replay() {
   if (auto settled = settle_segments(fs, ooo_log_directory()); !settled) return settled;
   if (auto settled = settle_checkpoints(fs, wal_directory(), quarantine_directory()); !settled)
     return settled;
-  const auto snapshot = find_snapshot();
+  const auto foreign = options.snapshots.enabled ? snapshots.why_foreign() : std::nullopt;
+  std::optional<SnapshotStore::Found> snapshot;
+  if (!foreign) snapshot = find_snapshot();
   auto chunks = head.replay_chunk_files(snapshot ? &snapshot->state : nullptr);
   if (!chunks) return pass(chunks);
   damaged_records += chunks->damaged;
@@ -145,25 +152,21 @@ Result<void> Db::Impl::replay() {
   if (snapshot) {
     if (auto restored = restore(*snapshot); !restored) return restored;
     first = snapshot->state.first_segment;
-    telemetry::info("Head restored from a snapshot",
-                    {{"file", snapshot->reader.path()},
-                     {"series", std::to_string(snapshot->state.series)},
-                     {"log_from_segment", std::to_string(*first)},
-                     {"duration_seconds",
-                      std::to_string(std::chrono::duration<double>(clock.steady() - begin).count())}});
   }
-  auto report = replay_wal(fs, wal_directory(), head, restart_threads(), ooo_log_directory(), first);
+  NameSource names;
+  if (options.snapshots.enabled) {
+    names = [this](std::span<const WalRef> refs) { return snapshots.names_of(refs); };
+  }
+  auto report = replay_wal(fs, wal_directory(), head, restart_threads(), ooo_log_directory(), first, names);
   if (!report) return pass(report);
   damaged_records += report->damaged;
   if (auto repaired = repair_logs(*report); !repaired) return repaired;
-  if (report->damaged_checkpoint) {
-    auto clean = repair_checkpoint(fs, wal_directory(), quarantine_directory());
-    if (!clean) return pass(clean);
-  }
   if (auto tidied = head.tidy_chunk_files(); !tidied) {
     telemetry::warn("Head chunks could not be written anew; the log holds what they hold",
                     {{"error", tidied.error().text}});
   }
+  // Not before: they may have known names that the log had lost.
+  if (foreign) snapshots.discard_all(*foreign);
   {
     const sync::MutexLock guard(expired_mutex);
     for (const WalRef ref : report->gone_refs) expired_refs.emplace(ref, head.maxt());
@@ -173,6 +176,7 @@ Result<void> Db::Impl::replay() {
   head.state().samples += report->samples;
   const sync::MutexLock guard(snapshot_mutex);
   last_snapshot = clock.steady();
+  unread_before = first.value_or(0);
   return {};
 }
 
@@ -200,12 +204,23 @@ void Db::Impl::report_replay(const ReplayReport& report, std::uint64_t mapped_ch
 
 /// Prometheus would delete everything behind the first bad record.
 Result<void> Db::Impl::repair_logs(const ReplayReport& report) {
-  for (const auto& [log, damaged] : {std::pair(wal_directory(), &report.damaged_segments),
-                                     std::pair(ooo_log_directory(), &report.damaged_ooo_segments)}) {
-    auto repaired = repair_segments(fs, log, *damaged, quarantine_directory());
+  std::vector<std::byte> names;
+  if (!report.recovered.empty()) encode_series(report.recovered, names);
+  if (!report.damaged_checkpoint_segments.empty() && names.empty()) {
+    auto clean = repair_checkpoint(fs, wal_directory(), quarantine_directory());
+    if (!clean) return pass(clean);
+  } else if (!report.damaged_checkpoint_segments.empty()) {
+    auto repaired = repair_segments(fs, report.checkpoint, report.damaged_checkpoint_segments,
+                                    quarantine_directory(), names);
     if (!repaired) return pass(repaired);
+    if (repaired->has_first) names.clear();
   }
-  return {};
+  auto repaired =
+      repair_segments(fs, wal_directory(), report.damaged_segments, quarantine_directory(), names);
+  if (!repaired) return pass(repaired);
+  if (!repaired->has_first) names_to_log = std::move(names);
+  auto late = repair_segments(fs, ooo_log_directory(), report.damaged_ooo_segments, quarantine_directory());
+  return late ? Result<void>{} : pass(late);
 }
 
 Result<void> Db::Impl::remove_redundant_files() {

@@ -3,13 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
-#include <span>
+#include <random>
 #include <string_view>
 #include <utility>
 
-#include "io/crc32c.h"
 #include "telemetry/log.h"
 #include "tsdb/head/snapshot_bytes.h"
 #include "tsdb/wal/segments.h"
@@ -17,52 +14,8 @@
 namespace narthex::tsdb {
 namespace {
 
-constexpr std::array<char, 8> kManifestMagic = {'N', 'T', 'X', 'M', 'A', 'N', 'I', '\0'};
-constexpr std::uint32_t kManifestVersion = 1;
 constexpr std::string_view kPrefix = "head.";
 constexpr std::size_t kGenerations = 2;
-
-using Segments = std::vector<SegmentFile>;
-
-std::vector<std::byte> encode_manifest(const Segments& segments) {
-  std::vector<std::byte> out;
-  put_span(out, std::as_bytes(std::span(kManifestMagic)));
-  put_word(out, kManifestVersion);
-  put_word(out, static_cast<std::uint32_t>(segments.size()));
-  for (const SegmentFile& s : segments) {
-    put_word(out, s.number);
-    put_word(out, std::uint32_t{0});
-    put_word(out, s.size_bytes);
-  }
-  put_word(out, io::crc32c(out));
-  return out;
-}
-
-Result<Segments> decode_manifest(io::Bytes bytes) {
-  WordReader in(bytes);
-  const io::Bytes magic = in.bytes(kManifestMagic.size());
-  const std::uint32_t version = in.u32();
-  if (!in.ok() || std::memcmp(magic.data(), kManifestMagic.data(), kManifestMagic.size()) != 0) {
-    return fail(Code::corruption, "the manifest is none");
-  }
-  if (version != kManifestVersion) {
-    return fail(Code::invalid, fmt::format("the manifest is of version {}, and version {} is read here",
-                                           version, kManifestVersion));
-  }
-  Segments segments;
-  for (std::uint32_t left = in.u32(); left > 0 && in.ok(); --left) {
-    SegmentFile& s = segments.emplace_back();
-    s.number = in.u32();
-    in.u32();
-    s.size_bytes = in.u64();
-  }
-  const std::size_t checked = bytes.size() - in.left();
-  const std::uint32_t crc = in.u32();
-  if (!in.ok() || in.left() > 0 || io::crc32c(bytes.first(checked)) != crc) {
-    return fail(Code::corruption, "the manifest is damaged");
-  }
-  return segments;
-}
 
 }  // namespace
 
@@ -90,27 +43,30 @@ Result<std::vector<std::uint32_t>> SnapshotStore::list() const {
 
 // ---- Writing
 
-void SnapshotStore::note_segment(std::uint32_t segment) {
-  if (auto written = write_manifest(segment); !written) {
+void SnapshotStore::note_segments() {
+  const sync::MutexLock lock(manifest_mutex_);
+  if (auto written = write_manifest(); !written) {
     telemetry::warn("The manifest could not be written: the next start cannot use a snapshot of the head",
                     {{"directory", directory_}, {"error", written.error().text}});
   }
 }
 
-Result<void> SnapshotStore::write_manifest(std::uint32_t segment) {
+Result<void> SnapshotStore::write_manifest() {
   auto segments = list_segment_files(fs_, wal_directory_);
   if (!segments) return pass(segments);
-  if (segments->empty() || segments->back().number != segment) {
-    return fail(Code::internal, fmt::format("{} does not end with segment {}", wal_directory_, segment));
-  }
-  segments->back().size_bytes = 0;
+  if (!segments->empty()) segments->back().size_bytes = 0;
   if (auto made = fs_.make_directories(directory_); !made) return made;
-  return io::replace_file(fs_, directory_ + "/manifest", encode_manifest(*segments));
+  return io::replace_file(fs_, directory_ + "/manifest", encode_manifest({epoch_, std::move(*segments)}));
 }
 
 Result<SnapshotWriter> SnapshotStore::begin() {
   if (auto made = fs_.make_directories(directory_); !made) return pass(made);
-  return SnapshotWriter::create(fs_, temporary());
+  auto out = SnapshotWriter::create(fs_, temporary());
+  if (!out) return out;
+  std::vector<std::byte> origin;
+  put_word(origin, epoch_);
+  if (auto added = out->add(SnapshotSection::origin, 0, origin); !added) return pass(added);
+  return out;
 }
 
 Result<std::uint32_t> SnapshotStore::publish() {
@@ -128,29 +84,32 @@ Result<std::uint32_t> SnapshotStore::publish() {
 
 // ---- Reading
 
-std::optional<std::string> SnapshotStore::why_foreign() const {
+std::optional<std::string> SnapshotStore::why_foreign() {
+  const auto why = read_manifest();
+  if (!why && found_) {
+    epoch_ = found_->epoch;
+    return why;
+  }
+  std::random_device random;
+  epoch_ = std::uint64_t{random()} << 32 | random();
+  return why;
+}
+
+std::optional<std::string> SnapshotStore::read_manifest() {
   auto bytes = fs_.read_file(directory_ + "/manifest");
   if (!bytes) return bytes.error().text;
-  auto listed = decode_manifest(io::as_bytes(*bytes));
-  if (!listed) return listed.error().text;
+  auto manifest = decode_manifest(io::as_bytes(*bytes));
+  if (!manifest) return manifest.error().text;
+  found_ = std::move(*manifest);
   auto present = list_segment_files(fs_, wal_directory_);
   if (!present) return present.error().text;
-  if (present->empty() || listed->empty()) return "there is no log";
-  if (present->back().number != listed->back().number) {
-    return fmt::format("the log goes up to segment {}, and we left it at {}", present->back().number,
-                       listed->back().number);
-  }
-  // Those that are gone from the front are in a checkpoint.
-  if (present->size() > listed->size()) return "the log has segments that we do not know";
-  auto known = listed->end() - static_cast<std::ptrdiff_t>(present->size());
-  for (const SegmentFile& s : *present) {
-    const bool is_last = s.number == listed->back().number;
-    if (s.number != known->number || (!is_last && s.size_bytes != known->size_bytes)) {
-      return fmt::format("segment {} is not as we left it", s.name);
-    }
-    ++known;
-  }
-  return std::nullopt;
+  return manifest_difference(*found_, *present);
+}
+
+Result<std::uint64_t> SnapshotStore::epoch_of(const SnapshotReader& snapshot) {
+  auto bytes = snapshot.read_only_one(SnapshotSection::origin);
+  if (!bytes) return pass(bytes);
+  return WordReader(*bytes).u64();
 }
 
 std::optional<SnapshotStore::Found> SnapshotStore::find(std::uint32_t below, Timestamp floor) {
@@ -168,14 +127,18 @@ std::optional<SnapshotStore::Found> SnapshotStore::find(std::uint32_t below, Tim
       continue;
     }
     auto state = SnapshotState::read(*reader);
-    auto unfit = state ? why_unfit(*state, floor) : Result<std::string>(pass(state));
+    auto unfit = state ? why_unfit(*reader, *state, floor) : Result<std::string>(pass(state));
     if (unfit && unfit->empty()) return Found{*number, std::move(*reader), std::move(*state)};
     discard(*number, unfit ? *unfit : unfit.error().text);
   }
   return std::nullopt;
 }
 
-Result<std::string> SnapshotStore::why_unfit(const SnapshotState& state, Timestamp floor) const {
+Result<std::string> SnapshotStore::why_unfit(const SnapshotReader& snapshot, const SnapshotState& state,
+                                             Timestamp floor) const {
+  auto epoch = epoch_of(snapshot);
+  if (!epoch) return pass(epoch);
+  if (*epoch != epoch_) return "it is from before another server wrote the log";
   auto present = list_segment_files(fs_, wal_directory_);
   if (!present) return pass(present);
   const bool has_tail = !present->empty() && present->front().number <= state.first_segment &&
@@ -193,6 +156,25 @@ bool SnapshotStore::fits(const SnapshotState& state, const std::vector<HeadChunk
     if (at == present.end() || at->size_bytes < known.size_bytes) return false;
   }
   return true;
+}
+
+std::vector<SeriesRecord> SnapshotStore::names_of(std::span<const WalRef> refs) const {
+  std::vector<SeriesRecord> found;
+  const auto numbers = list();
+  const auto present = list_segment_files(fs_, wal_directory_);
+  if (!numbers || !present || !found_ || !descends_from(*found_, *present)) return found;
+  for (auto number = numbers->rbegin(); number != numbers->rend() && found.size() < refs.size(); ++number) {
+    auto reader = SnapshotReader::open(fs_, path_of(*number));
+    if (!reader) continue;
+    const auto epoch = epoch_of(*reader);
+    if (!epoch || *epoch != found_->epoch) continue;
+    auto series = read_series_records(*reader, refs);
+    if (!series) continue;
+    for (SeriesRecord& s : *series) {
+      if (std::ranges::find(found, s.ref, &SeriesRecord::ref) == found.end()) found.push_back(std::move(s));
+    }
+  }
+  return found;
 }
 
 void SnapshotStore::discard(std::uint32_t number, const std::string& why) {

@@ -1,5 +1,6 @@
 #include "tsdb/wal_replay.h"
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <thread>
@@ -77,7 +78,7 @@ class LogReader {
 
  private:
   void note_damage(std::uint32_t segment) {
-    if (kind_ == LogKind::checkpoint) report_.damaged_checkpoint = true;
+    if (kind_ == LogKind::checkpoint) report_.damaged_checkpoint_segments.push_back(segment);
     if (kind_ == LogKind::log) report_.damaged_segments.push_back(segment);
     if (kind_ == LogKind::out_of_order) report_.damaged_ooo_segments.push_back(segment);
   }
@@ -154,35 +155,69 @@ class Replayer {
         std::span<const Timestamp> starts;
         if (e.kind == LogBatch::Entry::Kind::samples_with_start)
           starts = std::span(batch.starts).subspan(e.begin, e.end - e.begin);
-        report_.unknown_refs +=
-            is_late ? head_.replay_out_of_order(samples, starts) : head_.replay_samples(samples, starts);
+        replay_samples(samples, starts, is_late);
         continue;
       }
       const io::Bytes record = io::Bytes(batch.bytes).subspan(e.begin, e.end - e.begin);
       auto done = is_late ? replay_late_record(record) : replay_record(record);
-      if (done) continue;
+      if (done || only_) continue;
       ++report_.damaged;
       warn_of_record(*batch.directory, e.at, done.error().text);
     }
   }
 
+  /// From here on only what belongs to these references, which ascend, is replayed: once more, or for the
+  /// first time.
+  void replay_only(std::vector<WalRef> refs) {
+    only_ = std::move(refs);
+    report_.unknown_refs = 0;
+    for (const WalRef ref : head_.unnamed_refs()) report_.unknown_refs += head_.count_unnamed(ref);
+  }
+  void add_recovered(std::vector<SeriesRecord> series) { report_.recovered = std::move(series); }
+
   /// @param read  what the reader has counted
   ReplayReport finish(const ReplayReport& read) {
     report_.segments = read.segments;
+    report_.checkpoint = read.checkpoint;
     report_.records = read.records;
     report_.samples += read.samples;
     report_.damaged += read.damaged;
     report_.damaged_segments = read.damaged_segments;
     report_.damaged_ooo_segments = read.damaged_ooo_segments;
-    report_.damaged_checkpoint = read.damaged_checkpoint;
+    report_.damaged_checkpoint_segments = read.damaged_checkpoint_segments;
     report_.gone_refs = head_.finish_replay();
     return std::move(report_);
   }
 
  private:
+  [[nodiscard]] bool is_wanted(WalRef ref) const { return std::ranges::binary_search(*only_, ref); }
+  /// Leaves what is wanted of `entries`.
+  template <class Entry>
+  void select(std::vector<Entry>& entries) const {
+    if (only_) std::erase_if(entries, [this](const Entry& e) { return !is_wanted(e.ref); });
+  }
+
+  void replay_samples(std::span<const SampleRecord> samples, std::span<const Timestamp> starts,
+                      bool is_late) {
+    if (only_) {
+      samples_.clear();
+      starts_.clear();
+      for (std::size_t i = 0; i < samples.size(); ++i) {
+        if (!is_wanted(samples[i].ref)) continue;
+        samples_.push_back(samples[i]);
+        if (!starts.empty()) starts_.push_back(starts[i]);
+      }
+      samples = samples_;
+      starts = starts_;
+    }
+    report_.unknown_refs +=
+        is_late ? head_.replay_out_of_order(samples, starts) : head_.replay_samples(samples, starts);
+  }
+
   Result<void> replay_record(io::Bytes record) {
     switch (record_type(record)) {
       case RecordType::series: {
+        if (only_) return {};
         series_.clear();
         auto decoded = decode_series(record, series_);
         if (!decoded) return decoded;
@@ -197,6 +232,7 @@ class Replayer {
       case RecordType::float_histograms_v2: {
         auto histograms = take_histograms(record);
         if (!histograms) return pass(histograms);
+        select(*histograms);
         report_.unknown_refs += head_.replay_histograms(*std::move(histograms));
         return {};
       }
@@ -204,6 +240,7 @@ class Replayer {
         exemplars_.clear();
         auto decoded = decode_exemplars(record, exemplars_);
         if (!decoded) return decoded;
+        select(exemplars_);
         report_.unknown_refs += head_.replay_exemplars(exemplars_);
         return {};
       }
@@ -211,13 +248,14 @@ class Replayer {
         metadata_.clear();
         auto decoded = decode_metadata(record, metadata_);
         if (!decoded) return decoded;
+        select(metadata_);
         report_.unknown_refs += head_.replay_metadata(metadata_);
         return {};
       }
       case RecordType::tombstones:
         return replay_tombstones(record.subspan(1));
       default:
-        ++report_.skipped_records;
+        report_.skipped_records += only_ ? 0 : 1;
         return {};
     }
   }
@@ -240,6 +278,7 @@ class Replayer {
       case RecordType::float_histograms_v2: {
         auto histograms = take_histograms(record);
         if (!histograms) return pass(histograms);
+        select(*histograms);
         report_.unknown_refs += head_.replay_out_of_order(*std::move(histograms));
         return {};
       }
@@ -253,8 +292,10 @@ class Replayer {
     std::vector<HistogramRecord> histograms;
     auto left_out = decode_histograms(record, histograms);
     if (!left_out) return pass(left_out);
-    report_.histograms_left_out += *left_out;
-    report_.samples += histograms.size();
+    if (!only_) {
+      report_.histograms_left_out += *left_out;
+      report_.samples += histograms.size();
+    }
     return histograms;
   }
 
@@ -266,6 +307,8 @@ class Replayer {
       const Timestamp mint = in.varint();
       const Timestamp maxt = in.varint();
       if (!in.ok()) return fail(Code::corruption, "a tombstones record ends in the middle of one");
+      // A series that was deleted as a whole has had its turn.
+      if (only_ && (!is_wanted(ref) || TimeRange{mint, maxt} == TimeRange{})) continue;
       if (!head_.replay_deletion(ref, {mint, maxt})) ++report_.unknown_refs;
     }
     return {};
@@ -273,7 +316,10 @@ class Replayer {
 
   Head& head_;
   ReplayReport report_;
+  std::optional<std::vector<WalRef>> only_;
   std::vector<SeriesRecord> series_;
+  std::vector<SampleRecord> samples_;
+  std::vector<Timestamp> starts_;
   std::vector<ExemplarRecord> exemplars_;
   std::vector<MetadataRecord> metadata_;
 };
@@ -296,13 +342,14 @@ Result<void> read_all(LogReader& reader, const Sources& sources) {
 }
 
 /// Reading goes on in a thread of its own while this one replays.
-Result<ReplayReport> replay_ahead(io::FileSystem& fs, const Sources& sources, Replayer& replayer) {
+Result<void> replay_ahead(io::FileSystem& fs, const Sources& sources, Replayer& replayer,
+                          ReplayReport& read) {
   static constexpr std::size_t kMostBatches = 6;
   sync::BoundedQueue<LogBatch> queue(kMostBatches);
   LogReader reader(fs, [&](LogBatch batch) { return queue.push(std::move(batch)); });
-  Result<void> read;
+  Result<void> done;
   std::thread thread([&] {
-    read = read_all(reader, sources);
+    done = read_all(reader, sources);
     queue.close();
   });
   while (auto batch = queue.pop()) {
@@ -310,15 +357,47 @@ Result<ReplayReport> replay_ahead(io::FileSystem& fs, const Sources& sources, Re
     queue.give_back(std::move(*batch));
   }
   thread.join();
-  if (!read) return pass(read);
-  return replayer.finish(reader.report());
+  read = reader.report();
+  return done;
+}
+
+/// The same without threads.
+Result<void> replay_here(io::FileSystem& fs, const Sources& sources, Replayer& replayer, ReplayReport& read) {
+  LogReader reader(fs, [&](LogBatch batch) {
+    replayer.replay(batch);
+    return batch;
+  });
+  auto done = read_all(reader, sources);
+  read = reader.report();
+  return done;
+}
+
+/// Samples of series whose record was lost, or came too late: their series get names, and all of the log is
+/// read once more for them.
+Result<void> replay_unnamed(io::FileSystem& fs, const Sources& sources, Head& head, Replayer& replayer,
+                            const NameSource& names) {
+  std::vector<WalRef> unnamed = head.unnamed_refs();
+  if (unnamed.empty()) return {};
+  std::vector<SeriesRecord> recovered;
+  if (names) recovered = names(unnamed);
+  for (const SeriesRecord& series : recovered) head.replay_series(series);
+  std::erase_if(unnamed, [&head](WalRef ref) { return !head.replay_again(ref); });
+  if (unnamed.empty()) return {};
+  telemetry::warn(
+      "Series records were lost or come too late in the WAL; it is read once more for their series",
+      {{"series", std::to_string(unnamed.size())},
+       {"named_by_a_snapshot", std::to_string(recovered.size())}});
+  replayer.replay_only(std::move(unnamed));
+  replayer.add_recovered(std::move(recovered));
+  ReplayReport again;
+  return replay_here(fs, sources, replayer, again);
 }
 
 }  // namespace
 
 Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
                                 std::size_t threads, const std::string& ooo_dir,
-                                std::optional<std::uint32_t> first) {
+                                std::optional<std::uint32_t> first, const NameSource& names) {
   Sources sources{.checkpoint = {}, .log = wal_dir, .first = first.value_or(0), .out_of_order = {}};
   if (!ooo_dir.empty() && fs.exists(ooo_dir)) sources.out_of_order = ooo_dir;
   if (!first) {
@@ -330,16 +409,14 @@ Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, 
     }
   }
   Replayer replayer(head);
-  if (threads > 1) {
-    head.replay_with_threads(threads);
-    return replay_ahead(fs, sources, replayer);
-  }
-  LogReader reader(fs, [&](LogBatch batch) {
-    replayer.replay(batch);
-    return batch;
-  });
-  if (auto read = read_all(reader, sources); !read) return pass(read);
-  return replayer.finish(reader.report());
+  ReplayReport read;
+  if (threads > 1) head.replay_with_threads(threads);
+  auto done =
+      threads > 1 ? replay_ahead(fs, sources, replayer, read) : replay_here(fs, sources, replayer, read);
+  if (done) done = replay_unnamed(fs, sources, head, replayer, names);
+  if (!done) return pass(done);
+  read.checkpoint = sources.checkpoint;
+  return replayer.finish(read);
 }
 
 }  // namespace narthex::tsdb

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,10 +27,17 @@ struct ReplayReport {
   std::uint64_t damaged = 0;              ///< gaps in segments and records that contradict their format
   std::vector<std::uint32_t> damaged_segments;      ///< of the log, with gaps: to be repaired
   std::vector<std::uint32_t> damaged_ooo_segments;  ///< the same of the log of late samples
-  bool damaged_checkpoint = false;
-  std::vector<WalRef> gone_refs;  ///< deleted series, and other names of series
+  std::string checkpoint;                           ///< directory of the one that was read, if any
+  std::vector<std::uint32_t> damaged_checkpoint_segments;
+  std::vector<SeriesRecord> recovered;  ///< the log had lost them, and somebody else knew them
+  std::vector<WalRef> gone_refs;        ///< deleted series, and other names of series
 };
 
+/// Series records that somebody else has of these references, which ascend: their own are lost.
+using NameSource = std::function<std::vector<SeriesRecord>(std::span<const WalRef> refs)>;
+
+/// Samples whose series record is lost, or comes later, are replayed in a second pass once their
+/// series has a name.
 /// Errors: io, corruption (segments are not sequential). Damaged records are skipped, logged
 /// and counted, by segment and offset.
 /// @param threads  that apply samples, beside the one that reads; 1: none beside it
@@ -36,6 +45,7 @@ struct ReplayReport {
 /// @param first  of the segments that are read, without a checkpoint: the head has what was before
 Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
                                 std::size_t threads = 1, const std::string& ooo_dir = {},
-                                std::optional<std::uint32_t> first = std::nullopt);
+                                std::optional<std::uint32_t> first = std::nullopt,
+                                const NameSource& names = {});
 
 }  // namespace narthex::tsdb

@@ -117,6 +117,8 @@ constexpr std::array kFlags = {
             "Random delay of compaction."},
     FlagRow{"storage.tsdb.block-reload-interval", duration, "1m", heeded, true,
             "How often blocks are looked for."},
+    FlagRow{"storage.tsdb.head-snapshot-interval", duration, "10m", heeded, true,
+            "How often, at least, a snapshot of the head is written for fast restarts; 0s: never."},
     FlagRow{"storage.agent.wal-segment-size", size, "128MB", harmless, true, "Agent mode only."},
     FlagRow{"storage.agent.wal-compression-type", text, "snappy", harmless, true, "Agent mode only."},
     FlagRow{"storage.agent.wal-truncate-frequency", duration, "2h", harmless, true, "Agent mode only."},

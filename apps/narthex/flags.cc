@@ -224,6 +224,7 @@ Result<Flags> read(const Values& values) {
   flags.retention_time = duration_of(values, "storage.tsdb.retention.time");
   flags.no_lockfile = is_on("storage.tsdb.no-lockfile");
   flags.block_reload_interval = duration_of(values, "storage.tsdb.block-reload-interval");
+  flags.head_snapshot_interval = duration_of(values, "storage.tsdb.head-snapshot-interval");
   flags.lookback = duration_of(values, "query.lookback-delta");
   flags.query_timeout = duration_of(values, "query.timeout");
   flags.query_max_concurrency = count_of(values, "query.max-concurrency");

@@ -45,6 +45,7 @@ struct Flags {
   tsdb::HeadCeilings ceilings;
   std::optional<std::uint64_t> free_space_reserve;  ///< nothing = not given
   DurationMs block_reload_interval = 0;
+  DurationMs head_snapshot_interval = 0;
   tsdb::WalOptions wal;
 
   DurationMs lookback = 0;

@@ -242,6 +242,8 @@ Result<void> ServerProcess::Impl::open_database() {
   options.xor2_floats = settings->tsdb.xor2_floats.value_or(features.xor2_floats);
   options.histograms_with_start = features.histograms_with_start;
   started_with_xor2 = options.xor2_floats;
+  options.snapshots.enabled = flags.head_snapshot_interval > 0;
+  options.snapshots.interval = flags.head_snapshot_interval;
   auto opened = tsdb::Db::open(fs, flags.storage_path, options, clock, registry.get());
   if (!opened) return pass(opened, "opening storage");
   if (options.retention.percentage > 0 && !fs.space(flags.storage_path)) {

@@ -11,6 +11,7 @@
 #include "apps/narthextool/output.h"
 #include "apps/narthextool/tsdb_analyze.h"
 #include "apps/narthextool/tsdb_dump.h"
+#include "apps/narthextool/tsdb_forget.h"
 #include "apps/narthextool/tsdb_list.h"
 #include "apps/narthextool/tsdb_verify.h"
 #include "io/file_system.h"
@@ -140,6 +141,23 @@ void add_bench(CLI::App& tsdb, int& exit_code) {
   });
 }
 
+void add_forget(CLI::App& tsdb, int& exit_code) {
+  struct Options {
+    std::string directory;
+    bool quarantine = false;
+  };
+  auto o = std::make_shared<Options>();
+  CLI::App* verb =
+      tsdb.add_subcommand("forget",
+                          "Remove what narthex keeps in a data directory beside Prometheus' files. "
+                          "No server may run on it.");
+  verb->add_flag("--quarantine", o->quarantine, "Also what was set aside because of damage.");
+  add_path(*verb, o->directory);
+  verb->callback([o, &exit_code] {
+    exit_code = conclude(forget(io::local_file_system(), o->directory, o->quarantine, print_out));
+  });
+}
+
 }  // namespace
 
 void add_tsdb_verbs(CLI::App& app, int& exit_code) {
@@ -151,6 +169,7 @@ void add_tsdb_verbs(CLI::App& app, int& exit_code) {
   add_verify(*tsdb, exit_code);
   add_create_blocks_verbs(*tsdb, exit_code);
   add_bench(*tsdb, exit_code);
+  add_forget(*tsdb, exit_code);
 }
 
 }  // namespace narthex::apps

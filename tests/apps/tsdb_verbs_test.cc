@@ -7,6 +7,7 @@
 #include "apps/narthextool/progress.h"
 #include "apps/narthextool/tsdb_analyze.h"
 #include "apps/narthextool/tsdb_dump.h"
+#include "apps/narthextool/tsdb_forget.h"
 #include "apps/narthextool/tsdb_list.h"
 #include "apps/narthextool/tsdb_verify.h"
 #include "tests/tsdb/directory_fixture.h"
@@ -172,6 +173,32 @@ TEST_CASE("tsdb verify prints findings, totals and a verdict") {
   REQUIRE(sound);
   CHECK(!*sound);
   CHECK(out.contains("damage: wal/00000002: segments 00000001 to 00000001 before it are missing\n"));
+}
+
+TEST_CASE("tsdb forget removes our own files, and what was set aside only if asked to") {
+  const auto fs = two_blocks();
+  const auto said = [&](bool quarantine) {
+    return printed([&](const apps::Print& print) { return apps::forget(*fs, "/data", quarantine, print); });
+  };
+  CHECK(said(false) == "/data/narthex is not there: nothing to forget\n");
+  tsdb::write_file(*fs, "/data/narthex/head.00000007", io::as_bytes("12345"));
+  tsdb::write_file(*fs, "/data/narthex/manifest", io::as_bytes("123"));
+  tsdb::write_file(*fs, "/data/narthex/quarantine/wal-00000001", io::as_bytes("1"));
+  CHECK(said(false) ==
+        "removed: /data/narthex/head.00000007 (5 bytes)\nremoved: /data/narthex/manifest (3 bytes)\n"
+        "left: /data/narthex/quarantine\n");
+  CHECK(fs->exists("/data/narthex/quarantine/wal-00000001"));
+  CHECK_FALSE(fs->exists("/data/lock"));
+  CHECK(said(true) == "removed: /data/narthex/quarantine (1 bytes)\n");
+  CHECK_FALSE(fs->exists("/data/narthex"));
+
+  tsdb::write_file(*fs, "/data/narthex/manifest", {});
+  const auto server = fs->lock("/data/lock");
+  REQUIRE(server);
+  const auto refused = apps::forget(*fs, "/data", false, [](std::string_view) {});
+  REQUIRE(!refused);
+  CHECK(refused.error().code == Code::unavailable);
+  CHECK(fs->exists("/data/narthex/manifest"));
 }
 
 TEST_CASE("progress: drawn over itself on a terminal, a line now and then elsewhere, never too often") {

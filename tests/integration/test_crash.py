@@ -111,13 +111,15 @@ def log_directory(w: SimpleNamespace) -> SimpleNamespace:
     return w.log_only
 
 
-@case
-def every_scrape_seen_before_a_kill_is_there_after_it(w: SimpleNamespace) -> None:
+def kill_often(w: SimpleNamespace, name: str, *flags: str) -> int:
+    """Scrapes, kills, starts, again and again. Returns how many starts began with a snapshot of the head."""
     exporter = Exporter(numbered_page)
-    server = Server(w.workspace, config(exporter, "200ms"), *SMALL_BLOCKS, name="killed")
+    server = Server(w.workspace, config(exporter, "200ms"), *flags, name=name)
     seen: SamplesBySeries = {}
+    restored = 0
     for _ in range(KILLS):
         server.start()
+        restored += "Head restored from a snapshot" in server.log_text()
         check_nothing_lost(seen, server.samples("scrape_number"))
         at_start = exporter.scrapes
         enough = at_start + w.random.randint(3, 25)
@@ -134,6 +136,22 @@ def every_scrape_seen_before_a_kill_is_there_after_it(w: SimpleNamespace) -> Non
     check_equal(server.metric("prometheus_tsdb_wal_corruptions_total"), 0)
     check_equal(server.terminate(), 0)
     exporter.close()
+    dumped = dump(w.workspace, copy_data(w.workspace, server.data, f"{name}-dumped"))
+    check_nothing_lost(after, dumped_as_text(dumped, after))
+    return restored
+
+
+@case
+def every_scrape_seen_before_a_kill_is_there_after_it(w: SimpleNamespace) -> None:
+    kill_often(w, "killed", *SMALL_BLOCKS, "--storage.tsdb.head-snapshot-interval=0s")
+
+
+@case
+def the_same_with_snapshots_of_the_head(w: SimpleNamespace) -> None:
+    snapshots = "--storage.tsdb.head-snapshot-interval=1s"
+    for name, flags in (("killed-cutting", SMALL_BLOCKS), ("killed-growing", ())):
+        restored = kill_often(w, name, *flags, snapshots)
+        check(restored >= KILLS // 3, f"{name}: only {restored} of {KILLS} starts began with a snapshot")
 
 
 @case

@@ -51,7 +51,7 @@ class Turns:
         self.w = w
         self.exporter = Exporter(page)
         self.ours = Server(w.workspace, config(self.exporter), *SMALL_BLOCKS, "--storage.tsdb.block-reload-interval=1s",
-                           name=name)
+                           "--storage.tsdb.head-snapshot-interval=1s", name=name)
         self.theirs: Peer | None = None
         self.seen: SamplesBySeries = {}
         self.down: list[tuple[float, float]] = []  # from a last answer to the next ready server
@@ -60,6 +60,8 @@ class Turns:
     def take(self, is_ours: bool) -> ApiClient:
         if is_ours:
             server: ApiClient = self.ours.start()
+            check(self.theirs is None or "Head restored from a snapshot" not in self.ours.log_text(),
+                  "a snapshot from before Prometheus had the directory is not used")
         else:
             server = self.theirs = start_prometheus(self.w.workspace, config(self.exporter), self.ours.data,
                                                     flags=SMALL_BLOCKS)

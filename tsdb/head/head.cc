@@ -145,6 +145,23 @@ std::vector<WalRef> Head::live_refs() const {
   return refs;
 }
 
+std::vector<SeriesRecord> Head::series_besides(std::span<const WalRef> named) const {
+  std::vector<SeriesRecord> series;
+  const sync::MutexLock turn_to_collect(state_.collect_turn);
+  for (const HeadShard& shard : state_.shards) {
+    for (std::size_t page = 0; page < shard.count_pages(); ++page) {
+      const sync::MutexLock index_lock(state_.index_mutex);
+      const sync::MutexLock lock(shard.mutex);
+      shard.for_each_of_page(page, [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex, state_.index_mutex) {
+        const WalRef ref = shard.refs[o];
+        if (!state_.index.is_published(o) || std::ranges::binary_search(named, ref)) return;
+        series.push_back({ref, state_.index.labels(o)});
+      });
+    }
+  }
+  return series;
+}
+
 CardinalityStats Head::cardinality(std::size_t limit) const {
   CardinalityStats stats;
   {

@@ -82,6 +82,13 @@ class Head {
   /// Samples of the series in `range` were deleted; all of time means that the series itself
   /// was, and that a later record with its labels is a new one. @return  false: unknown reference
   bool replay_deletion(WalRef ref, TimeRange range);
+  /// References that samples had, and no series record up to them.
+  [[nodiscard]] std::vector<WalRef> unnamed_refs() const;
+  /// How many entries of the log such a reference had.
+  [[nodiscard]] std::uint64_t count_unnamed(WalRef ref) const;
+  /// A reference that had been unnamed has a series by now, whose samples will all be replayed again:
+  /// gives up what it has of them. @return  false: it is unnamed still
+  bool replay_again(WalRef ref) NARTHEX_UNCHECKED;
   /// After the last record: forgets the other names. @return  references that name no series any more, or one
   /// that goes by another
   std::vector<WalRef> finish_replay();
@@ -135,6 +142,8 @@ class Head {
   Result<void> truncate_chunk_files();
   /// References of all series that live.
   [[nodiscard]] std::vector<WalRef> live_refs() const;
+  /// Series records of those that live and whose reference is not among `named`, which ascends.
+  [[nodiscard]] std::vector<SeriesRecord> series_besides(std::span<const WalRef> named) const;
 
   /// Float chunks that are full from now on are XOR2 (encoding 4), or XOR.
   void use_xor2_floats(bool xor2);

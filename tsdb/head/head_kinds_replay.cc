@@ -16,6 +16,7 @@ std::size_t Head::replay_histograms(std::vector<HistogramRecord> histograms) {
     const Ordinal o = replay_->refs.find(h.ref);
     if (o == kNoNumber) {
       ++unknown;
+      ++replay_->unnamed[h.ref].histograms;
       state_.skip_ref(h.ref);
       continue;
     }
@@ -28,7 +29,6 @@ std::size_t Head::replay_histograms(std::vector<HistogramRecord> histograms) {
     item.histogram = owned.release();  // the lane's now
     replay_->lanes->add(item);
   }
-  state_.metrics.count_unknown_refs(unknown, "histograms");
   return unknown;
 }
 
@@ -53,6 +53,7 @@ std::size_t Head::replay_exemplars(std::span<const ExemplarRecord> exemplars) {
     const Ordinal o = replay_->refs.find(e.ref);
     if (o == kNoNumber) {
       ++unknown;
+      ++replay_->unnamed[e.ref].exemplars;
       state_.skip_ref(e.ref);
       continue;
     }
@@ -64,7 +65,6 @@ std::size_t Head::replay_exemplars(std::span<const ExemplarRecord> exemplars) {
     }
     state_.exemplars.add(series, {e.labels, e.v, e.t});
   }
-  state_.metrics.count_unknown_refs(unknown, "exemplars");
   return unknown;
 }
 
@@ -74,6 +74,7 @@ std::size_t Head::replay_metadata(std::span<const MetadataRecord> metadata) {
     const Ordinal o = replay_->refs.find(m.ref);
     if (o == kNoNumber) {
       ++unknown;
+      ++replay_->unnamed[m.ref].metadata;
       state_.skip_ref(m.ref);
       continue;
     }
@@ -81,7 +82,6 @@ std::size_t Head::replay_metadata(std::span<const MetadataRecord> metadata) {
     const sync::MutexLock lock(shard.mutex);
     shard.metadata.set(o, m.metadata);
   }
-  state_.metrics.count_unknown_refs(unknown, "metadata");
   return unknown;
 }
 

@@ -67,6 +67,7 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples, std::spa
     const Ordinal o = refs.find(sample.ref);
     if (o == kNoNumber) [[unlikely]] {
       ++unknown;
+      ++replay_->unnamed[sample.ref].samples;
       state_.skip_ref(sample.ref);
       continue;
     }
@@ -79,7 +80,6 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples, std::spa
       replay_->lanes->add({.ordinal = o, .kind = ReplayItem::Kind::start, .t = starts[i], .v = 0}, item);
     }
   }
-  state_.metrics.count_unknown_refs(unknown, "samples");
   return unknown;
 }
 
@@ -144,9 +144,44 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
   return true;
 }
 
+std::vector<WalRef> Head::unnamed_refs() const {
+  std::vector<WalRef> refs;
+  for (const auto& [ref, counts] : replay_->unnamed) refs.push_back(ref);
+  std::ranges::sort(refs);
+  return refs;
+}
+
+std::uint64_t Head::count_unnamed(WalRef ref) const {
+  const auto at = replay_->unnamed.find(ref);
+  if (at == replay_->unnamed.end()) return 0;
+  const Replay::Unnamed& counts = at->second;
+  return counts.samples + counts.histograms + counts.exemplars + counts.metadata;
+}
+
+bool Head::replay_again(WalRef ref) {
+  const Ordinal o = replay_->refs.find(ref);
+  if (o == kNoNumber) return false;
+  replay_->lanes->drain();
+  replay_->unnamed.erase(ref);
+  HeadShard& shard = state_.shard(o);
+  HotSeries& s = shard.hot[o];
+  if (s.empty()) return true;
+  shard.chunks.drop_before(s, shard.full[o], kMaxTime);
+  s = HotSeries::make(s.stagger);
+  if (o < replay_->cursors.size()) replay_->cursors[o] = {};
+  irregular_chunk_files_ = true;
+  return true;
+}
+
 std::vector<WalRef> Head::finish_replay() {
   replay_->lanes->drain();
   finish_out_of_order_replay();
+  for (const auto& [ref, counts] : replay_->unnamed) {
+    state_.metrics.count_unknown_refs(counts.samples, "samples");
+    state_.metrics.count_unknown_refs(counts.histograms, "histograms");
+    state_.metrics.count_unknown_refs(counts.exemplars, "exemplars");
+    state_.metrics.count_unknown_refs(counts.metadata, "metadata");
+  }
   std::uint64_t series;
   {
     const sync::MutexLock lock(state_.index_mutex);

@@ -122,6 +122,11 @@ struct Head::Replay {
   explicit Replay(Head& head);
 
   RefTable refs;
+  /// Entries of the log with a reference that no series record had named by then, by what they are.
+  struct Unnamed {
+    std::uint64_t samples = 0, histograms = 0, exemplars = 0, metadata = 0;
+  };
+  boost::unordered_flat_map<WalRef, Unnamed> unnamed;
   /// Deleted series, and other names of series.
   std::vector<WalRef> gone;
   LoadedChunks loaded;

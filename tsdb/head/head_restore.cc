@@ -78,13 +78,16 @@ Result<void> Head::restore_index(const SnapshotReader& snapshot, const SnapshotS
   if (auto restored = restore_dictionary(snapshot, state, index.dictionary()); !restored) return restored;
   index.begin_restore(state.ordinals_end, state.series);
   std::vector<PairNumber> pairs;
-  auto labels = for_sections(snapshot, SnapshotSection::labels, "labels", [&](WordReader& in, std::uint32_t) {
-    const Ordinal o = in.u32();
-    const io::Bytes bytes = in.bytes(in.u32() * std::uint64_t{sizeof(PairNumber)});
-    pairs.resize(bytes.size() / sizeof(PairNumber));
-    if (!pairs.empty()) std::memcpy(pairs.data(), bytes.data(), bytes.size());
-    if (!in.ok() || !index.restore(o, pairs)) in.reject();
-  });
+  auto labels = for_sections(snapshot, SnapshotSection::labels, "labels",
+                             [&](WordReader& in, std::uint32_t) NARTHEX_UNCHECKED {
+                               const Ordinal o = in.u32();
+                               const std::uint64_t count = in.u32();
+                               in.u64();
+                               const io::Bytes bytes = in.bytes(count * sizeof(PairNumber));
+                               pairs.resize(bytes.size() / sizeof(PairNumber));
+                               if (!pairs.empty()) std::memcpy(pairs.data(), bytes.data(), bytes.size());
+                               if (!in.ok() || !index.restore(o, pairs)) in.reject();
+                             });
   if (!labels) return labels;
   index.finish_restore();
   return {};
@@ -93,7 +96,7 @@ Result<void> Head::restore_index(const SnapshotReader& snapshot, const SnapshotS
 Result<void> Head::restore_shards(const SnapshotReader& snapshot, std::size_t first, std::size_t step,
                                   std::span<const HeadChunkFiles::File> files) {
   const SeriesChunks::RestoreBounds bounds{state_.min_valid.load(std::memory_order_relaxed), files};
-  const auto restore_one = [&](WordReader& in, std::uint32_t number) {
+  const auto restore_one = [&](WordReader& in, std::uint32_t number) NARTHEX_UNCHECKED {
     const Ordinal o = in.u32();
     const WalRef ref = in.u64();
     HeadShard& shard = state_.shard(o);
@@ -123,7 +126,7 @@ void Head::adopt_chunks(Ordinal o, WalRef ref) {
   cursor.seen = shard.hot[o].maxt();
   cursor.next = cursor.count = static_cast<std::uint16_t>(chunks.mapped().count(shard.full[o].mapped));
   cursor.has_value = true;
-  replay_->loaded.for_each(ref, [&](const MappedChunk& chunk) {
+  replay_->loaded.for_each(ref, [&](const MappedChunk& chunk) NARTHEX_UNCHECKED {
     const Timestamp newest = shard.hot[o].maxt();
     if (!chunks.adopt(shard.hot[o], shard.full[o], chunk)) {
       irregular_chunk_files_ = true;
@@ -149,13 +152,13 @@ Result<void> Head::restore_annotations(const SnapshotReader& snapshot) {
       });
   if (!deleted) return deleted;
   std::vector<storage::Metadata> texts;
-  auto read_texts =
-      for_sections(snapshot, SnapshotSection::metadata_text, "metadata", [&](WordReader& in, std::uint32_t) {
-        storage::Metadata& m = texts.emplace_back();
-        m.type = in.string();
-        m.unit = in.string();
-        m.help = in.string();
-      });
+  auto read_texts = for_sections(snapshot, SnapshotSection::metadata_text, "metadata",
+                                 [&](WordReader& in, std::uint32_t) NARTHEX_UNCHECKED {
+                                   storage::Metadata& m = texts.emplace_back();
+                                   m.type = in.string();
+                                   m.unit = in.string();
+                                   m.help = in.string();
+                                 });
   if (!read_texts) return read_texts;
   auto metadata =
       for_sections(snapshot, SnapshotSection::metadata, "metadata", [&](WordReader& in, std::uint32_t) {
@@ -167,15 +170,16 @@ Result<void> Head::restore_annotations(const SnapshotReader& snapshot) {
   if (!metadata) return metadata;
   const bool kept = state_.exemplars.size() > 0;
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
-  return for_sections(snapshot, SnapshotSection::exemplars, "exemplars", [&](WordReader& in, std::uint32_t) {
-    const Labels series = read_labels(in);
-    storage::Exemplar e;
-    e.labels = read_labels(in);
-    e.v = in.f64();
-    e.t = in.i64();
-    e.has_own_time = in.u8() != 0;
-    if (in.ok() && kept && e.t >= min_valid) state_.exemplars.add(series, e);
-  });
+  return for_sections(snapshot, SnapshotSection::exemplars, "exemplars",
+                      [&](WordReader& in, std::uint32_t) NARTHEX_UNCHECKED {
+                        const Labels series = read_labels(in);
+                        storage::Exemplar e;
+                        e.labels = read_labels(in);
+                        e.v = in.f64();
+                        e.t = in.i64();
+                        e.has_own_time = in.u8() != 0;
+                        if (in.ok() && kept && e.t >= min_valid) state_.exemplars.add(series, e);
+                      });
 }
 
 /// The log behind the snapshot names series by their references.

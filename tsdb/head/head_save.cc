@@ -126,6 +126,7 @@ std::uint64_t copy_page(const HeadState& state, const HeadShard& shard, std::siz
     const auto pairs = state.index.pairs(o);
     put_word(sections.labels(), o);
     put_word(sections.labels(), static_cast<std::uint32_t>(pairs.size()));
+    put_word(sections.labels(), shard.refs[o]);
     put_span(sections.labels(), std::as_bytes(pairs));
     std::vector<std::byte>& chunks = sections.chunks(o);
     put_word(chunks, o);

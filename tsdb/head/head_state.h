@@ -97,7 +97,7 @@ struct HeadState {
 
   /// Held while published series are forgotten or full chunks move to files, and by whoever must
   /// find them all in place. Never on the way of a commit or a query.
-  sync::Mutex collect_turn;
+  mutable sync::Mutex collect_turn;
   /// Null until the log is open. Set under all turns, read under any.
   Wal* wal = nullptr;
   /// The log of late samples; null until a window opens it. The same.

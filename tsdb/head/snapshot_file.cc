@@ -57,8 +57,12 @@ Result<void> SnapshotWriter::finish() {
 Result<SnapshotReader> SnapshotReader::open(io::FileSystem& fs, const std::string& path) {
   auto mapping = fs.map(path);
   if (!mapping) return pass(mapping);
-  SnapshotReader reader(std::move(*mapping), path);
-  if (auto found = reader.find_sections(); !found) return pass(found, path);
+  return over(std::move(*mapping), path);
+}
+
+Result<SnapshotReader> SnapshotReader::over(std::unique_ptr<io::Mapping> mapping, std::string path) {
+  SnapshotReader reader(std::move(mapping), std::move(path));
+  if (auto found = reader.find_sections(); !found) return pass(found, reader.path());
   return reader;
 }
 

@@ -34,7 +34,8 @@ enum class SnapshotSection : std::uint32_t {
   exemplars = 8,
   state = 9,          ///< what belongs to the head as a whole
   expired_refs = 10,  ///< references that the log may still hold samples of
-  other_names = 11    ///< further references of series, which the log of late samples may use
+  origin = 11,        ///< whose log it goes with
+  other_names = 12    ///< further references of series, which the log of late samples may use
 };
 
 inline constexpr std::uint32_t kSnapshotVersion = 1;
@@ -67,6 +68,8 @@ class SnapshotReader {
 
   /// Maps the file and finds its sections. Errors: io, corruption, invalid (another version).
   static Result<SnapshotReader> open(io::FileSystem& fs, const std::string& path);
+  /// The same of a file that is mapped already.
+  static Result<SnapshotReader> over(std::unique_ptr<io::Mapping> mapping, std::string path);
 
   [[nodiscard]] std::span<const Section> sections() const { return sections_; }
   /// Checks the section's data. Valid while this lives. Errors: corruption.

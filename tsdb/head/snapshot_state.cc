@@ -1,5 +1,9 @@
 #include "tsdb/head/snapshot_state.h"
 
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
 #include "tsdb/head/snapshot_bytes.h"
 
 namespace narthex::tsdb {
@@ -48,13 +52,76 @@ Result<SnapshotState> SnapshotState::read(const SnapshotReader& snapshot) {
     s.chunk_files.push_back({number, size});
   }
   // What is set aside before everything has been read is bounded by what there is to read.
-  static constexpr std::uint32_t kMostOrdinals = 1U << 28;
+  // Ordinals that are free were in use at a time of more series.
+  const std::uint64_t most_ordinals = std::min<std::uint64_t>(1U << 28, 1'000'000 + 100 * s.series);
   static constexpr std::uint64_t kLeastPairBytes = 8;
   const bool is_sound = in.ok() && in.left() == 0 && s.series <= s.ordinals_end &&
-                        s.ordinals_end <= kMostOrdinals &&
+                        s.ordinals_end <= most_ordinals &&
                         s.pairs_end <= snapshot.size_bytes() / kLeastPairBytes;
   if (!is_sound) return fail(Code::corruption, snapshot.path() + ": what it says of itself makes no sense");
   return s;
+}
+
+namespace {
+
+/// Names and pairs by number.
+struct SnapshotDictionary {
+  std::vector<std::string_view> names;
+  std::vector<std::pair<std::uint32_t, std::string_view>> pairs;
+
+  Result<void> read(const SnapshotReader& snapshot) {
+    for (const SnapshotReader::Section& section : snapshot.sections()) {
+      const bool is_names = section.kind == SnapshotSection::names;
+      if (!is_names && section.kind != SnapshotSection::pairs) continue;
+      auto bytes = snapshot.read(section);
+      if (!bytes) return pass(bytes);
+      WordReader in(*bytes);
+      while (in.ok() && in.left() > 0) {
+        if (is_names) {
+          in.u8();
+          names.push_back(in.string());
+        } else {
+          const std::uint32_t name = in.u32();
+          pairs.emplace_back(name, in.string());
+        }
+      }
+      if (!in.ok()) return fail(Code::corruption, snapshot.path() + ": label pairs make no sense");
+    }
+    return {};
+  }
+};
+
+}  // namespace
+
+Result<std::vector<SeriesRecord>> read_series_records(const SnapshotReader& snapshot,
+                                                      std::span<const WalRef> refs) {
+  SnapshotDictionary dictionary;
+  if (auto read = dictionary.read(snapshot); !read) return pass(read);
+  std::vector<SeriesRecord> series;
+  for (const SnapshotReader::Section& section : snapshot.sections()) {
+    if (section.kind != SnapshotSection::labels) continue;
+    auto bytes = snapshot.read(section);
+    if (!bytes) return pass(bytes);
+    WordReader in(*bytes);
+    while (in.ok() && in.left() > 0) {
+      in.u32();
+      std::uint32_t left = in.u32();
+      const WalRef ref = in.u64();
+      const bool is_wanted = std::ranges::binary_search(refs, ref);
+      std::vector<LabelView> labels;
+      for (; left > 0 && in.ok(); --left) {
+        const std::uint32_t pair = in.u32();
+        if (!is_wanted) continue;
+        const bool is_known =
+            pair < dictionary.pairs.size() && dictionary.pairs[pair].first < dictionary.names.size();
+        if (!is_known) return fail(Code::corruption, snapshot.path() + ": labels make no sense");
+        labels.push_back({dictionary.names[dictionary.pairs[pair].first], dictionary.pairs[pair].second});
+      }
+      if (is_wanted && in.ok()) series.push_back({ref, Labels::from_pairs(std::move(labels))});
+    }
+    if (!in.ok()) return fail(Code::corruption, snapshot.path() + ": labels make no sense");
+  }
+  return series;
 }
 
 }  // namespace narthex::tsdb

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "model/result.h"
@@ -38,5 +39,9 @@ struct SnapshotState {
   /// Errors: corruption.
   static Result<SnapshotState> read(const SnapshotReader& in);
 };
+
+/// Of the series with these references, which ascend, as far as the snapshot has them. Errors: corruption.
+Result<std::vector<SeriesRecord>> read_series_records(const SnapshotReader& snapshot,
+                                                      std::span<const WalRef> refs);
 
 }  // namespace narthex::tsdb

@@ -126,10 +126,14 @@ std::uint64_t verify_segment(io::Bytes segment, const OnGap& damaged) {
   return records;
 }
 
-CleanSegment clean_segment(io::Bytes segment, const OnGap& damaged) {
+CleanSegment clean_segment(io::Bytes segment, const OnGap& damaged, io::Bytes first) {
   CleanSegment clean;
-  clean.bytes.reserve(segment.size());
+  clean.bytes.reserve(segment.size() + first.size());
   std::uint64_t offset = 0;
+  if (!first.empty()) {
+    offset = frame_record(offset, RecordFlag::plain, first, clean.bytes);
+    ++clean.records;
+  }
   walk_segment(segment, damaged, [&](const RawRecord& record) {
     offset = frame_record(offset, record.flag, record.data, clean.bytes);
     ++clean.records;

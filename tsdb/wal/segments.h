@@ -45,7 +45,7 @@ struct CleanSegment {
   std::vector<std::byte> bytes;
   std::uint64_t records = 0;
 };
-/// The readable records of `segment`, framed anew.
-CleanSegment clean_segment(io::Bytes segment, const OnGap& damaged);
+/// The readable records of `segment`, framed anew. @param first  a record to stand before them; empty: none
+CleanSegment clean_segment(io::Bytes segment, const OnGap& damaged, io::Bytes first = {});
 
 }  // namespace narthex::tsdb

@@ -116,6 +116,7 @@ class WalReader {
 struct WalRepair {
   std::vector<std::string> rewritten;  ///< segment files written anew without their bad records
   std::uint64_t dropped_bytes = 0;
+  bool has_first = false;  ///< the record that was to stand first does
 };
 
 /// Makes every segment of `dir` readable to its end, as Prometheus would delete everything
@@ -127,7 +128,10 @@ Result<WalRepair> repair_wal(io::FileSystem& fs, const std::string& dir, const s
 /// first their names and numbers are set right (an empty segment stands in for a missing one), ...
 Result<void> settle_segments(io::FileSystem& fs, const std::string& dir);
 /// ... then those that are damaged are written anew.
+/// @param first  a record that then stands at the beginning of the first of them: what could be made
+///               good of those that were lost; empty: none
 Result<WalRepair> repair_segments(io::FileSystem& fs, const std::string& dir,
-                                  std::span<const std::uint32_t> segments, const std::string& quarantine_dir);
+                                  std::span<const std::uint32_t> segments, const std::string& quarantine_dir,
+                                  io::Bytes first = {});
 
 }  // namespace narthex::tsdb

@@ -2,6 +2,12 @@
 #include "tsdb/wal/wal.h"
 
 namespace narthex::tsdb {
+namespace {
+
+/// Pages of a segment are let go after so many bytes: they are read once.
+constexpr std::uint64_t kReleaseAfter = std::uint64_t{16} << 20;
+
+}  // namespace
 
 struct WalReader::Impl {
   Impl(std::unique_ptr<io::Mapping> m, std::uint32_t s, OnDamage d)
@@ -22,7 +28,8 @@ struct WalReader::Impl {
   OnDamage damaged;
   RecordScanner scanner;
   RecordDecompressor decompressor;
-  std::uint64_t offset = 0;  ///< behind the last record
+  std::uint64_t offset = 0;    ///< behind the last record
+  std::uint64_t released = 0;  ///< pages up to here
 };
 
 WalReader::WalReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -43,6 +50,10 @@ Result<WalReader> WalReader::open(io::FileSystem& fs, const std::string& path, s
 }
 
 std::optional<io::Bytes> WalReader::next() {
+  if (impl_->offset - impl_->released >= kReleaseAfter) {
+    impl_->mapping->release_pages();
+    impl_->released = impl_->offset;
+  }
   while (const auto record = impl_->scanner.next()) {
     impl_->offset = record->end;
     auto whole = impl_->decompressor.decompress(record->flag, record->data);

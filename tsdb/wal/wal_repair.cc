@@ -30,7 +30,7 @@ Result<void> keep_old_bytes(io::FileSystem& fs, const std::string& quarantine_di
 }
 
 Result<void> repair_segment(io::FileSystem& fs, const std::string& dir, const std::string& name,
-                            const std::string& quarantine_dir, WalRepair& repair) {
+                            const std::string& quarantine_dir, io::Bytes first, WalRepair& repair) {
   const std::string path = dir + "/" + name;
   auto size = fs.file_size(path);
   if (!size) return pass(size);
@@ -47,13 +47,16 @@ Result<void> repair_segment(io::FileSystem& fs, const std::string& dir, const st
                                                       {"reason", why}});
   });
   if (dropped == 0) return {};
-  const CleanSegment clean = clean_segment(bytes, [](std::uint64_t, std::uint64_t, const std::string&) {});
+  if (repair.has_first) first = {};
+  const CleanSegment clean =
+      clean_segment(bytes, [](std::uint64_t, std::uint64_t, const std::string&) {}, first);
   if (auto kept = keep_old_bytes(fs, quarantine_dir, dir, name, bytes); !kept)
     return pass(kept, "keeping the damaged bytes");
   if (auto replaced = io::replace_file(fs, path, clean.bytes); !replaced) return replaced;
   telemetry::warn("WAL segment written anew without its damage",
                   {{"segment", name}, {"records", std::to_string(clean.records)}});
   repair.rewritten.push_back(path);
+  repair.has_first |= !first.empty();
   repair.dropped_bytes += dropped;
   return {};
 }
@@ -134,12 +137,12 @@ Result<void> settle_segments(io::FileSystem& fs, const std::string& dir) {
 }
 
 Result<WalRepair> repair_segments(io::FileSystem& fs, const std::string& dir,
-                                  std::span<const std::uint32_t> segments,
-                                  const std::string& quarantine_dir) {
+                                  std::span<const std::uint32_t> segments, const std::string& quarantine_dir,
+                                  io::Bytes first) {
   WalRepair repair;
   for (const std::uint32_t segment : segments) {
     const std::string name = segment_name(segment);
-    if (auto repaired = repair_segment(fs, dir, name, quarantine_dir, repair); !repaired)
+    if (auto repaired = repair_segment(fs, dir, name, quarantine_dir, first, repair); !repaired)
       return pass(repaired, "repairing WAL segment " + name);
   }
   return repair;

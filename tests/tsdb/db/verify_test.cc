@@ -140,6 +140,12 @@ TEST_CASE("verify: what is wrong is named with its file and place") {
       {"head chunks", [&](Files& f) { f["/data/chunks_head/000009"] = "x"; }, "chunks_head/000009: "},
       {"quarantine", [&](Files& f) { f["/data/narthex/quarantine/wal-00000001"] = "x"; },
        "notice: narthex/quarantine/wal-00000001: was set aside because of damage"},
+      {"snapshot", [&](Files& f) { f["/data/narthex/head.00000001"] = "NTXHEAD and so on"; },
+       "damage: narthex/head.00000001: narthex/head.00000001: it is no snapshot of the head; the next start"},
+      {"manifest", [&](Files& f) { f["/data/narthex/manifest"] = "x"; },
+       "damage: narthex/manifest: the manifest is none; the next start"},
+      {"interrupted snapshot", [&](Files& f) { f["/data/narthex/head.tmp"] = "x"; },
+       "notice: narthex/head.tmp: left behind by an interrupted run"},
       {"interrupted block", [&](Files& f) { f[kMixed + ".tmp-for-creation/index"] = "x"; },
        std::string("notice: ") + kMixedBlock + ".tmp-for-creation: left behind by an interrupted run"},
   };

@@ -63,6 +63,17 @@ struct LiveHead {
   Head head;
 };
 
+/// As a deletion does: logged, then noted.
+void delete_range(LiveHead& live, Ordinal o, TimeRange range) {
+  HeadShard& shard = live.head.state().shard(o);
+  const sync::MutexLock lock(shard.mutex);
+  const TombstoneRecord tombstone{shard.refs[o], range};
+  std::vector<std::byte> record;
+  encode_tombstones({&tombstone, 1}, record);
+  REQUIRE(live.wal->log(record));
+  shard.deleted[o].push_back(range);
+}
+
 struct RestartedHead {
   /// @param with  a snapshot; without one all of the log is read
   RestartedHead(Disk& disk, bool with, Timestamp min_valid = kMinTime, std::size_t threads = 1)
@@ -153,6 +164,8 @@ TEST_CASE("snapshot: with the end of the log it makes the head that all of the l
     for (int step = 0; step < 340; ++step) {
       load.scrape();
       if (random() % 40 == 0) REQUIRE(live.head.map_chunks());
+      if (step % 30 == 10)
+        delete_range(live, static_cast<Ordinal>(step / 10), {kStart, kStart + step * kStep});
       if (step == snapshot_at) disk.write_snapshot(live.head);
     }
     const RestartedHead full(disk, false);
