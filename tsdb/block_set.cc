@@ -217,7 +217,8 @@ Blocks BlockSet::snapshot() const {
 Timestamp BlockSet::newest_maxt(Timestamp now) const {
   Timestamp newest = unopened_maxt_;
   for (const auto& block : snapshot()) {
-    if (block->meta().mint <= now && is_cut_from_head(block->meta())) newest = std::max(newest, block->meta().maxt);
+    if (block->meta().mint <= now && is_cut_from_head(block->meta()))
+      newest = std::max(newest, block->meta().maxt);
   }
   return newest;
 }

@@ -30,8 +30,9 @@ Result<void> Db::Impl::apply_out_of_order_window() {
   if (is_ahead) window = std::max(window, ahead + options.min_block_range / 2);
   if (is_ahead != head_is_ahead.exchange(is_ahead)) {
     if (is_ahead) {
-      telemetry::warn("The newest sample is from the future; what comes now is kept as out of order until then",
-                      {{"newest", std::to_string(head.newest())}, {"ahead_ms", std::to_string(ahead)}});
+      telemetry::warn(
+          "The newest sample is from the future; what comes now is kept as out of order until then",
+          {{"newest", std::to_string(head.newest())}, {"ahead_ms", std::to_string(ahead)}});
     } else {
       telemetry::info("Time has caught up with the newest sample", {});
     }

@@ -53,7 +53,6 @@ query::LanguageFeatures list_features(const Flags& flags, const Features& featur
                  {"histograms_st_encoding", features.histograms_with_start}};
   // Prometheus does not name these while they are off.
   if (features.metadata_wal_records) out["tsdb"]["metadata_wal_records"] = true;
-  if (features.st_synthesis) out["scrape"]["st-synthesis"] = true;
   out["ui"] = {{"ui_v3", true}, {"ui_v2", false}};
   return out;
 }

@@ -49,7 +49,7 @@ struct ApiSources {
   std::function<std::shared_ptr<const config::Config>()> config;
   std::function<RuntimeStatus()> runtime;
   std::map<std::string, std::string> flags;
-  bool admin_enabled = false;  ///< --web.enable-admin-api
+  bool admin_enabled = false;        ///< --web.enable-admin-api
   query::LanguageFeatures features;  ///< of the whole server, under Prometheus' names
   const Clock& clock;
 };

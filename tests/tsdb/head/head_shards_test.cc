@@ -167,7 +167,8 @@ TEST_CASE("shards: what threads have written to the same series side by side is 
       // Threads drift apart, so that most of what the slower one brings is refused.
       const Timestamp t = kStart + step * kStep * (1 + thread % 2) + thread;
       for (std::size_t i = 0; i < kTargets; ++i) {
-        if ((i + static_cast<std::size_t>(step)) % 3 != 0) appender->append(refs[i], t, thread * 1000.0 + step);
+        if ((i + static_cast<std::size_t>(step)) % 3 != 0)
+          appender->append(refs[i], t, thread * 1000.0 + step);
       }
       const auto stats = appender->commit();
       if (stats) appended += stats->appended;

@@ -63,8 +63,15 @@ struct LiveHead {
   Head head;
 };
 
-/// As a deletion does: logged, then noted.
-void delete_range(LiveHead& live, Ordinal o, TimeRange range) {
+/// As a deletion does: logged, then noted. @param number  of the series, in the order of ordinals
+void delete_range(LiveHead& live, std::uint32_t number, TimeRange range) {
+  Ordinal o = 0;
+  {
+    HeadState& state = live.head.state();
+    const sync::MutexLock lock(state.index_mutex);
+    const Roaring& all = state.index.all();
+    REQUIRE(all.select(static_cast<std::uint32_t>(number % all.cardinality()), &o));
+  }
   HeadShard& shard = live.head.state().shard(o);
   const sync::MutexLock lock(shard.mutex);
   const TombstoneRecord tombstone{shard.refs[o], range};
@@ -165,7 +172,7 @@ TEST_CASE("snapshot: with the end of the log it makes the head that all of the l
       load.scrape();
       if (random() % 40 == 0) REQUIRE(live.head.map_chunks());
       if (step % 30 == 10)
-        delete_range(live, static_cast<Ordinal>(step / 10), {kStart, kStart + step * kStep});
+        delete_range(live, static_cast<std::uint32_t>(step / 10), {kStart, kStart + step * kStep});
       if (step == snapshot_at) disk.write_snapshot(live.head);
     }
     const RestartedHead full(disk, false);
