@@ -1,6 +1,7 @@
 // A small data directory with a file of every kind, and ways to copy and spoil it.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
