@@ -108,7 +108,6 @@ void Db::Impl::tell_float_encoding() const {
 
 Result<void> Db::Impl::take_lock() {
   if (options.no_lockfile) return {};
-  if (auto free = refuse_if_queried(fs, directory); !free) return free;
   auto locked = fs.lock(directory + "/lock");
   if (!locked) {
     const bool held = locked.error().code == Code::unavailable;
@@ -116,7 +115,8 @@ Result<void> Db::Impl::take_lock() {
                              : "it must be writable by the user that this server runs as");
   }
   lock = std::move(*locked);
-  return {};
+  // A Prometheus without a lock file, as Debian's is.
+  return refuse_if_queried(fs, directory);
 }
 
 Result<void> Db::Impl::load_blocks() {

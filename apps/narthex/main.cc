@@ -1,5 +1,6 @@
 // narthex: the server.
 #include <fmt/core.h>
+#include <malloc.h>
 
 #include <cstdio>
 #include <exception>
@@ -13,6 +14,9 @@
 namespace {
 
 constexpr int kBadUsage = 2;
+/// Pieces of memory from so many bytes on are mapped one by one.
+constexpr int kMappedFrom = 1 << 20;
+constexpr int kMostHeaps = 4;
 
 int run(int argc, char** argv) {
   using namespace narthex;
@@ -47,6 +51,10 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // What large queries held goes back to the system at once, and does not lie in the heaps of as many
+  // threads: the C library would raise the limit with the first large piece that is freed.
+  ::mallopt(M_MMAP_THRESHOLD, kMappedFrom);
+  ::mallopt(M_ARENA_MAX, kMostHeaps);
   try {
     return run(argc, argv);
   } catch (const std::exception& e) {

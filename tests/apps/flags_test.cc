@@ -226,7 +226,7 @@ TEST_CASE("flags: memory for queries comes from the flag, else from the environm
       {{}, "64MB", 64 << 20, ""},
       {{"--query.max-memory=2GB"}, "64MB", std::uint64_t{2} << 30, ""},
       {{"--query.max-memory=2GB"}, "much", std::uint64_t{2} << 30, ""},
-      {{}, "much", 0, "NARTHEX_QUERY_MAX_MEMORY: "},
+      {{}, "much", 0, "flag --query.max-memory: "},
       {{"--query.max-memory=1KB"}, nullptr, 0, "flag --query.max-memory: must be at least 1MB"},
       {{"--query.max-memory=much"}, nullptr, 0, "flag --query.max-memory: "},
   };

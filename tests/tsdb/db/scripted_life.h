@@ -43,7 +43,7 @@ struct Life {
   [[nodiscard]] Timestamp deleted_before() const { return clock.now() - life_options().retention.time; }
 
   io::FaultFileSystem& fs;
-  ManualClock clock{kNow};
+  ManualClock clock{kStart};
   TextContents acknowledged;
   /// Acknowledged, or refused by a log that ended before it could be healed: of such a commit whole
   /// records may be there, as floats without the histograms of their scrape.
