@@ -44,13 +44,15 @@ Page read_stream(std::string_view text, std::size_t piece_bytes) {
 }  // namespace
 
 TEST_CASE("an OpenMetrics text says the same in pieces of any size") {
+  constexpr std::string_view kSeveralFamilies =
+      "# TYPE h histogram\nh_bucket{le=\"1\"} 1 10\nh_bucket{le=\"+Inf\"} 2 10\n# TYPE c counter\n"
+      "c_total{a=\"}\\\"\\\\\\n\"} 17 1520879607.789\nc_total 18 1520879608\n# EOF\n";
   const std::string_view rows[] = {
       "# EOF",
       "# EOF\n",
       "a 1 1\n# EOF\n",
       "a 1 1\n# EOF",
-      "# TYPE h histogram\nh_bucket{le=\"1\"} 1 10\nh_bucket{le=\"+Inf\"} 2 10\n# TYPE c counter\n"
-      "c_total{a=\"}\\\"\\\\\\n\"} 17 1520879607.789\nc_total 18 1520879608\n# EOF\n",
+      kSeveralFamilies,
       // Refused, at different places:
       "",
       "a 1 1\n",

@@ -143,7 +143,7 @@ TEST_CASE("deletion: a selector without a match and an empty range change no fil
   io::FaultFileSystem fs;
   const ManualClock clock(kNow);
   Contents model;
-  const std::string ulid = put_block(fs, kBegin, kBegin + kRange, 3, model);
+  put_block(fs, kBegin, kBegin + kRange, 3, model);
   auto db = open_db(fs, clock);
   REQUIRE(scrape(*db, 3, 0, model));
   Files before;
@@ -296,7 +296,7 @@ TEST_CASE("clean tombstones: blocks with deletions are written anew with one par
   Contents model;
   const std::string first = put_block(fs, kBegin, kBegin + kRange, 6, model, 1);
   const std::string second = put_block(fs, kBegin + kRange, kBegin + 2 * kRange, 6, model, 2);
-  const std::string third = put_block(fs, kBegin + 2 * kRange, kBegin + 3 * kRange, 6, model, 3);
+  put_block(fs, kBegin + 2 * kRange, kBegin + 3 * kRange, 6, model, 3);
   auto db = open_db(fs, clock);
   REQUIRE(db->delete_series({kMinTime, kBegin + kRange / 2}, api_job()));
   REQUIRE(db->delete_series({kBegin + 2 * kRange, kMaxTime}, {{everything()}}));
