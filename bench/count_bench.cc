@@ -53,7 +53,7 @@ void scrape(Db& db, std::size_t targets) {
 void run(std::size_t series) {
   const std::string directory =
       (std::filesystem::temp_directory_path() / fmt::format("count_bench_{}", ::getpid())).string();
-  const ManualClock clock(kLoadStart);
+  const ManualClock clock(kLoadNow);
   DbOptions options;
   options.background_interval = 0;
   auto db = Db::open(io::local_file_system(), directory, options, clock, nullptr);

@@ -19,6 +19,8 @@ namespace narthex::tsdb {
 
 inline constexpr std::size_t kSeriesPerTarget = 500;
 inline constexpr Timestamp kLoadStart = 1'700'000'000'000;
+/// Later than any sample of the load: none of it is from the future.
+inline constexpr Timestamp kLoadNow = kLoadStart + 30 * 24 * 3600 * 1000LL;
 inline constexpr DurationMs kLoadInterval = 15'000;
 
 inline Labels load_labels(std::size_t target, std::size_t i) {

@@ -89,7 +89,7 @@ void print_row(std::string_view what, std::vector<double>& seconds) {
 void run(std::size_t series, std::chrono::microseconds pause) {
   const std::string directory =
       (std::filesystem::temp_directory_path() / fmt::format("latency_bench_{}", ::getpid())).string();
-  const ManualClock clock(kLoadStart);
+  const ManualClock clock(kLoadNow);
   DbOptions options;
   options.background_interval = 0;
   auto db = Db::open(io::local_file_system(), directory, options, clock, nullptr);
