@@ -46,6 +46,20 @@ struct LogBatch {
   }
 };
 
+bool holds_histograms(RecordType type) {
+  switch (type) {
+    case RecordType::histograms:
+    case RecordType::float_histograms:
+    case RecordType::custom_histograms:
+    case RecordType::custom_float_histograms:
+    case RecordType::histograms_v2:
+    case RecordType::float_histograms_v2:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void warn_of_record(const std::string& directory, WalPosition at, const std::string& why) {
   telemetry::warn("A WAL record contradicts its format and is skipped",
                   {{"segment", segment_path(directory, at.segment)},
@@ -215,6 +229,7 @@ class Replayer {
   }
 
   Result<void> replay_record(io::Bytes record) {
+    if (holds_histograms(record_type(record))) return replay_histograms(record, false);
     switch (record_type(record)) {
       case RecordType::series: {
         if (only_) return {};
@@ -222,18 +237,6 @@ class Replayer {
         auto decoded = decode_series(record, series_);
         if (!decoded) return decoded;
         for (const SeriesRecord& s : series_) head_.replay_series(s);
-        return {};
-      }
-      case RecordType::histograms:
-      case RecordType::float_histograms:
-      case RecordType::custom_histograms:
-      case RecordType::custom_float_histograms:
-      case RecordType::histograms_v2:
-      case RecordType::float_histograms_v2: {
-        auto histograms = take_histograms(record);
-        if (!histograms) return pass(histograms);
-        select(*histograms);
-        report_.unknown_refs += head_.replay_histograms(*std::move(histograms));
         return {};
       }
       case RecordType::exemplars: {
@@ -262,33 +265,19 @@ class Replayer {
 
   /// A record of the log of late samples.
   Result<void> replay_late_record(io::Bytes record) {
-    switch (record_type(record)) {
-      case RecordType::mmap_markers: {
-        std::vector<MmapMarkerRecord> markers;
-        auto decoded = decode_mmap_markers(record, markers);
-        if (!decoded) return decoded;
-        head_.replay_markers(markers);
-        return {};
-      }
-      case RecordType::histograms:
-      case RecordType::float_histograms:
-      case RecordType::custom_histograms:
-      case RecordType::custom_float_histograms:
-      case RecordType::histograms_v2:
-      case RecordType::float_histograms_v2: {
-        auto histograms = take_histograms(record);
-        if (!histograms) return pass(histograms);
-        select(*histograms);
-        report_.unknown_refs += head_.replay_out_of_order(*std::move(histograms));
-        return {};
-      }
-      default:
-        ++report_.skipped_records;
-        return {};
+    if (holds_histograms(record_type(record))) return replay_histograms(record, true);
+    if (record_type(record) != RecordType::mmap_markers) {
+      ++report_.skipped_records;
+      return {};
     }
+    std::vector<MmapMarkerRecord> markers;
+    auto decoded = decode_mmap_markers(record, markers);
+    if (!decoded) return decoded;
+    head_.replay_markers(markers);
+    return {};
   }
 
-  Result<std::vector<HistogramRecord>> take_histograms(io::Bytes record) {
+  Result<void> replay_histograms(io::Bytes record, bool is_late) {
     std::vector<HistogramRecord> histograms;
     auto left_out = decode_histograms(record, histograms);
     if (!left_out) return pass(left_out);
@@ -296,7 +285,10 @@ class Replayer {
       report_.histograms_left_out += *left_out;
       report_.samples += histograms.size();
     }
-    return histograms;
+    select(histograms);
+    report_.unknown_refs += is_late ? head_.replay_out_of_order(std::move(histograms))
+                                    : head_.replay_histograms(std::move(histograms));
+    return {};
   }
 
   /// Body: {reference u64 | mint varint | maxt varint} ...

@@ -72,7 +72,9 @@ Result<std::size_t> Head::remove(TimeRange range, std::span<const Matcher> match
     if (const auto found = doomed(state_, o, range)) all.push_back(*found);
   }
   if (all.empty()) return std::size_t{0};
-  const ShardTurns turns(state_, kAllShards);
+  ShardMask shards = 0;
+  for (const Doomed& d : all) shards |= ShardMask{1} << shard_of(d.ordinal);
+  const ShardTurns turns(state_, shards);
   if (state_.closed) return fail(Code::unavailable, "the database is closing: nothing is deleted any more");
   if (state_.wal != nullptr) {
     if (auto logged = log_deletion(*state_.wal, all); !logged) return pass(logged, "logging a deletion");

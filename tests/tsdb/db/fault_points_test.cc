@@ -78,7 +78,7 @@ class FullDisk final : public Injector {
 std::int64_t count_operations(Counted counted) {
   io::FaultFileSystem fs;
   const Injector counter(fs, counted, kForEver, 0);
-  Life life(fs);
+  Life life(fs, true);
   life.run([] { return false; });
   REQUIRE(life.fault.empty());
   REQUIRE(compare(life.acknowledged, life.synced, life.acknowledged, 0).empty());
@@ -122,7 +122,7 @@ void check_survival(Life& life, const TextContents& required) {
   io::FaultFileSystem& fs = life.fs;
   REQUIRE(life.fault == "");
   const Timestamp deleted_before = life.deleted_before();
-  auto db = try_open(fs, life.clock, life_options());
+  auto db = try_open(fs, life.clock, life_options(true));
   REQUIRE_MESSAGE(db, why(db));
   const TextContents found = contents_of(**db);
   REQUIRE(compare(found, required, life.possible, deleted_before) == "");
@@ -135,7 +135,7 @@ void check_survival(Life& life, const TextContents& required) {
   db->reset();
   REQUIRE(damage_in(fs) == "");
 
-  auto again = try_open(fs, life.clock, life_options());
+  auto again = try_open(fs, life.clock, life_options(true));
   REQUIRE_MESSAGE(again, why(again));
   REQUIRE((*again)->count_corruptions() == 0);
   REQUIRE(compare(contents_of(**again), life.acknowledged, life.acknowledged, life.deleted_before()) == "");
@@ -152,7 +152,7 @@ const auto never = [] { return false; };
 TEST_CASE("faults: the life that is cut short has everything in it") {
   telemetry::set_up_log(telemetry::LogLevel::error, telemetry::LogFormat::logfmt);
   io::FaultFileSystem fs;
-  Life life(fs);
+  Life life(fs, true);
   std::set<std::string> happened;
   fs.set_judge([&](io::Operation op, const std::string& path) -> std::optional<Error> {
     const auto note = [&](io::Operation wanted, const char* part, const char* what) {
@@ -170,7 +170,7 @@ TEST_CASE("faults: the life that is cut short has everything in it") {
   fs.set_judge(nullptr);
   CHECK(happened.size() == 6);
   REQUIRE(life.fault == "");
-  const auto db = try_open(fs, life.clock, life_options());
+  const auto db = try_open(fs, life.clock, life_options(true));
   REQUIRE_MESSAGE(db, why(db));
   const auto blocks = (*db)->blocks();
   CHECK(std::ranges::any_of(blocks, [](const BlockMeta& b) { return b.level == 2; }));
@@ -190,7 +190,7 @@ TEST_CASE("faults: killed at any operation, everything acknowledged is there onc
       CAPTURE(short_writes);
       io::FaultFileSystem fs;
       fs.set_short_write(short_writes);
-      Life life(fs);
+      Life life(fs, true);
       {
         const Injector killer(fs, Counted::changing, n);
         life.run([&] { return killer.reached(); });
@@ -211,7 +211,7 @@ TEST_CASE("faults: after a power cut at any operation, everything synced is ther
       CAPTURE(cut);
       io::FaultFileSystem fs;
       make_durable_directory(fs);
-      Life life(fs);
+      Life life(fs, true);
       {
         const Injector killer(fs, Counted::changing, n);
         life.run([&] { return killer.reached(); });
@@ -248,7 +248,7 @@ TEST_CASE("faults: killed again at any operation of the start behind a kill, or 
     CAPTURE(points[i]);
     io::FaultFileSystem first;
     first.set_short_write(true);
-    Life life(first);
+    Life life(first, true);
     {
       const Injector killer(first, Counted::changing, points[i]);
       life.run([&] { return killer.reached(); });
@@ -262,7 +262,7 @@ TEST_CASE("faults: killed again at any operation of the start behind a kill, or 
       bool done = false;
       {
         const Injector killer(*fs, Counted::changing, n);
-        const auto opened = try_open(*fs, life.clock, life_options());
+        const auto opened = try_open(*fs, life.clock, life_options(true));
         done = opened.has_value() && !killer.reached();
       }
       if (n % 3 == 1) fs->crash();
@@ -289,7 +289,7 @@ void fail_operations(std::int64_t count) {
       io::FaultFileSystem fs;
       fs.set_short_write(n % 2 == 0);
       make_durable_directory(fs);
-      Life life(fs);
+      Life life(fs, true);
       {
         const Injector failing(fs, Counted::all, n, count);
         life.run(never);
@@ -321,7 +321,7 @@ TEST_CASE("faults: the disk is full for a while from any operation on, and nothi
       io::FaultFileSystem fs;
       fs.set_short_write(n % 2 == 0);
       make_durable_directory(fs);
-      Life life(fs);
+      Life life(fs, true);
       {
         const FullDisk full(fs, Counted::all, n, 40);
         life.run(never);

@@ -57,7 +57,7 @@ void Life::run(const std::function<bool()>& is_dead) {
   for (int step = 0; step < kLifeSteps && !is_dead(); ++step) {
     clock.set(kStart + step * kStep);
     if (!db) {
-      auto opened = try_open(fs, clock, life_options());
+      auto opened = try_open(fs, clock, options);
       if (!opened) continue;
       db = std::move(*opened);
     }
@@ -65,6 +65,8 @@ void Life::run(const std::function<bool()>& is_dead) {
     // A failure is for the server's log; the next round tries again.
     if (step % 4 == 3) static_cast<void>(db->run_mapping_once());
     if (step % 10 == 9) maintain(*db);
+    // One that fails costs nothing. The others are written while closing.
+    if (options.snapshots.enabled && step % 40 == 25) static_cast<void>(db->run_snapshot_once());
     if (step % 45 == 44 && fault.empty()) {
       if (const auto found = try_read(*db)) fault = compare(*found, acknowledged, possible, deleted_before());
     }

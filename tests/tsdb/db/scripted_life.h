@@ -20,17 +20,20 @@ namespace narthex::tsdb {
 inline constexpr DurationMs kLifeRange = 20 * kStep;
 inline constexpr int kLifeSteps = 190;
 
-inline DbOptions life_options() {
+/// @param snapshots  of the head are written, and starts begin with them
+inline DbOptions life_options(bool snapshots = false) {
   DbOptions options = quiet_options();
   options.min_block_range = kLifeRange;
   options.max_block_range = 3 * kLifeRange;
   options.retention.time = 4 * kLifeRange;
   options.max_exemplars = 20;
+  options.snapshots.enabled = snapshots;
   return options;
 }
 
 struct Life {
-  explicit Life(io::FaultFileSystem& file_system) : fs(file_system) {}
+  explicit Life(io::FaultFileSystem& file_system, bool with_snapshots = false)
+      : fs(file_system), options(life_options(with_snapshots)) {}
 
   /// The whole script, or until `is_dead` says so. After a failed opening the next step tries again.
   void run(const std::function<bool()>& is_dead);
@@ -40,9 +43,10 @@ struct Life {
   void maintain(Db& db);
   void close(std::unique_ptr<Db>& db);
   /// Samples before it may have been deleted by retention.
-  [[nodiscard]] Timestamp deleted_before() const { return clock.now() - life_options().retention.time; }
+  [[nodiscard]] Timestamp deleted_before() const { return clock.now() - options.retention.time; }
 
   io::FaultFileSystem& fs;
+  const DbOptions options;
   ManualClock clock{kStart};
   TextContents acknowledged;
   /// Acknowledged, or refused by a log that ended before it could be healed: of such a commit whole

@@ -78,6 +78,7 @@ DbOptions writer_options() {
   options.max_block_range = 3 * kWriterRange;
   options.retention.time = 20 * kWriterRange;
   options.background_interval = 10;
+  options.snapshots = {.enabled = true, .interval = 30};
   options.wal.segment_bytes = 32 * 1024;
   return options;
 }
