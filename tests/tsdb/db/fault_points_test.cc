@@ -75,14 +75,26 @@ class FullDisk final : public Injector {
   }
 };
 
-std::int64_t count_operations(Counted counted) {
+std::int64_t count_operations(Counted counted, bool snapshots) {
   io::FaultFileSystem fs;
   const Injector counter(fs, counted, kForEver, 0);
-  Life life(fs, true);
+  Life life(fs, snapshots);
   life.run([] { return false; });
   REQUIRE(life.fault.empty());
   REQUIRE(compare(life.acknowledged, life.synced, life.acknowledged, 0).empty());
   return counter.operations();
+}
+
+/// Each case runs twice: starts read all of the log, or begin with a snapshot of the head.
+bool with_snapshots() {
+  bool snapshots = false;
+  SUBCASE("reading all of the log") {
+    snapshots = false;
+  }
+  SUBCASE("with snapshots of the head") {
+    snapshots = true;
+  }
+  return snapshots;
 }
 
 /// Every operation, or some 80 spread over the life.
@@ -122,7 +134,7 @@ void check_survival(Life& life, const TextContents& required) {
   io::FaultFileSystem& fs = life.fs;
   REQUIRE(life.fault == "");
   const Timestamp deleted_before = life.deleted_before();
-  auto db = try_open(fs, life.clock, life_options(true));
+  auto db = try_open(fs, life.clock, life.options);
   REQUIRE_MESSAGE(db, why(db));
   const TextContents found = contents_of(**db);
   REQUIRE(compare(found, required, life.possible, deleted_before) == "");
@@ -135,7 +147,7 @@ void check_survival(Life& life, const TextContents& required) {
   db->reset();
   REQUIRE(damage_in(fs) == "");
 
-  auto again = try_open(fs, life.clock, life_options(true));
+  auto again = try_open(fs, life.clock, life.options);
   REQUIRE_MESSAGE(again, why(again));
   REQUIRE((*again)->count_corruptions() == 0);
   REQUIRE(compare(contents_of(**again), life.acknowledged, life.acknowledged, life.deleted_before()) == "");
@@ -150,9 +162,10 @@ void make_durable_directory(io::FaultFileSystem& fs) {
 const auto never = [] { return false; };
 
 TEST_CASE("faults: the life that is cut short has everything in it") {
+  const bool snapshots = with_snapshots();
   telemetry::set_up_log(telemetry::LogLevel::error, telemetry::LogFormat::logfmt);
   io::FaultFileSystem fs;
-  Life life(fs, true);
+  Life life(fs, snapshots);
   std::set<std::string> happened;
   fs.set_judge([&](io::Operation op, const std::string& path) -> std::optional<Error> {
     const auto note = [&](io::Operation wanted, const char* part, const char* what) {
@@ -170,7 +183,7 @@ TEST_CASE("faults: the life that is cut short has everything in it") {
   fs.set_judge(nullptr);
   CHECK(happened.size() == 6);
   REQUIRE(life.fault == "");
-  const auto db = try_open(fs, life.clock, life_options(true));
+  const auto db = try_open(fs, life.clock, life.options);
   REQUIRE_MESSAGE(db, why(db));
   const auto blocks = (*db)->blocks();
   CHECK(std::ranges::any_of(blocks, [](const BlockMeta& b) { return b.level == 2; }));
@@ -182,15 +195,16 @@ TEST_CASE("faults: the life that is cut short has everything in it") {
 }
 
 TEST_CASE("faults: killed at any operation, everything acknowledged is there once") {
+  const bool snapshots = with_snapshots();
   telemetry::set_up_log(telemetry::LogLevel::error, telemetry::LogFormat::logfmt);
-  const auto points = points_of(count_operations(Counted::changing));
+  const auto points = points_of(count_operations(Counted::changing, snapshots));
   for (const std::int64_t n : points) {
     CAPTURE(n);
     for (const bool short_writes : {false, true}) {
       CAPTURE(short_writes);
       io::FaultFileSystem fs;
       fs.set_short_write(short_writes);
-      Life life(fs, true);
+      Life life(fs, snapshots);
       {
         const Injector killer(fs, Counted::changing, n);
         life.run([&] { return killer.reached(); });
@@ -203,15 +217,16 @@ TEST_CASE("faults: killed at any operation, everything acknowledged is there onc
 }
 
 TEST_CASE("faults: after a power cut at any operation, everything synced is there once") {
+  const bool snapshots = with_snapshots();
   telemetry::set_up_log(telemetry::LogLevel::error, telemetry::LogFormat::logfmt);
-  const auto points = points_of(count_operations(Counted::changing));
+  const auto points = points_of(count_operations(Counted::changing, snapshots));
   for (const std::int64_t n : points) {
     CAPTURE(n);
     for (std::uint64_t cut = 0; cut < 4; ++cut) {
       CAPTURE(cut);
       io::FaultFileSystem fs;
       make_durable_directory(fs);
-      Life life(fs, true);
+      Life life(fs, snapshots);
       {
         const Injector killer(fs, Counted::changing, n);
         life.run([&] { return killer.reached(); });
@@ -240,15 +255,16 @@ std::unique_ptr<io::FaultFileSystem> durable_disk_with(const Files& files) {
 }
 
 TEST_CASE("faults: killed again at any operation of the start behind a kill, or by a power cut") {
+  const bool snapshots = with_snapshots();
   telemetry::set_up_log(telemetry::LogLevel::error, telemetry::LogFormat::logfmt);
   const bool every = std::getenv("NARTHEX_LONG") != nullptr;
-  const auto points = points_of(count_operations(Counted::changing));
+  const auto points = points_of(count_operations(Counted::changing, snapshots));
   std::size_t starts = 0;
   for (std::size_t i = 0; i < points.size(); i += every ? 1 : 5) {
     CAPTURE(points[i]);
     io::FaultFileSystem first;
     first.set_short_write(true);
-    Life life(first, true);
+    Life life(first, snapshots);
     {
       const Injector killer(first, Counted::changing, points[i]);
       life.run([&] { return killer.reached(); });
@@ -262,12 +278,12 @@ TEST_CASE("faults: killed again at any operation of the start behind a kill, or 
       bool done = false;
       {
         const Injector killer(*fs, Counted::changing, n);
-        const auto opened = try_open(*fs, life.clock, life_options(true));
+        const auto opened = try_open(*fs, life.clock, life.options);
         done = opened.has_value() && !killer.reached();
       }
       if (n % 3 == 1) fs->crash();
       if (n % 3 == 2) fs->crash_in_write_back(static_cast<std::uint64_t>(n));
-      Life after(*fs);
+      Life after(*fs, snapshots);
       after.acknowledged = life.acknowledged;
       after.possible = life.possible;
       after.clock.set(life.clock.now());
@@ -278,10 +294,12 @@ TEST_CASE("faults: killed again at any operation of the start behind a kill, or 
   MESSAGE(starts, " starts were cut short");
 }
 
-/// `count` operations from any one on fail; then the life goes on, and ends in order or by a power cut.
-void fail_operations(std::int64_t count) {
+/// `count` operations from any one on meet trouble; then the life goes on, and ends in order or by a power
+/// cut.
+template <class Trouble>
+void trouble_everywhere(std::int64_t count, bool snapshots) {
   telemetry::set_up_log(telemetry::LogLevel::error, telemetry::LogFormat::logfmt);
-  const auto points = points_of(count_operations(Counted::all));
+  const auto points = points_of(count_operations(Counted::all, snapshots));
   for (const std::int64_t n : points) {
     CAPTURE(n);
     for (const bool power_cut : {false, true}) {
@@ -289,9 +307,9 @@ void fail_operations(std::int64_t count) {
       io::FaultFileSystem fs;
       fs.set_short_write(n % 2 == 0);
       make_durable_directory(fs);
-      Life life(fs, true);
+      Life life(fs, snapshots);
       {
-        const Injector failing(fs, Counted::all, n, count);
+        const Trouble trouble(fs, Counted::all, n, count);
         life.run(never);
       }
       if (power_cut && n % 4 < 2) fs.crash();
@@ -304,35 +322,15 @@ void fail_operations(std::int64_t count) {
 }
 
 TEST_CASE("faults: any one operation fails, and nothing acknowledged is lost") {
-  fail_operations(1);
+  trouble_everywhere<Injector>(1, with_snapshots());
 }
 
 TEST_CASE("faults: the disk fails for a while from any operation on, and nothing acknowledged is lost") {
-  fail_operations(25);
+  trouble_everywhere<Injector>(25, with_snapshots());
 }
 
 TEST_CASE("faults: the disk is full for a while from any operation on, and nothing acknowledged is lost") {
-  telemetry::set_up_log(telemetry::LogLevel::error, telemetry::LogFormat::logfmt);
-  const auto points = points_of(count_operations(Counted::all));
-  for (const std::int64_t n : points) {
-    CAPTURE(n);
-    for (const bool power_cut : {false, true}) {
-      CAPTURE(power_cut);
-      io::FaultFileSystem fs;
-      fs.set_short_write(n % 2 == 0);
-      make_durable_directory(fs);
-      Life life(fs, true);
-      {
-        const FullDisk full(fs, Counted::all, n, 40);
-        life.run(never);
-      }
-      if (power_cut && n % 4 < 2) fs.crash();
-      if (power_cut && n % 4 >= 2) fs.crash_in_write_back(static_cast<std::uint64_t>(n));
-      const TextContents required = power_cut ? life.synced : life.acknowledged;
-      check_survival(life, required);
-    }
-  }
-  MESSAGE(points.size(), " of ", points.back() + 1, " operations");
+  trouble_everywhere<FullDisk>(40, with_snapshots());
 }
 
 }  // namespace
