@@ -4,9 +4,7 @@
 
 namespace narthex {
 
-namespace {
-
-std::string_view op_text(MatchOp op) {
+std::string_view operator_text(MatchOp op) {
   switch (op) {
     case MatchOp::equal:
       return "=";
@@ -19,8 +17,6 @@ std::string_view op_text(MatchOp op) {
   }
   return "=";
 }
-
-}  // namespace
 
 Result<Matcher> Matcher::make(MatchOp op, std::string name, std::string value, std::uint64_t regex_memory) {
   Matcher matcher(op, std::move(name), std::move(value));
@@ -53,7 +49,7 @@ bool Matcher::matches(std::string_view value) const {
 
 std::string Matcher::to_string() const {
   std::string out = is_legacy_label_name(name_) ? name_ : quote(name_);
-  out += op_text(op_);
+  out += operator_text(op_);
   out += quote(value_);
   return out;
 }

@@ -15,6 +15,8 @@
 namespace narthex {
 
 enum class MatchOp : std::uint8_t { equal, not_equal, regex, not_regex };
+/// `=`, `!=`, `=~` or `!~`.
+std::string_view operator_text(MatchOp op);
 
 class Matcher {
  public:

@@ -55,20 +55,6 @@ std::string_view cardinality_name(Cardinality card) {
   return "";
 }
 
-std::string_view operator_text(MatchOp op) {
-  switch (op) {
-    case MatchOp::equal:
-      return "=";
-    case MatchOp::not_equal:
-      return "!=";
-    case MatchOp::regex:
-      return "=~";
-    case MatchOp::not_regex:
-      return "!~";
-  }
-  return "";
-}
-
 std::string_view operator_text(DurationExpr::Kind kind) {
   using Kind = DurationExpr::Kind;
   switch (kind) {
