@@ -1,5 +1,6 @@
 """Answers of two servers to one request, brought into a form in which they can be compared."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,17 +29,21 @@ class Ask:
 
 
 def check_same_answer(ask: Ask, ours: ApiClient, theirs: ApiClient, whole_errors: bool = False,
-                      digits: int | None = None) -> None:
+                      digits: int | None = None, scale: float = 0.0) -> None:
     """Status and parsed JSON are equal; of an error its type only, unless `whole_errors`.
 
-    With `digits`, sample values are equal when so many of their digits are: releases of Prometheus
-    add up and round in different orders.
+    With `digits`, sample values are equal when they differ by less than the last of so many digits of
+    the greater one, of the greatest value of their series, or of `scale`, the size of what went in:
+    releases of Prometheus add up and round in different orders, which shows most where the parts of a
+    sum nearly cancel out.
     """
-    got, want = (comparable(ask, *ask.of(client), whole_errors, digits) for client in (ours, theirs))
+    got, want = (comparable(ask, *ask.of(client), whole_errors) for client in (ours, theirs))
+    if digits is not None:
+        got = _with_close_values_of(got, want, 10.0 ** (1 - digits), scale)
     check_equal(got, want, f"{ask} of {ours.name} against {theirs.name}")
 
 
-def comparable(ask: Ask, status: int, answer: Any, whole_errors: bool, digits: int | None = None) -> Any:
+def comparable(ask: Ask, status: int, answer: Any, whole_errors: bool) -> Any:
     if answer["status"] == "error" and not whole_errors:
         return status, answer["errorType"]
     data = answer.get("data")
@@ -47,23 +52,40 @@ def comparable(ask: Ask, status: int, answer: Any, whole_errors: bool, digits: i
         data["result"].sort(key=lambda one: sorted(one["metric"].items()))
     if ask.path == "series" and isinstance(data, list):
         data.sort(key=lambda labels: sorted(labels.items()))
-    if digits is not None and isinstance(data, dict):
-        _round_values(data.get("result"), digits)
     return status, _without(answer, CHANGING | ask.ignore)
 
 
-def _round_values(result: Any, digits: int) -> None:
-    def rounded(number: str) -> str:
-        return f"{float(number):.{digits}g}"
+def _with_close_values_of(got: Any, want: Any, tolerance: float, scale: float) -> Any:
+    """`got`, where each number written as text that is close to its counterpart in `want` is the counterpart."""
+    if isinstance(got, dict) and isinstance(want, dict):
+        if "metric" in want:
+            scale = max([scale, *map(abs, _finite_values(want))])
+        return {n: v if n == "metric" else _with_close_values_of(v, want.get(n), tolerance, scale) for n, v in got.items()}
+    if isinstance(got, (list, tuple)) and isinstance(want, (list, tuple)) and len(got) == len(want):
+        return type(got)(_with_close_values_of(g, w, tolerance, scale) for g, w in zip(got, want))
+    if isinstance(got, str) and isinstance(want, str) and got != want:
+        g, w = _number(got), _number(want)
+        if g is not None and w is not None and abs(g - w) <= tolerance * max(abs(g), abs(w), scale):
+            return want
+    return got
 
-    for series in result if isinstance(result, list) else []:
-        if not isinstance(series, dict):
-            continue
-        for sample in series.get("values", [series["value"]] if "value" in series else []):
-            sample[1] = rounded(sample[1])
-        for _, histogram in series.get("histograms", [series["histogram"]] if "histogram" in series else []):
-            histogram["count"], histogram["sum"] = rounded(histogram["count"]), rounded(histogram["sum"])
-            histogram["buckets"] = [[kind, *map(rounded, numbers)] for kind, *numbers in histogram.get("buckets", [])]
+
+def _finite_values(series: Any) -> list[float]:
+    """Every finite number that a series of an answer writes as text, its labels aside."""
+    if isinstance(series, dict):
+        return [v for name, part in series.items() if name != "metric" for v in _finite_values(part)]
+    if isinstance(series, list):
+        return [v for part in series for v in _finite_values(part)]
+    number = _number(series) if isinstance(series, str) else None
+    return [] if number is None else [number]
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _without(value: Any, names: set[str]) -> Any:
