@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
+#include <span>
 
 namespace narthex::tsdb {
 namespace {
@@ -115,6 +116,11 @@ class Fields {
     reject(name, "is no object");
     return kNone;
   }
+  [[nodiscard]] bool are_known(std::span<const std::string_view> names) const {
+    return std::ranges::all_of(object_, [&](const json::key_value_pair& member) {
+      return std::ranges::find(names, std::string_view(member.key())) != names.end();
+    });
+  }
   void reject(const char* name, const char* why) const {
     if (fault_.empty()) fault_ = fmt::format("\"{}\" {}", name, why);
   }
@@ -133,13 +139,21 @@ void read_texts(const Fields& fields, const char* name, std::vector<std::string>
   }
 }
 
+bool is_known_hint(std::string_view hint) {
+  return hint == kFromOutOfOrder || hint == kFromStaleSeries || hint == kFromSelectedSeries;
+}
+
 void read_compaction(const json::object& object, BlockMeta& meta, std::string& fault) {
+  static constexpr std::string_view kMembers[] = {"level",   "deletable", "failed",
+                                                  "sources", "parents",   "hints"};
   const Fields compaction(object, fault);
   compaction.read("level", meta.level);
   compaction.read("deletable", meta.deletable);
   compaction.read("failed", meta.failed);
   read_texts(compaction, "sources", meta.sources);
   read_texts(compaction, "hints", meta.hints);
+  meta.unclear =
+      meta.level < 1 || !compaction.are_known(kMembers) || !std::ranges::all_of(meta.hints, is_known_hint);
   for (const std::string& source : meta.sources)
     if (!is_ulid(source)) compaction.reject("sources", "holds something that is no ULID");
   for (const json::value& value : compaction.array("parents")) {
@@ -283,8 +297,7 @@ std::string write_block_meta(const BlockMeta& meta) {
 }
 
 bool is_cut_from_head(const BlockMeta& meta) {
-  return !has_hint(meta, kFromOutOfOrder) && !has_hint(meta, kFromStaleSeries) &&
-         !has_hint(meta, kFromSelectedSeries);
+  return meta.hints.empty() && !meta.unclear;
 }
 
 }  // namespace narthex::tsdb

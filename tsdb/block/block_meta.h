@@ -33,6 +33,7 @@ struct BlockMeta {
   std::vector<std::string> hints;
   bool failed = false;
   bool deletable = false;
+  bool unclear = false;  ///< what it was made of was not said, or not in words that we know
   int version = 1;
   std::string thanos_json;  ///< the "thanos" member as it was read; written back unchanged
 };
@@ -52,7 +53,8 @@ Result<BlockMeta> parse_block_meta(std::string_view json);
 std::string write_block_meta(const BlockMeta& meta);
 
 /// Whether it was cut from a head in order, or compacted from such blocks: only these say up to where
-/// the head was written.
+/// the head was written. One that is unclear does not: to read more of the log than needed costs nothing,
+/// to leave out what no block has costs samples.
 bool is_cut_from_head(const BlockMeta& meta);
 
 /// A new ULID: 48 bits of milliseconds, 80 random bits, Crockford base 32.

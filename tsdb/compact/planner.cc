@@ -127,16 +127,22 @@ std::vector<DurationMs> compaction_ranges(DurationMs min, DurationMs max) {
 }
 
 std::vector<std::string> plan_compaction(std::span<const BlockMeta> blocks, const PlannerOptions& options) {
+  Timestamp cut_up_to = kMinTime;
+  for (const BlockMeta& block : blocks) {
+    if (is_cut_from_head(block)) cut_up_to = std::max(cut_up_to, block.maxt);
+  }
   Metas whole;
+  Metas ahead;
   Metas stale;
   Metas selected;
   for (const BlockMeta& block : blocks) {
-    Metas& of_its_class = has_hint(block, kFromStaleSeries)      ? stale
-                          : has_hint(block, kFromSelectedSeries) ? selected
-                                                                 : whole;
+    Metas& of_its_class = has_hint(block, kFromStaleSeries)                    ? stale
+                          : has_hint(block, kFromSelectedSeries)               ? selected
+                          : !is_cut_from_head(block) && block.maxt > cut_up_to ? ahead
+                                                                               : whole;
     of_its_class.push_back(&block);
   }
-  for (Metas* one : {&whole, &stale, &selected}) {
+  for (Metas* one : {&whole, &ahead, &stale, &selected}) {
     auto plan = plan_class(std::move(*one), options);
     if (!plan.empty()) return plan;
   }
@@ -161,8 +167,7 @@ BlockMeta merged_meta(const std::string& ulid, std::span<const BlockMeta> parent
     meta.parents.push_back({parent.ulid, parent.mint, parent.maxt});
   }
   // Merged with a block that was cut in order, it says up to where the head was written.
-  if (std::ranges::all_of(parents, [](const BlockMeta& p) { return has_hint(p, kFromOutOfOrder); }))
-    add_hint(meta, kFromOutOfOrder);
+  if (meta.hints.empty() && std::ranges::none_of(parents, is_cut_from_head)) add_hint(meta, kFromOutOfOrder);
   ++meta.level;
   meta.sources.assign(sources.begin(), sources.end());
   return meta;

@@ -7,7 +7,9 @@
 // fill or that lies wholly before the newest block. Then a block with many tombstones. A block
 // whose compaction has failed is left out, and so is what would be merged with it. Blocks that
 // hold a part of the head only (hints from-stale-series, from-selected-series) are merged among
-// themselves: their hint keeps replay from taking them for all of the head.
+// themselves: their hint keeps replay from taking them for all of the head. So are, unlike in Prometheus,
+// blocks of late samples that reach beyond what was cut from the head: merged with others they would lose
+// their hint, and replay would leave out what the head still holds of their time.
 // Source: Prometheus tsdb/compact.go (plan, selectDirs, selectOverlappingDirs, CompactBlockMetas).
 //
 // Threads: any.

@@ -45,6 +45,31 @@ constexpr std::string_view kFull = R"({
 
 }  // namespace
 
+TEST_CASE("meta.json: only a block that says so in known words tells up to where the head was written") {
+  const struct {
+    const char* compaction;
+    bool cut;
+  } rows[] = {
+      {R"({"level": 1})", true},
+      {R"({"level": 3, "sources": ["01DXXFZDYD1MQW6079WK0K6EDQ"], "hints": []})", true},
+      {R"({"level": 1, "hints": ["from-out-of-order"]})", false},
+      {R"({"level": 1, "hints": ["from-stale-series"]})", false},
+      {R"({"level": 1, "hints": ["from-selected-series"]})", false},
+      {R"({"level": 1, "hints": ["from-out-of-ordes"]})", false},
+      {R"({"level": 1, "hhnts": ["from-out-of-order"]})", false},
+      {R"({"sources": []})", false},
+      {"null", false},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.compaction);
+    const auto meta = parse_block_meta(
+        std::string(R"({"ulid": "01DXXFZDYD1MQW6079WK0K6EDQ", "version": 1, "compaction": )") +
+        row.compaction + "}");
+    REQUIRE_MESSAGE(meta, why(meta));
+    CHECK(is_cut_from_head(*meta) == row.cut);
+  }
+}
+
 TEST_CASE("meta.json: all fields are read and written as Prometheus writes them") {
   const auto meta = parse_block_meta(kFull);
   REQUIRE_MESSAGE(meta, why(meta));

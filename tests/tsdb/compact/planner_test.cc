@@ -85,6 +85,15 @@ TEST_CASE("planning: blocks are merged as Prometheus merges them") {
       {"out-of-order blocks are merged with what they overlap",
        {{0, 2}, {0, 2, 0, false, "from-out-of-order"}, {2, 4}},
        {"1", "2"}},
+      {"but not while the head holds samples of their time",
+       {{0, 2}, {2, 4}, {4, 6, 0, false, "from-out-of-order"}, {6, 8, 0, false, "from-out-of-order"}},
+       {}},
+      {"until it was cut",
+       {{0, 2}, {2, 4}, {4, 6, 0, false, "from-out-of-order"}, {4, 6}, {6, 8, 0, false, "from-out-of-order"}},
+       {"3", "4"}},
+      {"among themselves they are",
+       {{0, 2}, {2, 4, 0, false, "from-out-of-order"}, {2, 4, 0, false, "from-out-of-order"}},
+       {"2", "3"}},
   };
   const PlannerOptions options{.ranges = {2, 6, 18}};
   for (const auto& row : rows) {
