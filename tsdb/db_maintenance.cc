@@ -164,7 +164,8 @@ Result<void> Db::Impl::write_checkpoint(Timestamp mint, std::uint32_t up_to_segm
   }
   std::ranges::sort(refs);
   const auto keep = [&refs](WalRef ref) { return std::ranges::binary_search(refs, ref); };
-  auto stats = tsdb::write_checkpoint(fs, wal_directory(), up_to_segment, keep, mint, options.wal);
+  auto stats =
+      tsdb::write_checkpoint(fs, wal_directory(), up_to_segment, keep, mint, options.wal, head.ooo_mint());
   if (!stats) return pass(stats);
   damaged_records += stats->damaged;
   telemetry::info("WAL checkpoint written", {{"up_to_segment", std::to_string(up_to_segment)},

@@ -110,6 +110,7 @@ class LogReader {
         });
     if (!reader) return pass(reader, "replaying the WAL");
     ++report_.segments;
+    if (kind_ == LogKind::out_of_order) ++report_.late_segments;
     batch_.directory = &directory;
     batch_.kind = kind_;
     while (const auto record = reader->next()) {
@@ -192,6 +193,7 @@ class Replayer {
   /// @param read  what the reader has counted
   ReplayReport finish(const ReplayReport& read) {
     report_.segments = read.segments;
+    report_.late_segments = read.late_segments;
     report_.checkpoint = read.checkpoint;
     report_.records = read.records;
     report_.samples += read.samples;
@@ -199,7 +201,8 @@ class Replayer {
     report_.damaged_segments = read.damaged_segments;
     report_.damaged_ooo_segments = read.damaged_ooo_segments;
     report_.damaged_checkpoint_segments = read.damaged_checkpoint_segments;
-    report_.gone_refs = head_.finish_replay();
+    const bool is_whole = report_.late_segments > 0 && report_.damaged == 0;
+    report_.gone_refs = head_.finish_replay(is_whole ? LateLog::whole : LateLog::missing_or_damaged);
     return std::move(report_);
   }
 

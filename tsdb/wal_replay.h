@@ -19,6 +19,7 @@ namespace narthex::tsdb {
 
 struct ReplayReport {
   std::uint64_t segments = 0;
+  std::uint64_t late_segments = 0;  ///< of those, the ones of the log of late samples
   std::uint64_t records = 0;
   std::uint64_t samples = 0;
   std::uint64_t unknown_refs = 0;         ///< samples and deletions of series that no record had named

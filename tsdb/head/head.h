@@ -91,7 +91,7 @@ class Head {
   bool replay_again(WalRef ref) NARTHEX_UNCHECKED;
   /// After the last record: forgets the other names. @return  references that name no series any more, or one
   /// that goes by another
-  std::vector<WalRef> finish_replay();
+  std::vector<WalRef> finish_replay(LateLog late_log = LateLog::missing_or_damaged);
   /// Writes the chunk files anew if replay found some missing in the middle, or twice. Before
   /// start_logging(). Errors: io, corruption.
   Result<void> tidy_chunk_files();
@@ -199,7 +199,7 @@ class Head {
   void advance(const ReplayItem& item, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void give_up_chunks(Ordinal o, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void complete_closed(Ordinal o) NARTHEX_UNCHECKED;
-  void finish_out_of_order_replay();
+  void finish_out_of_order_replay(LateLog log);
   /// To new places, as move_mapped() does with those in order.
   Result<void> move_out_of_order_chunks();
 

@@ -76,9 +76,9 @@ std::size_t Head::replay_markers(std::span<const MmapMarkerRecord> markers) {
   return unknown;
 }
 
-void Head::finish_out_of_order_replay() {
+void Head::finish_out_of_order_replay(LateLog log) {
   const sync::MutexLock lock(state_.ooo_mutex);
-  replay_->ooo.finish(state_.ooo, state_.chunk_files);
+  replay_->ooo.finish(state_.ooo, state_.chunk_files, log);
   state_.metrics.count_chunks_created(state_.ooo.count_chunks());
   if (const auto range = state_.ooo.range()) state_.widen_out_of_order(range->mint, range->maxt);
 }

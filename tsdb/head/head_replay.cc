@@ -173,9 +173,9 @@ bool Head::replay_again(WalRef ref) {
   return true;
 }
 
-std::vector<WalRef> Head::finish_replay() {
+std::vector<WalRef> Head::finish_replay(LateLog late_log) {
   replay_->lanes->drain();
-  finish_out_of_order_replay();
+  finish_out_of_order_replay(late_log);
   for (const auto& [ref, counts] : replay_->unnamed) {
     state_.metrics.count_unknown_refs(counts.samples, "samples");
     state_.metrics.count_unknown_refs(counts.histograms, "histograms");

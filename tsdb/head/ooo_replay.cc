@@ -38,7 +38,8 @@ void OooReplay::mark(std::uint32_t ordinal, HeadChunkPlace place, OooStore& stor
   if (pending != pending_.end()) erase_held(pending->second, *chunk, files);
 }
 
-void OooReplay::finish(OooStore& store, const HeadChunkFiles* files) {
+void OooReplay::finish(OooStore& store, const HeadChunkFiles* files, LateLog log) {
+  if (log == LateLog::whole) store.drop_unmarked();
   for (auto& [ordinal, samples] : pending_) {
     if (const OooSeries* series = store.find(ordinal)) {
       for (const OooChunk& chunk : series->chunks) erase_held(samples, chunk, files);

@@ -6,7 +6,9 @@
 //   the end     -> what no chunk of the series holds becomes chunks in memory
 //
 // Prometheus forgets all samples in front of a marker, if its file is there. Here a sample goes only if a
-// chunk holds one of its time, so that a lost file, or another chunk in its place, loses nothing.
+// chunk holds one of its time, so that a lost file, or another chunk in its place, loses nothing. And a chunk
+// that no marker names counts only if the log is not whole: a whole one has its samples as well, or a block
+// has them by now, and then a deletion may have taken them from it.
 //
 // Threads: one.
 #pragma once
@@ -35,7 +37,7 @@ class OooReplay {
   /// @param files  here and below: null if no chunk is in a file
   void mark(std::uint32_t ordinal, HeadChunkPlace place, OooStore& store, const HeadChunkFiles* files);
   /// What is left becomes chunks in memory.
-  void finish(OooStore& store, const HeadChunkFiles* files);
+  void finish(OooStore& store, const HeadChunkFiles* files, LateLog log);
 
  private:
   struct Loaded {

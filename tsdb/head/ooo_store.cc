@@ -65,6 +65,14 @@ std::size_t OooStore::drop_before(std::uint64_t number) {
   return dropped;
 }
 
+void OooStore::drop_unmarked() {
+  boost::unordered::erase_if(series_, [](auto& entry) {
+    OooSeries& series = entry.second;
+    std::erase_if(series.chunks, [](const OooChunk& c) { return c.is_mapped() && !c.marked; });
+    return series.chunks.empty() && series.open.empty();
+  });
+}
+
 bool OooStore::overlaps(std::uint32_t ordinal, TimeRange range, std::uint64_t floor) const {
   const OooSeries* series = find(ordinal);
   if (series == nullptr) return false;

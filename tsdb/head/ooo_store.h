@@ -22,6 +22,9 @@
 
 namespace narthex::tsdb {
 
+/// Whether all of the log of late samples could be read at the start.
+enum class LateLog : std::uint8_t { missing_or_damaged, whole };
+
 /// A closed chunk.
 struct OooChunk {
   std::uint64_t number;  ///< several of one closing, of different kinds, may share it
@@ -71,6 +74,8 @@ class OooStore {
   [[nodiscard]] std::uint64_t next_number() const { return next_number_; }
   /// Forgets chunks below `number`, and series that have nothing else. @return  how many chunks
   std::size_t drop_before(std::uint64_t number);
+  /// Forgets chunks in files that no marker in the log names, and series that have nothing else.
+  void drop_unmarked();
 
   /// Whether the series has samples in the range, in chunks from `floor` on.
   [[nodiscard]] bool overlaps(std::uint32_t ordinal, TimeRange range, std::uint64_t floor) const;

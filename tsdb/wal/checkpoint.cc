@@ -162,7 +162,7 @@ Result<CheckpointStats> write_to(io::FileSystem& fs, const std::string& wal_dir,
 
 Result<CheckpointStats> write_checkpoint(io::FileSystem& fs, const std::string& wal_dir,
                                          std::uint32_t up_to_segment, const std::function<bool(WalRef)>& keep,
-                                         Timestamp mint, WalOptions options) {
+                                         Timestamp mint, WalOptions options, Timestamp deletions_from) {
   const std::string destination = fmt::format("{}/{}{:08}", wal_dir, kPrefix, up_to_segment);
   const std::string temporary = destination + std::string(kTemporary);
   const std::string during = "writing checkpoint " + destination;
@@ -172,7 +172,8 @@ Result<CheckpointStats> write_checkpoint(io::FileSystem& fs, const std::string& 
     return CheckpointStats{};
   }
   if (auto removed = fs.remove_tree(temporary); !removed) return pass(removed, during);
-  auto stats = write_to(fs, wal_dir, temporary, up_to_segment, RecordFilter(keep, mint), options);
+  auto stats =
+      write_to(fs, wal_dir, temporary, up_to_segment, RecordFilter(keep, mint, deletions_from), options);
   Result<void> published;
   if (stats) published = io::publish_directory(fs, temporary, destination);
   if (!stats || !published) {

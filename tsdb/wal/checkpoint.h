@@ -33,10 +33,13 @@ struct CheckpointStats {
 /// @param keep  series that stay: also deleted ones whose samples are still in the log; its
 ///              answers must not change meanwhile
 /// @param mint  samples, exemplars, histograms and deletions that end before it are left out
+/// @param deletions_from  deletions that reach to it stay all the same: of late samples, which have a log of
+///                        their own
 /// Errors: io, corruption (segments missing, or what was written does not read back). Nothing
 /// of it is left then but perhaps a directory `.tmp`, which the next one removes.
 Result<CheckpointStats> write_checkpoint(io::FileSystem& fs, const std::string& wal_dir,
                                          std::uint32_t up_to_segment, const std::function<bool(WalRef)>& keep,
-                                         Timestamp mint, WalOptions options = {});
+                                         Timestamp mint, WalOptions options = {},
+                                         Timestamp deletions_from = kMaxTime);
 
 }  // namespace narthex::tsdb

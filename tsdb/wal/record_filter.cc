@@ -145,7 +145,7 @@ bool RecordFilter::keep_tombstones(io::Bytes record, std::vector<std::byte>& out
     in.varint();
     const Timestamp maxt = in.varint();
     if (!in.ok()) return false;
-    if (wanted(ref, maxt)) put_bytes(out, between(entry, in));
+    if (maxt >= deletions_from_ && keep_(ref)) put_bytes(out, between(entry, in));
   }
   if (out.size() == start + 1) out.resize(start);
   return true;

@@ -7,6 +7,7 @@
 // Threads: one at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -22,7 +23,9 @@ class RecordFilter {
  public:
   using Keep = std::function<bool(WalRef)>;
   /// @param keep  whether a series stays. @param mint  samples before it go
-  RecordFilter(const Keep& keep, Timestamp mint) : keep_(keep), mint_(mint) {}
+  /// @param deletions_from  deletions that end before both go
+  RecordFilter(const Keep& keep, Timestamp mint, Timestamp deletions_from = kMaxTime)
+      : keep_(keep), mint_(mint), deletions_from_(std::min(mint, deletions_from)) {}
 
   /// Appends what stays of `record` to `out`: nothing, or one record. Metadata is held back.
   void apply(io::Bytes record, std::vector<std::byte>& out);
@@ -39,6 +42,7 @@ class RecordFilter {
 
   const Keep& keep_;
   Timestamp mint_;
+  Timestamp deletions_from_;
   std::map<WalRef, std::vector<std::byte>> metadata_;  ///< body behind the reference
 };
 
