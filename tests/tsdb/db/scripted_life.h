@@ -1,9 +1,10 @@
 // A short life of a database in which everything happens that writes to its directory, and what
 // must be there after it was cut short or its disk has failed.
 //
-//   scrapes of floats and histograms, of old and new series, exemplars, metadata -> full chunks go to
-//   files -> blocks are cut, the log is truncated behind checkpoints, blocks are merged, the oldest
-//   deleted -> closed and opened again twice -> closed
+//   scrapes of floats and histograms, of old and new series, exemplars, metadata, samples that come late
+//   -> full chunks go to files -> blocks are cut, also of late samples, both logs are truncated, blocks
+//   are merged, the oldest deleted -> samples are deleted, of the head and of blocks, and blocks cleaned
+//   of them -> closed and opened again twice -> closed
 //
 // Blocks of 20 minutes, a scrape a minute, so that all this takes some 200 scrapes.
 #pragma once
@@ -27,6 +28,7 @@ inline DbOptions life_options(bool snapshots = false) {
   options.max_block_range = 3 * kLifeRange;
   options.retention.time = 4 * kLifeRange;
   options.max_exemplars = 20;
+  options.out_of_order_window = kLifeRange / 2;
   options.snapshots.enabled = snapshots;
   return options;
 }
@@ -41,9 +43,15 @@ struct Life {
   bool scrape(Db& db, int step);
   /// A round of background work; what was acknowledged before is synced if all of it succeeds.
   void maintain(Db& db);
+  /// Samples that were to be deleted at this step are neither promised nor, if that was acknowledged,
+  /// possible any more.
+  void remove(Db& db, int step);
   void close(std::unique_ptr<Db>& db);
-  /// Samples before it may have been deleted by retention.
-  [[nodiscard]] Timestamp deleted_before() const { return clock.now() - options.retention.time; }
+  /// Samples before it may have been deleted by retention: it counts from the end of the newest block, and
+  /// one of late samples ends where its range does.
+  [[nodiscard]] Timestamp deleted_before() const {
+    return clock.now() / kLifeRange * kLifeRange + kLifeRange - options.retention.time;
+  }
 
   io::FaultFileSystem& fs;
   const DbOptions options;

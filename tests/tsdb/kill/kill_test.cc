@@ -47,18 +47,30 @@ struct Ledger {
   }
 };
 
+using Expected = std::map<std::string, std::map<Timestamp, std::string>>;
+
+/// A deletion that was under way leaves all, a part or nothing of its series.
+void take_deleted(const Labels& series, bool acknowledged, Expected& required, Expected& under_way) {
+  const auto at = required.find(series.to_string());
+  if (at == required.end()) return;
+  if (!acknowledged) under_way[at->first].insert(at->second.begin(), at->second.end());
+  required.erase(at);
+}
+
 /// What `found` lacks or has too much from time `from` on; empty if nothing.
 std::string compare(const TextContents& found, const Ledger& ledger, Timestamp from) {
-  std::map<std::string, std::map<Timestamp, std::string>> required;
-  std::map<std::string, std::map<Timestamp, std::string>> under_way;
+  Expected required;
+  Expected under_way;
   for (const Ledger::Attempt& a : ledger.attempts) {
     for (std::size_t writer = 0; writer < kWriters; ++writer) {
       const std::int64_t last = std::max(a.last[writer], a.first - 1);
       for (std::int64_t step = a.first; step <= last + 1; ++step) {
         if (time_of_step(step) < from) continue;
+        if (const auto series = deleted_at(writer, step))
+          take_deleted(*series, step <= last, required, under_way);
         for (const WriterSample& s : samples_of(writer, step)) {
           auto& expected = step <= last ? required : under_way;
-          expected[s.labels.to_string()][time_of_step(step)] = as_text(s.value);
+          expected[s.labels.to_string()][s.t] = as_text(s.value);
         }
       }
     }
@@ -81,9 +93,9 @@ std::string compare(const TextContents& found, const Ledger& ledger, Timestamp f
     }
   }
   for (const auto& [labels, points] : required) {
-    if (!points.empty())
-      return fmt::format("{} has lost {} samples, the first of time {}", labels, points.size(),
-                         points.begin()->first);
+    for (const auto& [t, text] : points) {
+      if (t >= from) return fmt::format("{} has lost what it had at {}: {}", labels, t, text);
+    }
   }
   return "";
 }

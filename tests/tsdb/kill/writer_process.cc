@@ -21,6 +21,12 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr Timestamp kBegin = 1'700'000'000'000;
+/// So many steps a series lives.
+constexpr std::int64_t kGeneration = 15;
+
+Labels labels_of(std::size_t writer, const char* name, std::int64_t row) {
+  return Labels{{"__name__", name}, {"row", std::to_string(row)}, {"writer", std::to_string(writer)}};
+}
 
 /// Less than a pipe writes at once, so that it comes whole or not at all.
 struct Message {
@@ -29,7 +35,7 @@ struct Message {
 };
 
 /// The child has no test to fail: its exit code says what went wrong.
-enum Exit : int { kNotOpened = 10, kSeriesRefused, kCommitFailed, kSampleRefused, kPipeClosed };
+enum Exit : int { kNotOpened = 10, kSeriesRefused, kCommitFailed, kSampleRefused, kPipeClosed, kNotDeleted };
 
 [[noreturn]] void give_up(Exit why) {
   ::_exit(why);
@@ -40,11 +46,20 @@ void commit_step(Db& db, std::size_t writer, std::int64_t step) {
   for (const WriterSample& s : samples_of(writer, step)) {
     const auto ref = appender->series(s.labels);
     if (!ref) give_up(kSeriesRefused);
-    append_any(*appender, *ref, time_of_step(step), s.value);
+    append_any(*appender, *ref, s.t, s.value);
   }
   const auto stats = appender->commit();
   if (!stats) give_up(kCommitFailed);
   if (!stats->refused.empty()) give_up(kSampleRefused);
+}
+
+void delete_series_of(Db& db, std::size_t writer, std::int64_t step) {
+  const std::optional<Labels> series = deleted_at(writer, step);
+  if (!series) return;
+  std::vector<Matcher> exactly;
+  for (const auto& [name, value] : *series)
+    exactly.push_back(Matcher::literal(MatchOp::equal, std::string(name), std::string(value)));
+  if (!db.delete_series({}, exactly)) give_up(kNotDeleted);
 }
 
 [[noreturn]] void write_for_ever(const std::string& directory, std::int64_t first, std::uint64_t seed,
@@ -59,6 +74,7 @@ void commit_step(Db& db, std::size_t writer, std::int64_t step) {
       // Or one of them would be refused for being older than the newest block.
       side_by_side.arrive_and_wait();
       std::this_thread::sleep_for(std::chrono::microseconds(random() % 1500));
+      delete_series_of(**db, writer, step);
       commit_step(**db, writer, step);
       const Message message{static_cast<std::uint32_t>(writer), step};
       if (::write(pipe, &message, sizeof message) != sizeof message) give_up(kPipeClosed);
@@ -77,6 +93,7 @@ DbOptions writer_options() {
   options.min_block_range = kWriterRange;
   options.max_block_range = 3 * kWriterRange;
   options.retention.time = 20 * kWriterRange;
+  options.out_of_order_window = kWriterRange / 2;
   options.background_interval = 10;
   options.snapshots = {.enabled = true, .interval = 30};
   options.wal.segment_bytes = 32 * 1024;
@@ -88,15 +105,25 @@ Timestamp time_of_step(std::int64_t step) {
 }
 
 std::vector<WriterSample> samples_of(std::size_t writer, std::int64_t step) {
-  const auto labels = [writer](const char* name, std::int64_t row) {
-    return Labels{{"__name__", name}, {"row", std::to_string(row)}, {"writer", std::to_string(writer)}};
-  };
   std::vector<WriterSample> samples;
+  const Timestamp now = time_of_step(step);
   for (std::int64_t row = 0; row < 6; ++row)
-    samples.push_back({labels("number", row), static_cast<double>(step * (row + 1)) / 8});
-  samples.push_back({labels("churning", step / 15), static_cast<double>(step)});
-  samples.push_back({labels("histogram", 0), int_histogram(0, 3, static_cast<int>(step % 1000) + 1)});
+    samples.push_back({labels_of(writer, "number", row), now, static_cast<double>(step * (row + 1)) / 8});
+  samples.push_back({labels_of(writer, "churning", step / kGeneration), now, static_cast<double>(step)});
+  samples.push_back(
+      {labels_of(writer, "histogram", 0), now, int_histogram(0, 3, static_cast<int>(step % 1000) + 1)});
+  if (step % 5 == 3) {
+    const Timestamp late = now - 4 * kWriterStep + 17;
+    samples.push_back({labels_of(writer, "number", 0), late, static_cast<double>(-step)});
+    samples.push_back(
+        {labels_of(writer, "histogram", 0), late, int_histogram(0, 3, static_cast<int>(step % 500) + 7)});
+  }
   return samples;
+}
+
+std::optional<Labels> deleted_at(std::size_t writer, std::int64_t step) {
+  if (step % 40 != 20) return std::nullopt;
+  return labels_of(writer, "churning", step / kGeneration - 1);
 }
 
 WriterProcess WriterProcess::start(const std::string& directory, std::int64_t first, std::uint64_t seed) {

@@ -2,8 +2,9 @@
 // is killed.
 //
 //   parent: start() -> acknowledged() ... -> kill(), which gives what came over the pipe till then
-//   child:  opens the directory -> two writers commit step after step side by side, while the
-//           background cuts blocks, truncates the log, merges and deletes every few milliseconds
+//   child:  opens the directory -> two writers commit step after step side by side, some samples late,
+//           and delete series, while the background cuts blocks, truncates the logs, merges and deletes
+//           every few milliseconds
 //
 // Threads: none of this process may run while start() is called: it forks.
 #pragma once
@@ -32,10 +33,14 @@ DbOptions writer_options();
 
 struct WriterSample {
   Labels labels;
+  Timestamp t;
   AnyValue value;
 };
-/// What one writer commits at a step: floats, histograms, and a series that is new now and then.
+/// What one writer commits at a step: floats, histograms, a series that is new now and then, and some
+/// steps late what nobody has sent yet.
 std::vector<WriterSample> samples_of(std::size_t writer, std::int64_t step);
+/// The series that a writer deletes before it commits this step; no sample of it comes any more.
+std::optional<Labels> deleted_at(std::size_t writer, std::int64_t step);
 
 /// The last step of each writer that was acknowledged; -1 for none.
 using LastSteps = std::array<std::int64_t, kWriters>;
