@@ -56,6 +56,9 @@ class RangeFunction {
   /// Once, before the first series. scalars[i][step] are the other arguments, in order.
   /// Errors: execution (an argument is out of its bounds).
   virtual Result<void> prepare(std::vector<std::vector<double>> /*scalars*/) { return {}; }
+  /// For a step whose window has histograms only, which run() is not shown.
+  /// Errors: execution (an argument is out of its bounds at this step).
+  virtual Result<void> check_arguments(std::size_t /*step*/) const { return {}; }
   /// Sets in `out` (all absent) the steps that have a result. Windows may be empty.
   /// Errors: execution.
   virtual Result<void> run(const RangeInput& in, StepColumn& out) = 0;

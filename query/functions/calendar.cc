@@ -5,6 +5,8 @@ namespace narthex::query {
 namespace {
 
 constexpr std::int64_t kSecondsPerDay = 86'400;
+/// Where Go begins to count, without signs: 1 March of the year -292277022400, in days before 1970.
+constexpr std::int64_t kDaysBefore1970 = 106'751'991'073'400;
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) {
   return a / b - (a % b < 0 ? 1 : 0);
@@ -51,8 +53,11 @@ std::int64_t day_of_year(const Date& d) {
 }  // namespace
 
 double calendar_part(FunctionId part, std::int64_t seconds) {
-  const std::int64_t day = floor_div(seconds, kSecondsPerDay);
-  const std::int64_t in_day = seconds - day * kSecondsPerDay;
+  // What lies before that wraps around, as NaN does, which is the least of integers.
+  constexpr auto kBefore1970 = static_cast<std::uint64_t>(kDaysBefore1970) * kSecondsPerDay;
+  const std::uint64_t since_begin = static_cast<std::uint64_t>(seconds) + kBefore1970;
+  const auto day = static_cast<std::int64_t>(since_begin / kSecondsPerDay) - kDaysBefore1970;
+  const auto in_day = static_cast<std::int64_t>(since_begin % kSecondsPerDay);
   switch (part) {
     case FunctionId::minute:
       return static_cast<double>(in_day % 3600 / 60);

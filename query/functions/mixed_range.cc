@@ -18,6 +18,7 @@ class WithHistograms final : public RangeFunction {
     series_.part(in);
     for (std::size_t step = 0; step < in.windows.size(); ++step) {
       if (series_.histograms(step).empty()) continue;
+      if (auto good = of_floats_->check_arguments(step); !good) return good;
       if (of_histograms_)
         series_.hide_floats(step);
       else if (!series_.floats(step).empty())

@@ -87,12 +87,17 @@ class DoubleExponentialSmoothing final : public RangeFunction {
   Result<void> run(const RangeInput& in, StepColumn& out) override {
     for (std::size_t step = 0; step < in.windows.size(); ++step) {
       if (in.windows[step].empty()) continue;
-      const double sf = smoothing_[step];
-      const double tf = trend_[step];
-      if (sf <= 0 || sf >= 1) return out_of_bounds("smoothing", "sf", sf);
-      if (tf <= 0 || tf >= 1) return out_of_bounds("trend", "tf", tf);
-      if (in.windows[step].size() >= 2) out.set(step, smooth(in.values(step), sf, tf));
+      if (auto good = check_arguments(step); !good) return good;
+      if (in.windows[step].size() >= 2)
+        out.set(step, smooth(in.values(step), smoothing_[step], trend_[step]));
     }
+    return {};
+  }
+  Result<void> check_arguments(std::size_t step) const override {
+    const double sf = smoothing_[step];
+    const double tf = trend_[step];
+    if (sf <= 0 || sf >= 1) return out_of_bounds("smoothing", "sf", sf);
+    if (tf <= 0 || tf >= 1) return out_of_bounds("trend", "tf", tf);
     return {};
   }
 

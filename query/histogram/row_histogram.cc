@@ -150,6 +150,11 @@ std::optional<Combination> combine(RowHistogram& to, RowHistogram other, double 
     return done;
   }
   const auto schema = std::min(to.base.schema, other.base.schema);
+  if (compensate &&
+      other.base.schema > schema) {  // what its own buckets lose when they are merged counts, too
+    other.positive.lost.resize(other.positive.size());
+    other.negative.lost.resize(other.negative.size());
+  }
   reduce(to, schema);
   reduce(other, schema);
   add_row(to.positive, other.positive, sign, schema, to.base.zero_threshold, compensate);

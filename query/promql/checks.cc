@@ -57,7 +57,8 @@ class Checker {
 
   void check_name(const Expr& e, const VectorSelector& n);
   void check_argument_count(const Expr& e, const Call& n);
-  void check_info_selector(const Expr& call, const Expr& selector);
+  /// The selector, if it is one of labels only.
+  const VectorSelector* check_info_selector(const Expr& call, const Expr& selector);
   void check_operator(const Expr& e, Binary& n, ValueType lhs, ValueType rhs);
   void check_matching(const Expr& e, Binary& n, ValueType lhs, ValueType rhs);
   void expect_type(Expr& e, ValueType want, std::string_view context);
@@ -110,9 +111,11 @@ ValueType Checker::check(Expr&, Aggregate& n) {
 ValueType Checker::check(Expr& e, Call& n) {
   const Function& f = *n.function;
   check_argument_count(e, n);
-  if (f.id == FunctionId::info && n.args.size() > 1) check_info_selector(e, *n.args[1]);
+  const VectorSelector* info_labels =
+      f.id == FunctionId::info && n.args.size() > 1 ? check_info_selector(e, *n.args[1]) : nullptr;
   for (std::size_t i = 0; i < n.args.size(); ++i) {
     if (i >= f.arg_types.size() && f.variadic == 0) break;
+    if (i == 1) may_match_everything_ = info_labels;  // not before: the first may hold another info()
     const ValueType want = f.arg_types[std::min(i, f.arg_types.size() - 1)];
     const ValueType got = check(*n.args[i]);
     if (got != want)
@@ -143,7 +146,7 @@ void Checker::check_argument_count(const Expr& e, const Call& n) {
   }
 }
 
-void Checker::check_info_selector(const Expr& call, const Expr& selector) {
+const VectorSelector* Checker::check_info_selector(const Expr& call, const Expr& selector) {
   const ValueType type = type_of(selector);
   if (type != ValueType::vector)
     error(call.span, fmt::format("expected type {} in call to function \"info\", got {}",
@@ -153,9 +156,9 @@ void Checker::check_info_selector(const Expr& call, const Expr& selector) {
     error(selector.span, "expected label selectors only");
   } else if (!labels->name.empty()) {
     error(selector.span, "expected label selectors only, got vector selector instead");
-  } else {
-    may_match_everything_ = labels;
+    return nullptr;
   }
+  return labels;
 }
 
 ValueType Checker::check(Expr& e, Binary& n) {

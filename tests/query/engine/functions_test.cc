@@ -53,6 +53,9 @@ TEST_CASE("parts of a time are those of the proleptic Gregorian calendar in UTC"
       {FunctionId::hour, 1'136'239'445, 22},
       {FunctionId::minute, 1'136'239'445, 4},
       {FunctionId::year, -62'167'219'201, -1},
+      // NaN and what is too large become the least of integers, from where Go wraps around.
+      {FunctionId::month, std::numeric_limits<std::int64_t>::min(), 12},
+      {FunctionId::hour, std::numeric_limits<std::int64_t>::min(), 15},
   };
   for (const auto& row : rows) {
     CAPTURE(row.seconds);

@@ -167,6 +167,14 @@ TEST_CASE("errors of evaluation carry Prometheus' texts") {
         "invalid expression type \"range vector\" for range query, must be Scalar or instant Vector");
 }
 
+TEST_CASE("arguments are checked where there are native histograms only") {
+  EngineFixture f;
+  f.store.add(*query::parse_metric("h"), kMinute, FloatHistogram{});
+  const auto result = f.instant("double_exponential_smoothing(h[5m], 0.5, 1.5)", 2 * kMinute);
+  REQUIRE(!result);
+  CHECK(result.error().text == "invalid trend factor. Expected: 0 < tf < 1, got: 1.500000");
+}
+
 TEST_CASE("statistics count samples as Prometheus does") {
   EngineFixture f;
   f.options.per_step_stats = true;

@@ -45,6 +45,19 @@ TEST_CASE("histograms of different shape are brought to a common one before they
   CHECK(common.positive_buckets == std::vector<double>{2, 7, 11});
 }
 
+TEST_CASE("a compensated sum loses nothing of buckets that are merged before they are added") {
+  FloatHistogram coarse;
+  coarse.positive_spans = {{1, 1}};
+  coarse.positive_buckets = {1};
+  FloatHistogram fine;
+  fine.schema = 1;
+  fine.positive_spans = {{1, 2}};
+  fine.positive_buckets = {1e16, 1};
+  HistogramSum sum(coarse);
+  REQUIRE(sum.add(fine));
+  CHECK(sum.value().positive_buckets == std::vector<double>{1e16 + 2});
+}
+
 TEST_CASE("exponential and custom buckets are not added, and the sum stays as it was") {
   FloatHistogram exponential;
   exponential.count = 3;

@@ -135,6 +135,13 @@ TEST_CASE("errors say where and what, in Prometheus' words") {
   }
 }
 
+TEST_CASE("labels of info() may match everything, whatever else is asked for in it") {
+  CHECK(error_of(R"(info(a, {b=~".*"}))").empty());
+  CHECK(error_of(R"(info(info(a, {b="c"}), {b=~".*"}))").empty());
+  CHECK(error_of(R"(info({b=~".*"}, {b=~".*"}))") ==
+        "1:6: parse error: vector selector must contain at least one non-empty matcher");
+}
+
 TEST_CASE("what is experimental must be switched on") {
   const ParserOptions off{false, false, false, false};
   const struct {
