@@ -39,7 +39,6 @@ OFFSETS = ("10s", "1m", "5m", "13m", "-1m", "-3m")
 NUMBERS = ("0", "1", "2", "3", "0.5", "10", "100", "1e3", "-1", "-7.25", "0x1F", ".25", "1e-3", "017", "42.195")
 ODD_NUMBERS = ("NaN", "Inf", "-Inf", "-0", "+Inf")
 UNLIKELY = ("0.73190271", "2.7182918", "11.3718231", "1234.56789", "-3.14259")  # no value that is off by a bit lies there
-TRIGONOMETRY = ("sin", "cos", "tanh", "atan", "asinh")
 CALENDAR = ("minute", "hour", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "month", "year")
 MOST_SERIES, MOST_POINTS = 256, 512  # of any one sum
 LARGEST = 1e60  # no product of sizes comes near the end of the doubles
@@ -147,9 +146,9 @@ class Generator:
             (5, lambda: self.matched(depth)), (3, lambda: self.set_operation(depth)), (2, lambda: self.relabeled(depth)),
             (1, lambda: self.sorted(depth)), (1, lambda: self.negated(depth)), (0.7, lambda: self.absent(depth)),
             (1, lambda: self.quantile_of_buckets(depth)), (0.7, lambda: self.from_scalar(depth)), (0.7, lambda: self.counted_values(depth)),
-            (0.4, self.string_free_paren)]
+            (0.4, self.in_parentheses)]
 
-    def string_free_paren(self) -> Expr:
+    def in_parentheses(self) -> Expr:
         inner = self.selector()
         return replace(inner, parts=("((", inner, "))"))
 
@@ -386,10 +385,10 @@ class Generator:
             return self._call(replace(of, named=False, size=float(size), error=size * 64 * ULP, least=0.0, odd=True, whole=False, distinct=False, gapless=False,
                                       counter=False), f"{name}(", of, ")")
         of = self.vector(depth - 1, lambda e: exact(e) and e.size < 1e15)
-        name = self.choose(("exp", "sinh", "cosh"))
         # Bounded, so that sums of it are.
+        name, bound = self.choose((("exp", "20"), ("sinh", "20"), ("cosh", "20"), ("tan", "1.5")))
         return self._call(replace(of, named=False, size=math.exp(20), error=math.exp(20) * 64 * ULP, least=0.0, whole=False, distinct=False, gapless=False,
-                                  counter=False), f"{name}(clamp(", of, ", -20, 20))")
+                                  counter=False), f"{name}(clamp(", of, f", -{bound}, {bound}))")
 
     def rounded(self, depth: int) -> Expr:
         of = self.vector(depth - 1, exact)
@@ -436,8 +435,10 @@ class Generator:
 
     def negated(self, depth: int) -> Expr:
         of = self.vector(depth - 1, lambda e: e.unique and not e.histograms)
-        return self._call(replace(of, named=False, counter=False), self.choose(("-(", "-(", "+(")), of, ")") if not self._is_selector(of) \
-            else self._call(replace(of, named=False, counter=False), "-", of)
+        facts = replace(of, named=False, counter=False)
+        if self._is_selector(of):
+            return self._call(facts, "-", of)
+        return self._call(facts, self.choose(("-(", "-(", "+(")), of, ")")
 
     def quantile_of_buckets(self, depth: int) -> Expr:
         buckets = next(m for m in self.metrics if m.kind == "buckets")
