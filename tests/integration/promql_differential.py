@@ -117,9 +117,11 @@ def _close(got: Any, want: Any, expr: Expr) -> bool:
         return got.keys() == want.keys() and all(_close(got[n], want[n], expr) for n in got)
     if isinstance(got, list) and isinstance(want, list):
         return len(got) == len(want) and all(_close(g, w, expr) for g, w in zip(got, want))
-    if got == want or expr.exact or not (isinstance(got, str) and isinstance(want, str)):
+    if got == want or not (isinstance(got, str) and isinstance(want, str)):
         return got == want
     g, w = float(got), float(want)
+    if expr.exact:
+        return expr.blurred and g == w == 0
     if not (math.isfinite(g) and math.isfinite(w)):
         return g == w or g != g and w != w
     return abs(g - w) <= expr.error + RELATIVE * max(abs(g), abs(w))

@@ -26,6 +26,7 @@ class Expr:
     least: float = 0.0  # no value is closer to 0
     whole: bool = False
     odd: bool = False  # NaN and infinities may be among the values
+    blurred: bool = False  # a zero may have lost its sign
     distinct: bool = False  # no two series have equal values
     gapless: bool = False
     counter: bool = False

@@ -20,6 +20,8 @@ KNOWN_DIFFERENCES = {
     "birth": "2.42 extrapolates a counter's birth before it looks at the 1.1-interval rule: `over_rates` asks for series "
              "without gaps, or far from zero, and `_time` for full windows",
     "sums": "sum is plain in 2.42, avg an incremental mean: `error` of promql_expressions",
+    "zeros": "a sum of -0 is 0 since 2.54, and max takes the first of 0 and -0: `blurred` of promql_expressions, which "
+             "`arithmetic` divides by nowhere",
     "stddev": "stddev and stdvar of NaN or infinities: `aggregation` asks for plain numbers",
     "filters": "duplicate matches are an error since 3.9 where the comparison is false, too: `matched` makes unique "
                "sides, and only arithmetic of others",
@@ -331,7 +333,7 @@ class Generator:
         name = self.random.choices(("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "quantile"), (6, 3, 2, 3, 3, 1, 1, 1, 1))[0]
         of = self.vector(depth - 1, (lambda e: e.plain) if name.startswith("std") else anything)
         grouping, labels = self.grouping(of)
-        facts, before = replace(of, labels=labels, least=0.0), ""
+        facts, before = replace(of, labels=labels, least=0.0, blurred=True), ""
         if name == "sum":
             facts = self._summed(facts, MOST_SERIES)
         elif name == "avg":
@@ -342,7 +344,8 @@ class Generator:
             phi, text = self._share()
             facts, before = replace(self._mean(facts), odd=facts.odd or not 0 <= phi <= 1, distinct=False), f"{text}, "
         elif name in ("count", "group"):
-            facts = replace(facts, error=0.0, size=float(MOST_SERIES), least=1.0, whole=True, odd=False, distinct=False, histograms=False)
+            facts = replace(facts, error=0.0, size=float(MOST_SERIES), least=1.0, whole=True, odd=False, blurred=False, distinct=False,
+                            histograms=False)
         return self.aggregated(facts, grouping, name, before, of)
 
     def chosen(self, depth: int) -> Expr:
@@ -354,7 +357,7 @@ class Generator:
         return replace(self._call(facts, f"{name}{grouping} ({k}, ", of, ")"), ordered=grouping == "")
 
     def counted_values(self, depth: int) -> Expr:
-        of = self.vector(depth - 1, lambda e: exact(e) and not e.odd)
+        of = self.vector(depth - 1, lambda e: exact(e) and not e.odd and not e.blurred)
         grouping, labels = self.grouping(of)
         facts = replace(of, labels=labels | {"zz_value"}, error=0.0, size=float(MOST_SERIES), whole=True, distinct=False, least=1.0)
         return self.aggregated(facts, grouping, "count_values", '"zz_value", ', of)
@@ -492,7 +495,7 @@ class Generator:
     def arithmetic(self, lhs: Expr, rhs: Expr, matching: str = "") -> Expr:
         """Of the two, with the facts of the left side where it does not matter."""
         ops = ["+", "-", "*"]
-        if lhs.exact and rhs.exact:
+        if lhs.exact and rhs.exact and not (lhs.blurred or rhs.blurred):
             ops += ["/", "/", "%"] + (["atan2"] if not (lhs.named or rhs.named) else []) + (["^"] if lhs.size <= 2e9 and rhs.size <= 4 and rhs.whole else [])
         elif rhs.least > 0:
             ops.append("/")
@@ -517,7 +520,7 @@ class Generator:
         inexact_sum = op in "+-*" and not (a.exact and b.exact)
         error += size * ULP if inexact_sum and math.isfinite(size) else 0.0
         return Expr(lhs.type, ("(", lhs, f" {op}{matching} ", rhs, ")"), lhs.labels, unique=lhs.unique, error=error, size=size, least=least, whole=whole, odd=odd,
-                    distinct=False, gapless=a.gapless and b.gapless, counter=False)
+                    blurred=a.blurred or b.blurred, distinct=False, gapless=a.gapless and b.gapless, counter=False)
 
     def with_scalar(self, depth: int) -> Expr:
         vector, scalar = self.vector(depth - 1, lambda e: not e.histograms), self.scalar(2)
@@ -572,7 +575,7 @@ class Generator:
         name = self.choose(("sum", "max", "min", "count", "avg"))
         facts = {"sum": lambda: self._summed(of, MOST_SERIES), "avg": lambda: self._mean(of),
                  "count": lambda: replace(of, error=0.0, size=float(MOST_SERIES), least=1.0, whole=True, odd=False)}.get(name, lambda: of)()
-        return self.aggregated(replace(facts, labels=frozenset(by), distinct=False), f" by ({', '.join(by)})", name, "", of)
+        return self.aggregated(replace(facts, labels=frozenset(by), distinct=False, blurred=name != "count"), f" by ({', '.join(by)})", name, "", of)
 
     def some_target_labels(self) -> list[str]:
         return self.choose((["job"], ["instance"], ["job", "instance"], ["job", "instance"]))
@@ -619,7 +622,7 @@ class Generator:
         facts = replace(lhs, gapless=False, counter=False, named=lhs.named or op == "or" and rhs.named)
         if op == "or":
             facts = replace(facts, labels=lhs.labels | rhs.labels, size=max(lhs.size, rhs.size), error=max(lhs.error, rhs.error), least=min(lhs.least, rhs.least),
-                            whole=lhs.whole and rhs.whole, odd=lhs.odd or rhs.odd, distinct=False, unique=False, histograms=lhs.histograms or rhs.histograms)
+                            whole=lhs.whole and rhs.whole, odd=lhs.odd or rhs.odd, blurred=lhs.blurred or rhs.blurred, distinct=False, unique=False, histograms=lhs.histograms or rhs.histograms)
         return self._call(facts, "(", lhs, f" {op}{matching} ", rhs, ")")
 
     # What is refused

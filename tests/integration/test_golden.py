@@ -19,7 +19,7 @@ from promql_newest import OF_THE_LIBRARY
 from server import Server
 from workspace import Workspace
 
-SHOWN = 100
+SHOWN = 10
 CLOSE = 1e-12
 # Summed up in the order of series, which is each store's own.
 ORDERED_SUM = re.compile(r"\b(sum|avg|stddev|stdvar)\b")
