@@ -36,10 +36,11 @@ class Laws {
   /// The printed query prints the same when it is read again, and so does the pretty form; both
   /// give what the query gives.
   Broken printed_means_the_same(std::string_view query, const RandomTimes& times);
-  /// With `@ t` on its selectors a query gives at any time what it gives at t.
+  /// With `@ t` on its selectors a query gives at any time what it gives at t. Not asked of
+  /// start_timestamp(), which forgets an offset beside `@`.
   Broken pinned_is_the_same_everywhere(std::string_view query, Timestamp t);
-  /// last_over_time() of a subquery that holds one step gives what the query gives. @param t  a
-  /// multiple of a minute
+  /// last_over_time() of a subquery that holds one step gives what the query gives, but for hints
+  /// of histograms. @param t  a multiple of a minute
   Broken subquery_of_one_step_is_the_query(std::string_view query, Timestamp t);
   /// Under limits that are too small a query fails and says so, or gives what it gives without.
   Broken limits_refuse_or_change_nothing(std::string_view query, const RandomTimes& times, Choices& choices);

@@ -175,10 +175,16 @@ class QueryWriter {
     return fill_in("{}{}", {name, choices_.one_in(2) ? choices_.one_of(kMatchers) : ""});
   }
 
-  std::string selector() {
+  std::string bare_selector() {
     std::string out = metric();
     if (choices_.one_in(25)) out += " smoothed";
     return out + time_modifiers();
+  }
+
+  /// In parentheses where an operator behind it would belong to the offset's duration.
+  std::string selector() {
+    const std::string bare = bare_selector();
+    return bare.contains(" offset ") ? fill_in("({})", {bare}) : bare;
   }
 
   std::string range_vector() {
@@ -298,11 +304,11 @@ class QueryWriter {
         return fill_in("(sum by ({0}) ({1}) {3} on ({0}){4} max by ({0}) ({2}))",
                        {key, vector(), vector(), op, fill()});
       case 2:
-        return fill_in("({1} {3} on ({0}) group_left{5}{4} sum by ({0}{6}) ({2}))",
-                       {key, vector(), vector(), op, fill(), choices_.one_in(2) ? " (region)" : "",
+        return fill_in("({1} {3} on ({0}) group_left ({5}){4} sum by ({0}{6}) ({2}))",
+                       {key, vector(), vector(), op, fill(), choices_.one_in(2) ? "region" : "",
                         key.empty() ? "" : ", region"});
       case 3:
-        return fill_in("(avg by ({0}) ({1}) {3} on ({0}) group_right{4} {2})",
+        return fill_in("(avg by ({0}) ({1}) {3} on ({0}) group_right (){4} {2})",
                        {key, vector(), vector(), op, fill()});
       default:
         return fill_in("({1} {3} {5} ({0}){4} {2})",
@@ -373,7 +379,7 @@ class QueryWriter {
 
   std::string time_of_sample() {
     const Words function = choices_.one_in(4) ? "start_timestamp" : "timestamp";
-    return fill_in("{}({})", {function, choices_.one_in(3) ? vector() : selector()});
+    return fill_in("{}({})", {function, choices_.one_in(3) ? vector() : bare_selector()});
   }
 
   std::string sorted() {
