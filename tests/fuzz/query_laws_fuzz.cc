@@ -11,8 +11,8 @@
 #include "query/engine/engine.h"
 #include "tests/query/promqltest/model_script_store.h"
 #include "tests/query/random/laws.h"
-#include "tests/query/random/random_series.h"
 #include "tests/query/random/random_query.h"
+#include "tests/query/random/random_series.h"
 
 using namespace narthex;
 using namespace narthex::tests;
@@ -36,8 +36,9 @@ storage::Queryable& store(std::uint32_t number) {
 Laws::Broken try_law(Laws& laws, std::uint32_t law, Choices& choices) {
   const RandomTimes times = random_times(choices);
   const Timestamp minute = times.start / 60'000 * 60'000;
-  const bool query_times = law != 0;
-  const std::string query = random_query(choices, {.size = 10, .query_times = query_times});
+  const bool any = law != 0;
+  const std::string query =
+      random_query(choices, {.size = 10, .query_times = any, .depend_on_other_steps = any});
   auto broken = [&] {
     switch (law) {
       case 0:

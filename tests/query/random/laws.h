@@ -30,8 +30,8 @@ class Laws {
 
   Laws(query::Engine& engine, storage::Queryable& store) : engine_(engine), store_(store) {}
 
-  /// At each step a range query gives what an instant query gives there. @param query  does not
-  /// depend on the range as a whole
+  /// At each step a range query gives what an instant query gives there. @param query  made without
+  /// query_times and depend_on_other_steps
   Broken range_equals_instants(std::string_view query, const RandomTimes& times);
   /// The printed query prints the same when it is read again, and so does the pretty form; both
   /// give what the query gives.

@@ -232,18 +232,20 @@ class QueryWriter {
     return fill_in(" {} ({}) ", {without ? "without" : "by", choices_.one_of(kLabelSets)});
   }
 
+  std::string parameter() { return options_.depend_on_other_steps ? scalar() : number(); }
+
   std::string aggregation() {
     const std::string group = grouping();
     switch (choices_.below(14)) {
       case 9:
         return fill_in("{}{}({}, {})", {choices_.one_in(2) ? "topk" : "bottomk", group,
-                                        choices_.one_in(4) ? scalar() : "2", vector()});
+                                        choices_.one_in(4) ? parameter() : "2", vector()});
       case 10:
-        return fill_in("quantile{}({}, {})", {group, scalar(), vector()});
+        return fill_in("quantile{}({}, {})", {group, parameter(), vector()});
       case 11:
         return fill_in("count_values{}(\"{}\", {})", {group, choices_.one_in(4) ? "job" : "value", vector()});
       case 12:
-        return fill_in("limitk{}({}, {})", {group, choices_.one_in(4) ? scalar() : "2", vector()});
+        return fill_in("limitk{}({}, {})", {group, choices_.one_in(4) ? parameter() : "2", vector()});
       case 13: {
         constexpr Words kRatios[] = {"0.5", "-0.5", "1.5", "0", "-1"};
         return fill_in("limit_ratio{}({}, {})", {group, choices_.one_of(kRatios), vector()});
@@ -383,6 +385,7 @@ class QueryWriter {
   }
 
   std::string sorted() {
+    if (!options_.depend_on_other_steps) return vector();
     switch (choices_.below(4)) {
       case 0:
         return fill_in("sort({})", {vector()});

@@ -14,8 +14,7 @@ namespace narthex::tests {
 /// The data lies between 0 and this.
 inline constexpr Timestamp kRandomSeriesEnd = 30 * 60'000;
 
-/// Sorted by labels, each once: the order in which blocks give them, so that sums over them
-/// are the same to the last bit wherever they lie. Samples ascend and carry valid histograms.
+/// Sorted by labels, each once. Samples ascend and carry valid histograms.
 std::vector<query::LoadedSeries> random_series(Choices& choices);
 
 }  // namespace narthex::tests
