@@ -11,6 +11,8 @@
 #include "apps/narthextool/test_promql.h"
 #include "apps/narthextool/tsdb_cli.h"
 #include "io/file_system.h"
+#include "query/engine/engine.h"
+#include "query/promqltest/runner.h"
 #include "telemetry/log.h"
 
 namespace {
@@ -32,8 +34,16 @@ int run(int argc, char** argv) {
   std::vector<std::string> scripts;
   CLI::App* promql = test->add_subcommand("promql", "Run scripts of the PromQL test language.");
   promql->add_option("script", scripts, "The scripts to run.")->required()->type_name("FILE");
-  promql->callback(
-      [&] { exit_code = apps::test_promql(io::local_file_system(), scripts, print).failed == 0 ? 0 : 1; });
+  std::string options = "suite";
+  promql
+      ->add_option("--options", options,
+                   "What the engine is set to: as Prometheus' own scripts want it, or a server's defaults.")
+      ->check(CLI::IsMember({"suite", "server"}))
+      ->capture_default_str();
+  promql->callback([&] {
+    const auto engine = options == "suite" ? query::script_engine_options() : query::EngineOptions();
+    exit_code = apps::test_promql(io::local_file_system(), scripts, engine, print).failed == 0 ? 0 : 1;
+  });
 
   apps::add_query_verbs(app, exit_code);
   apps::add_promql_verbs(app, exit_code);

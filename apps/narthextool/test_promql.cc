@@ -48,8 +48,9 @@ class DbStore final : public query::ScriptStore {
 }  // namespace
 
 ScriptTotals test_promql(io::FileSystem& fs, std::span<const std::string> files,
+                         const query::EngineOptions& options,
                          const std::function<void(std::string_view)>& print) {
-  query::Engine engine(query::script_engine_options(), system_clock(), nullptr);
+  query::Engine engine(options, system_clock(), nullptr);
   const query::Evaluate evaluate = [&](storage::Queryable& store, const query::QueryRequest& request) {
     return engine.run(store, request, sync::StopToken());
   };

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "io/file_system.h"
+#include "query/engine/engine.h"
 
 namespace narthex::apps {
 
@@ -19,9 +20,11 @@ struct ScriptTotals {
   std::size_t failed = 0;
 };
 
-/// Runs the scripts in order. `print` receives each failed case, one line a file
+/// Runs the scripts in order on an engine with these options. `print` receives each failed case, one line a
+/// file
 /// (`FILE: N passed, M failed`), and the totals. A file that cannot be read is a failure.
 ScriptTotals test_promql(io::FileSystem& fs, std::span<const std::string> files,
+                         const query::EngineOptions& options,
                          const std::function<void(std::string_view)>& print);
 
 }  // namespace narthex::apps

@@ -252,10 +252,11 @@ void QueryPlan::widen(const Expr& e, Outer outer, DurationMs range, DurationMs l
     return widen(*matrix->selector, outer, ms(matrix->range), lookback, into);
   if (const auto* subquery = e.as<Subquery>()) {
     const auto fixed = at(subquery->at);
-    if (fixed) outer = {0, 0, fixed};
+    if (fixed) outer = {0, 0, fixed, outer.info};
     outer.offset += ms(subquery->offset);
     outer.range += ms(subquery->range);
   }
+  if (const auto* call = e.as<Call>(); call && call->function->id == FunctionId::info) outer.info = true;
   for_each_child(e, [&](const Expr& child) { widen(child, outer, 0, lookback, into); });
 }
 
@@ -270,7 +271,7 @@ void QueryPlan::widen_selector(const VectorSelector& s, const Outer& outer, Dura
     to -= outer.offset;
   }
   from -= range - 1;
-  if (range == 0 || s.anchored || s.smoothed) from -= lookback;
+  if (range == 0 || s.anchored || s.smoothed || outer.info) from -= lookback;
   if (s.smoothed) to += lookback;
   const auto offset = ms(s.offset);
   into.mint = std::min(into.mint, from - offset);

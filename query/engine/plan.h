@@ -38,11 +38,12 @@ class QueryPlan {
     bool invariant = false;
     bool wrap = false;  ///< worth a step-invariant part of its own, if its parent is not one
   };
-  /// Subqueries between the root and a selector.
+  /// What stands between the root and a selector.
   struct Outer {
-    DurationMs offset = 0;
+    DurationMs offset = 0;  ///< of subqueries, as are range and at
     DurationMs range = 0;
     std::optional<Timestamp> at;
+    bool info = false;  ///< info(), which looks back for info series when the selector looks
   };
 
   QueryPlan(Timestamp start, Timestamp end, DurationMs step) : start_(start), end_(end), step_(step) {}

@@ -43,7 +43,10 @@ const ExpectedSeries* find(const EvalCommand& want, const Labels& labels) {
   return it == want.series.end() ? nullptr : &*it;
 }
 
-Mismatch not_found(const EvalCommand& want, const QueryResult& got) {
+/// Once each series of the result is known to be an expected one: whether all are there, once.
+Mismatch not_each_once(const EvalCommand& want, const QueryResult& got) {
+  if (got.series.size() > want.series.size())
+    return fmt::format("{} series were expected, but some came twice", want.series.size());
   for (const ExpectedSeries& series : want.series)
     if (std::ranges::find(got.series, series.labels, &ResultSeries::labels) == got.series.end())
       return fmt::format("the series {} is missing", series.labels.to_metric_string());
@@ -79,7 +82,7 @@ Mismatch vector_mismatch(const EvalCommand& want, const QueryResult& got) {
                          series.labels.to_metric_string(), expected - want.series.data() + 1, i + 1);
     if (auto wrong = value_mismatch(series.labels, expected->values[0], series)) return wrong;
   }
-  return not_found(want, got);
+  return not_each_once(want, got);
 }
 
 Mismatch points_mismatch(const EvalCommand::Range& range, const ExpectedSeries& want,
@@ -134,7 +137,7 @@ Mismatch matrix_mismatch(const EvalCommand& want, const QueryResult& got) {
     if (!expected) return fmt::format("the series {} was not expected", series.labels.to_metric_string());
     if (auto wrong = points_mismatch(range, *expected, series)) return wrong;
   }
-  return not_found(want, got);
+  return not_each_once(want, got);
 }
 
 Mismatch kind_mismatch(std::string_view kind, std::span<const TextMatch> want, bool none,

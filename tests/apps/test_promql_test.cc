@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "io/fault_file_system.h"
+#include "query/promqltest/runner.h"
 
 using namespace narthex;
 
@@ -22,9 +23,10 @@ struct Run {
   std::string output;
 };
 
-Run run(io::FileSystem& fs, const std::vector<std::string>& files) {
+Run run(io::FileSystem& fs, const std::vector<std::string>& files,
+        const query::EngineOptions& options = query::script_engine_options()) {
   Run r;
-  r.totals = apps::test_promql(fs, files, [&](std::string_view text) { r.output += text; });
+  r.totals = apps::test_promql(fs, files, options, [&](std::string_view text) { r.output += text; });
   return r;
 }
 
@@ -54,4 +56,13 @@ TEST_CASE("narthextool test promql shows what failed, and a missing file is a fa
   CHECK(r.output.contains("/bad.test: 1 passed, 1 failed\n"));
   CHECK(r.output.contains("/missing.test: 0 passed, 1 failed\n"));
   CHECK(r.output.ends_with("1 passed, 2 failed\n"));
+}
+
+TEST_CASE("narthextool test promql asks the engine as it is told to set it") {
+  io::FaultFileSystem fs;
+  write(fs, "/server.test",
+        "load 1m\n  a 1\n\neval instant at 0 limitk(1, a)\n  expect fail regex: limitk\\(\\) is "
+        "experimental\n");
+  CHECK(run(fs, {"/server.test"}, query::EngineOptions()).totals.passed == 1);
+  CHECK(run(fs, {"/server.test"}).totals.failed == 1);
 }

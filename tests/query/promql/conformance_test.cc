@@ -101,3 +101,28 @@ TEST_CASE("queries are formatted as Prometheus formats them") {
   }
   MESSAGE("pretty.jsonl: ", passed, " of ", all.size(), " passed");
 }
+
+TEST_CASE("what Prometheus' parser tests accept is printed so that it reads the same again") {
+  // Forms that Prometheus itself prints so that they change, or are refused, when read again.
+  const auto changes = [](std::string_view printed) {
+    return printed.contains("Inf");  // +Inf gets one sign more each time
+  };
+  std::size_t read_again = 0;
+  for (const char* file : {"parse.jsonl", "print.jsonl", "pretty.jsonl"})
+    for (const auto& c : cases(file)) {
+      const std::string query = text_of(c.at("query"));
+      const auto tree = parse(query, kEverything);
+      if (!tree) continue;
+      CAPTURE(query);
+      const std::string printed = print(**tree);
+      if (changes(printed)) continue;
+      for (const std::string& form : {printed, pretty_print(**tree), pretty_print(**tree, 10)}) {
+        CAPTURE(form);
+        const auto again = parse(form, kEverything);
+        REQUIRE_MESSAGE(again, again.error().text);
+        CHECK(print(**again) == printed);
+        ++read_again;
+      }
+    }
+  MESSAGE(read_again, " printed forms were read again");
+}
