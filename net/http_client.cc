@@ -128,7 +128,8 @@ Awaitable<Result<Response>> HttpClient::Impl::round_trip(const Request& request,
   const auto head = compose_head(request, url, trusted);
   if (!head) co_return std::unexpected(head.error().during(what));
   const std::uint64_t max_body = request.max_body_bytes == 0 ? kDefaultMaxBody : request.max_body_bytes;
-  const Exchange out{*head, request.body, request.method == "HEAD", max_body + kGzipSlack};
+  const Exchange out{*head, request.body, request.method == "HEAD", max_body + kGzipSlack,
+                     request.usual_bytes};
 
   const boost::asio::any_io_executor strand = co_await boost::asio::this_coro::executor;
   const bool repeatable = request.method == "GET" || request.method == "HEAD";

@@ -192,6 +192,7 @@ net::Awaitable<void> ScrapeLoop::fetch(ScrapeInput& input, std::string& body, bo
     input.failure = std::move(response).error();
     co_return;
   }
+  usual_bytes_ = response->wire_bytes;
   if (response->status != 200) {
     input.failure = Error{
         Code::io, fmt::format("server returned HTTP status {} {}", response->status, response->reason), {}};
@@ -272,6 +273,7 @@ net::Request ScrapeLoop::request() const {
   request.timeout = std::chrono::milliseconds(target_->timeout());
   request.max_body_bytes = max_body();
   request.inflate = false;
+  request.usual_bytes = usual_bytes_;
   request.headers = {
       {"User-Agent", "Prometheus/" + context_.options.version},
       {"Accept", accept_header(*settings_.job)},
