@@ -28,8 +28,7 @@ std::unique_ptr<Stream> ConnectionPool::take(const std::string& origin) {
     else
       dead.push_back(std::move(last));
   }
-  if (it->second.empty()) idle_.erase(it);
-  return found;
+  return found;  // an origin without connections stays for a while: it will get this one back
 }
 
 void ConnectionPool::give(const std::string& origin, std::unique_ptr<Stream> stream) {

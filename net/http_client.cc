@@ -124,20 +124,21 @@ Awaitable<Result<Response>> HttpClient::send(Request request, BodyMemory memory)
 Awaitable<Result<Response>> HttpClient::Impl::round_trip(const Request& request, const Url& url, bool trusted,
                                                          Stream::Deadline deadline,
                                                          const BodyMemory& memory) {
-  const std::string what = go_prefix(request.method, url);
   const auto head = compose_head(request, url, trusted);
-  if (!head) co_return std::unexpected(head.error().during(what));
+  if (!head) co_return std::unexpected(head.error().during(go_prefix(request.method, url)));
   const std::uint64_t max_body = request.max_body_bytes == 0 ? kDefaultMaxBody : request.max_body_bytes;
-  const Exchange out{*head, request.body, request.method == "HEAD", max_body + kGzipSlack};
+  const Exchange out{*head, request.body, request.method == "HEAD", max_body + kGzipSlack,
+                     request.usual_bytes};
 
   const boost::asio::any_io_executor strand = co_await boost::asio::this_coro::executor;
   const bool repeatable = request.method == "GET" || request.method == "HEAD";
-  std::unique_ptr<Stream> stream = pool.take(url.origin());
+  const std::string origin = url.origin();
+  std::unique_ptr<Stream> stream = pool.take(origin);
   bool reused = stream != nullptr;
   for (;;) {
     if (!stream) {
       auto fresh = co_await connect(url, deadline);
-      if (!fresh) co_return pass(fresh, what);
+      if (!fresh) co_return pass(fresh, go_prefix(request.method, url));
       stream = std::move(*fresh);
     }
     stream->attach(strand);
@@ -153,11 +154,11 @@ Awaitable<Result<Response>> HttpClient::Impl::round_trip(const Request& request,
       }
       if (failed.in_body || failed.error.code == Code::limit)
         co_return std::unexpected(std::move(failed.error));
-      co_return std::unexpected(std::move(failed.error).during(what));
+      co_return std::unexpected(std::move(failed.error).during(go_prefix(request.method, url)));
     }
     if (answer->keep_alive) {
       stream->expires_never();
-      pool.give(url.origin(), std::move(stream));
+      pool.give(origin, std::move(stream));
     }
     Response response = std::move(answer->response);
     const bool gzipped = find_header(response.headers, "Content-Encoding") == "gzip" && !out.head_only;
@@ -189,7 +190,11 @@ Awaitable<Result<std::unique_ptr<Stream>>> HttpClient::Impl::connect(const Url& 
 
 Result<std::string> HttpClient::Impl::compose_head(const Request& request, const Url& url,
                                                    bool trusted) const {
-  std::string head = request.method + " " + url.target + " HTTP/1.1\r\nHost: " + url.host_header + "\r\n";
+  constexpr std::size_t kUsualBytes = 512;
+  std::string head;
+  head.reserve(kUsualBytes);
+  head.append(request.method).append(" ").append(url.target);
+  head.append(" HTTP/1.1\r\nHost: ").append(url.host_header).append("\r\n");
   const auto add = [&](std::string_view name, std::string_view value) {
     head.append(name).append(": ").append(value).append("\r\n");
   };

@@ -28,6 +28,8 @@ struct Request {
   std::string body;
   std::chrono::milliseconds timeout{10'000};
   std::uint64_t max_body_bytes = 0;  ///< decompressed; 0 = 256 MiB
+  /// Of the body of such an answer, as received; 0: not known. Fewer wake-ups if it is about right.
+  std::uint64_t usual_bytes = 0;
   bool accept_gzip = true;
   /// false: a gzip body is handed on as it came, for a caller that inflates it (net/gzip.h) on a
   /// pool thread; it may be a little longer than max_body_bytes, as gzip makes small bodies longer.

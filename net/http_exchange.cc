@@ -113,6 +113,9 @@ class Receiver {
       : stream_(stream), request_(request), reuse_(std::move(reuse)) {}
 
   Awaitable<Result<ExchangeResult, ExchangeError>> run() {
+    const std::size_t there = stream_.take_available(buffer_.room());
+    answered_ = there > 0;
+    buffer_.received(there);
     for (int interim = 0; interim <= kMaxInterim; ++interim) {
       start();
       auto read = co_await read_message();
@@ -173,14 +176,20 @@ class Receiver {
   Awaitable<Result<void>> read_rest(std::uint64_t left) {
     std::string& body = parser_->get().body();
     const std::uint64_t whole = body.size() + left;
-    while (left > 0) {
+    for (bool first = true; left > 0; first = false) {
       const std::size_t have = body.size();
       const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(left, Stream::kMostAwaited));
       grow(body, have + step, whole);
-      auto got = co_await stream_.read_awaited({body.data() + have, step});
-      body.resize(have + got.value_or(0));
-      if (!got) co_return pass(got);
-      if (*got == 0) co_return fail(Code::io, "unexpected EOF");
+      const std::span<char> room(body.data() + have, step);
+      Result<std::size_t> got = first ? stream_.take_available(room) : std::size_t{0};
+      if (*got == 0) {
+        got = co_await stream_.read_awaited(room);
+        if (!got || *got == 0) {
+          body.resize(have);
+          co_return got ? fail(Code::io, "unexpected EOF") : pass(got);
+        }
+      }
+      body.resize(have + *got);
       left -= *got;
     }
     co_return Result<void>{};
@@ -232,13 +241,24 @@ class Receiver {
   bool ended_ = false;
 };
 
+/// The thread sleeps until most of the answer is there, if it comes at once and is as long as usual:
+/// a large page then costs one wake-up, and no second one for what follows its headers.
+Awaitable<Result<void>> first_bytes(Stream& stream, std::uint64_t usual_bytes) {
+  // A page shrinks a little now and then; in steps, so that the system need not be told every time.
+  constexpr std::uint64_t kStep = 4 * 1024;
+  constexpr std::chrono::milliseconds kPatience{20};
+  const std::uint64_t awaited = (usual_bytes - usual_bytes / 8) / kStep * kStep;
+  if (awaited == 0) return stream.readable();
+  return stream.readable(std::min<std::uint64_t>(awaited, Stream::kMostAwaited), kPatience);
+}
+
 }  // namespace
 
 Awaitable<Result<ExchangeResult, ExchangeError>> exchange(Stream& stream, const Exchange& request,
                                                           const BodyMemory& memory) {
   auto sent = co_await stream.write(request.head, request.body);
   // Only then is memory taken: many wait for slow peers at a time.
-  if (sent) sent = co_await stream.readable();
+  if (sent) sent = co_await first_bytes(stream, request.usual_bytes);
   if (!sent) co_return std::unexpected(ExchangeError{std::move(sent).error(), false, false});
   Receiver receiver(stream, request, memory ? memory() : std::string());
   co_return co_await receiver.run();

@@ -17,6 +17,7 @@ struct Exchange {
   std::string_view body;
   bool head_only = false;            ///< a HEAD request: its answer has no body
   std::uint64_t max_body_bytes = 0;  ///< as received
+  std::uint64_t usual_bytes = 0;     ///< of such an answer's body, as received; 0: not known
 };
 
 struct ExchangeResult {

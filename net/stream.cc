@@ -71,26 +71,28 @@ struct Stream::Tls {
 };
 
 struct Stream::Watch {
-  Watch(asio::any_io_executor executor, asio::ip::tcp::socket* watched)
-      : timer(std::move(executor)), socket(watched) {}
+  Watch(asio::any_io_executor executor, Stream* watched)
+      : timer(executor), patience(std::move(executor)), stream(watched) {}
 
   asio::steady_timer timer;
-  asio::ip::tcp::socket* socket;  // null once the stream is gone
+  asio::steady_timer patience;  // of readable()
+  Stream* stream;               // null once it is gone
   bool expired = false;
 };
 
 Stream::Stream(asio::ip::tcp::socket socket)
-    : socket_(std::move(socket)), watch_(std::make_shared<Watch>(socket_.get_executor(), &socket_)) {}
+    : socket_(std::move(socket)), watch_(std::make_shared<Watch>(socket_.get_executor(), this)) {}
 
 Stream::~Stream() {
-  watch_->socket = nullptr;
+  watch_->stream = nullptr;
   watch_->timer.cancel();
+  watch_->patience.cancel();
 }
 
 void Stream::attach(asio::any_io_executor strand) {
-  watch_->socket = nullptr;
+  watch_->stream = nullptr;
   watch_->timer.cancel();
-  watch_ = std::make_shared<Watch>(std::move(strand), &socket_);
+  watch_ = std::make_shared<Watch>(std::move(strand), this);
 }
 
 void Stream::expires_at(Deadline when) {
@@ -98,10 +100,10 @@ void Stream::expires_at(Deadline when) {
   watch_->timer.async_wait([watch = watch_](error_code ec) {
     // A cancelled wait may already have been queued as done: the time decides.
     const bool due = !ec && watch->timer.expiry() <= std::chrono::steady_clock::now();
-    if (!due || watch->socket == nullptr) return;
+    if (!due || watch->stream == nullptr) return;
     watch->expired = true;
     error_code ignored;  // nothing is lost with a connection that is given up
-    watch->socket->close(ignored);
+    watch->stream->socket_.close(ignored);
   });
 }
 
@@ -168,9 +170,33 @@ Awaitable<Result<std::size_t>> Stream::read_some(std::span<char> into) {
 Awaitable<Result<void>> Stream::readable() {
   if (tls_) co_return Result<void>{};
   wake_at(1);
+  co_return co_await wait_readable();
+}
+
+Awaitable<Result<void>> Stream::readable(std::size_t bytes, std::chrono::milliseconds patience) {
+  if (tls_) co_return Result<void>{};
+  wake_at(std::clamp<std::size_t>(bytes, 1, kMostAwaited));
+  watch_->patience.expires_after(patience);
+  watch_->patience.async_wait([watch = watch_](error_code ec) {
+    // The system looks again at what is there. Where the wait is over already, one more wake-up is
+    // all that it costs.
+    if (!ec && watch->stream != nullptr) watch->stream->wake_at(1);
+  });
+  auto waited = co_await wait_readable();
+  watch_->patience.cancel();
+  co_return waited;
+}
+
+Awaitable<Result<void>> Stream::wait_readable() {
   auto [ec] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kUse);
   if (ec) co_return std::unexpected(error_of(ec, "read"));
   co_return Result<void>{};
+}
+
+std::size_t Stream::take_available(std::span<char> into) {
+  if (tls_) return 0;
+  const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+  return got < 0 ? 0 : static_cast<std::size_t>(got);
 }
 
 Awaitable<Result<std::size_t>> Stream::read_awaited(std::span<char> into) {

@@ -72,6 +72,13 @@ class Stream {
   /// Returns when there is something to read, or to be told by a read. At once with TLS.
   /// Errors: as read_some()
   Awaitable<Result<void>> readable();
+  /// The same for who knows how much will probably come: returns when `bytes` are there, kMostAwaited at
+  /// most, or, once `patience` is over, as soon as there is anything. What then comes can be taken with
+  /// one wake-up.
+  Awaitable<Result<void>> readable(std::size_t bytes, std::chrono::milliseconds patience);
+  /// What is there, without waiting. @return  bytes read; 0: nothing is there, or a read has to tell what
+  /// is, as always with TLS
+  std::size_t take_available(std::span<char> into);
   /// As read_some(), for who knows how much is still to come: waits until the system has as much
   /// as fits `into`, kMostAwaited at most, so that a large body costs one wake-up and not one per
   /// packet. Less comes when the peer has ended, the system is short of memory, or with TLS.
@@ -102,6 +109,7 @@ class Stream {
   Result<std::size_t> outcome_of_read(const boost::system::error_code& ec, std::size_t count) const;
   std::size_t write_at_once(std::string_view head, std::string_view body);
   void wake_at(std::size_t bytes);
+  Awaitable<Result<void>> wait_readable();
   Error error_of(const boost::system::error_code& ec, std::string_view what) const;
 
   boost::asio::ip::tcp::socket socket_;

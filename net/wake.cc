@@ -1,6 +1,5 @@
 #include "net/wake.h"
 
-#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/concurrent_channel.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -15,13 +14,9 @@ using boost::system::error_code;
 struct Wake::State {
   explicit State(asio::any_io_executor on) : executor(std::move(on)), wakes(executor, 1) {}
 
-  void wake() {
-    woken = std::chrono::steady_clock::now();
-    wakes.try_send(error_code{});
-  }
+  void wake() { wakes.try_send(error_code{}); }
 
   asio::any_io_executor executor;
-  std::atomic<std::chrono::steady_clock::time_point> woken{};
   /// Holds the one wake that has not been slept off.
   asio::experimental::concurrent_channel<void(error_code)> wakes;
 };
@@ -33,15 +28,13 @@ void Wake::wake() {
   state_->wake();
 }
 
-Awaitable<std::chrono::steady_clock::time_point> Wake::sleep_until(
-    std::chrono::steady_clock::time_point when) {
+Awaitable<void> Wake::sleep_until(std::chrono::steady_clock::time_point when) {
   const auto state = state_;
   asio::steady_timer timer(state->executor, when);
   timer.async_wait([state](error_code ec) {
     if (!ec) state->wake();
   });
   co_await state->wakes.async_receive(asio::as_tuple(asio::use_awaitable));
-  co_return state->woken.load();
 }
 
 }  // namespace narthex::net

@@ -16,15 +16,13 @@ namespace narthex::net {
 
 class Wake {
  public:
-  /// @param executor  that watches the time: it may be another than the sleeper's
   explicit Wake(boost::asio::any_io_executor executor);
   ~Wake();
   Wake(const Wake&) = delete;
   Wake& operator=(const Wake&) = delete;
 
   void wake();
-  /// @return  when it was woken: earlier than now where the sleeper's thread had other work
-  Awaitable<std::chrono::steady_clock::time_point> sleep_until(std::chrono::steady_clock::time_point when);
+  Awaitable<void> sleep_until(std::chrono::steady_clock::time_point when);
 
  private:
   struct State;

@@ -46,8 +46,8 @@ struct ScrapeManager::Impl {
                   registry) {
     check(!threads.scrapes.empty(), "somebody has to scrape");
     for (const auto& executor : threads.scrapes)
-      contexts.push_back(std::make_unique<ScrapeContext>(executor, threads.schedule, page_pool, store, clock,
-                                                         options, metrics));
+      contexts.push_back(
+          std::make_unique<ScrapeContext>(executor, page_pool, store, clock, options, metrics));
   }
 
   Result<void> apply_to_pools(const config::Config& config) NARTHEX_REQUIRES(mutex);

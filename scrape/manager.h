@@ -80,7 +80,6 @@ struct ScrapeOptions {
 /// Where a manager's work is done; outlives it.
 struct ScrapeThreads {
   boost::asio::any_io_executor discovery;
-  boost::asio::any_io_executor schedule;              ///< with little else to do: it tells the time
   std::vector<boost::asio::any_io_executor> scrapes;  ///< at least one, each run by one thread
   sync::ThreadPool& pool;
 };

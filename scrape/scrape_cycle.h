@@ -17,27 +17,16 @@
 
 #include "config/config.h"
 #include "model/clock.h"
-#include "model/labels.h"
 #include "model/result.h"
-#include "scrape/exposition/parser.h"
+#include "scrape/cycle_settings.h"
 #include "scrape/exposition/scrape_body.h"
 #include "scrape/metadata_cache.h"
 #include "scrape/report_series.h"
+#include "scrape/scrape_outcome.h"
 #include "scrape/series_cache.h"
 #include "storage/appender.h"
 
 namespace narthex::scrape {
-
-/// What decides how a page becomes samples; the same for many scrapes.
-struct CycleSettings {
-  std::shared_ptr<const config::ScrapeConfig> job;
-  Labels target;  ///< its public labels
-  DurationMs timeout = 10'000;
-  bool type_and_unit_labels = false;
-  bool metadata = false;     ///< tell the store what series measure
-  bool starts = false;       ///< tell it when counters began: `_created` lines are no series then
-  bool start_zeros = false;  ///< as samples of value 0, too
-};
 
 /// What came of one request.
 struct ScrapeInput {
@@ -46,23 +35,6 @@ struct ScrapeInput {
   std::optional<Error> failure;      ///< set: there is no page
   const ScrapeBody* body = nullptr;  ///< unless failure is set
   std::string content_type;
-};
-
-struct ScrapeOutcome {
-  std::optional<Error> error;  ///< of the request or the page; `up` was 0
-  double duration_seconds = 0;
-  std::size_t scraped = 0;          ///< lines with samples
-  std::size_t post_relabeling = 0;  ///< those that metric relabeling kept
-  std::size_t series_added = 0;
-  std::size_t duplicates = 0;  ///< refused samples, by reason
-  std::size_t out_of_order = 0;
-  std::size_t out_of_bounds = 0;
-  std::size_t exemplars_out_of_order = 0;
-  std::size_t refused_series = 0;  ///< for which the store had no room
-  bool sample_limit_exceeded = false;
-  bool label_limit_exceeded = false;
-  bool cache_flushed = false;           ///< refused pages had filled the cache
-  std::optional<Error> commit_failure;  ///< nothing of this scrape was stored
 };
 
 class ScrapeCycle {
@@ -84,10 +56,6 @@ class ScrapeCycle {
   [[nodiscard]] const SeriesCache& cache() const { return cache_; }
 
  private:
-  struct Scratch;
-  class Page;
-
-  static Scratch& scratch();
   bool take_page(const ScrapeInput& input, Timestamp now, ScrapeOutcome& outcome);
   void append_page(storage::Appender& appender, ScrapeOutcome& outcome);
   void resolve_new_series(storage::Appender& appender, ScrapeOutcome& outcome);

@@ -32,12 +32,11 @@ std::chrono::steady_clock::time_point in(DurationMs ms) {
   return std::chrono::steady_clock::now() + std::chrono::milliseconds(std::max<DurationMs>(ms, 0));
 }
 
-/// How long a scrape that was due waited for its thread, which was busy with others. Its time is
+/// How long a scrape that was called waited for its thread, which was busy with others. Its time is
 /// that of the call: samples that are off the beat by a few milliseconds cost twice the memory.
 /// A wait so long that the time would be wrong does not count.
-DurationMs time_in_line(std::chrono::steady_clock::time_point woken, DurationMs interval) {
+DurationMs time_in_line(std::chrono::steady_clock::duration waited, DurationMs interval) {
   constexpr DurationMs kPart = 50;
-  const auto waited = std::chrono::steady_clock::now() - woken;
   const DurationMs ms = std::chrono::floor<std::chrono::milliseconds>(waited).count();
   return ms <= std::max<DurationMs>(interval / kPart, 1) ? ms : 0;
 }
@@ -66,7 +65,7 @@ ScrapeLoop::ScrapeLoop(ScrapeContext& context, std::shared_ptr<Target> target, S
                        std::optional<Error> forced)
     : context_(context),
       target_(std::move(target)),
-      wake_(context.schedule),
+      wake_(context.executor),
       forced_(std::move(forced)),
       settings_(std::move(settings)),
       cycle_(std::make_shared<ScrapeCycle>(cycle_settings())) {
@@ -119,8 +118,10 @@ net::Awaitable<void> ScrapeLoop::loop() {
     if (due_ - now > interval)  // the wall clock was set back
       due_ = first_scrape(now, interval, target_->hash(), settings_.seed);
     if (now < due_) {
-      const auto woken = co_await wake_.sleep_until(in(due_ - now));
-      kept_waiting = time_in_line(woken, interval);
+      const auto when = in(due_ - now);
+      co_await wake_.sleep_until(when);
+      const auto seen = std::chrono::steady_clock::now();
+      kept_waiting = time_in_line(seen - context_.busy.called_at(when, seen), interval);
       continue;
     }
     due_ = latest_due(due_, now, interval);
@@ -173,10 +174,13 @@ net::Awaitable<void> ScrapeLoop::scrape(Timestamp t) {
   auto work = [this, &input, &body, gzipped]() { return take_in(input, std::move(body), gzipped); };
   // Not `?:`: GCC 12 destroys the operands of one with a co_await twice.
   ScrapeOutcome outcome;
-  if (body.size() <= small)
+  if (body.size() <= small) {
+    context_.busy.begin(std::chrono::steady_clock::now());
     outcome = work();
-  else
+    context_.busy.end(std::chrono::steady_clock::now());
+  } else {
     outcome = co_await net::on_pool(context_.pool, std::move(work));
+  }
   target_->report(t, outcome.duration_seconds, outcome.error, notice_of(outcome));
   count(input, outcome);
 }
@@ -188,6 +192,7 @@ net::Awaitable<void> ScrapeLoop::fetch(ScrapeInput& input, std::string& body, bo
     input.failure = std::move(response).error();
     co_return;
   }
+  usual_bytes_ = response->wire_bytes;
   if (response->status != 200) {
     input.failure = Error{
         Code::io, fmt::format("server returned HTTP status {} {}", response->status, response->reason), {}};
@@ -268,6 +273,7 @@ net::Request ScrapeLoop::request() const {
   request.timeout = std::chrono::milliseconds(target_->timeout());
   request.max_body_bytes = max_body();
   request.inflate = false;
+  request.usual_bytes = usual_bytes_;
   request.headers = {
       {"User-Agent", "Prometheus/" + context_.options.version},
       {"Accept", accept_header(*settings_.job)},

@@ -23,6 +23,7 @@
 #include "net/task_group.h"
 #include "net/wake.h"
 #include "scrape/buffer_pool.h"
+#include "scrape/busy_time.h"
 #include "scrape/manager.h"
 #include "scrape/scrape_cycle.h"
 #include "scrape/scrape_metrics.h"
@@ -33,11 +34,9 @@ namespace narthex::scrape {
 
 /// What the loops of one thread share; outlives them.
 struct ScrapeContext {
-  ScrapeContext(boost::asio::any_io_executor on, boost::asio::any_io_executor told_the_time_by,
-                sync::ThreadPool& for_large_pages, storage::Appendable& into, const Clock& time,
-                const ScrapeOptions& how, ScrapeMetrics& counts)
+  ScrapeContext(boost::asio::any_io_executor on, sync::ThreadPool& for_large_pages, storage::Appendable& into,
+                const Clock& time, const ScrapeOptions& how, ScrapeMetrics& counts)
       : executor(std::move(on)),
-        schedule(std::move(told_the_time_by)),
         pool(for_large_pages),
         store(into),
         clock(time),
@@ -46,7 +45,6 @@ struct ScrapeContext {
         tasks(executor, "scrape loops") {}
 
   boost::asio::any_io_executor executor;
-  boost::asio::any_io_executor schedule;
   sync::ThreadPool& pool;
   storage::Appendable& store;
   const Clock& clock;
@@ -54,6 +52,7 @@ struct ScrapeContext {
   ScrapeMetrics& metrics;
   net::TaskGroup tasks;
   BufferPool buffers;
+  BusyTime busy;  ///< of the executor's thread, and for it
 };
 
 class ScrapeLoop {
@@ -112,7 +111,8 @@ class ScrapeLoop {
   Timestamp due_ = 0;
   Timestamp last_ = 0;  ///< time of the last scrape; 0: none yet
   std::chrono::nanoseconds last_start_{};
-  double metadata_entries_ = 0;  ///< as counted for the job's metrics
+  std::uint64_t usual_bytes_ = 0;  ///< of the last answer, on the wire
+  double metadata_entries_ = 0;    ///< as counted for the job's metrics
   double metadata_bytes_ = 0;
   double cache_bytes_ = 0;  ///< likewise
 };

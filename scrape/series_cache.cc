@@ -1,12 +1,8 @@
-#define XXH_INLINE_ALL
 #include "scrape/series_cache.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <limits>
-#include <random>
 
 #include "model/check.h"
 
@@ -19,25 +15,7 @@ constexpr std::size_t kLookAhead = 8;
 /// The table goes after so many scrapes without need of it.
 constexpr int kCalmScrapes = 16;
 
-using Secret = std::array<std::uint8_t, XXH3_SECRET_DEFAULT_SIZE>;
-
-const Secret& process_secret() {
-  static const Secret secret = [] {
-    Secret bytes{};
-    std::random_device random;
-    for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
-    return bytes;
-  }();
-  return secret;
-}
-
 }  // namespace
-
-SeriesCache::Hash SeriesCache::hash_of(std::string_view text) {
-  static const Secret& secret = process_secret();
-  const XXH128_hash_t hash = XXH3_128bits_withSecret(text.data(), text.size(), secret.data(), secret.size());
-  return {hash.low64, hash.high64};
-}
 
 void SeriesCache::begin() {
   ++scrape_;
@@ -49,7 +27,7 @@ void SeriesCache::begin() {
 
 // hot: bench/scrape
 SeriesCache::Index SeriesCache::find(std::string_view series_text) {
-  last_hash_ = hash_of(series_text);
+  last_hash_ = hash_text(series_text);
   last_size_ = series_text.size() <= std::numeric_limits<std::uint16_t>::max()
                    ? static_cast<std::uint16_t>(series_text.size())
                    : std::uint16_t{0};
@@ -95,7 +73,7 @@ SeriesCache::Index SeriesCache::insert() {
 
 SeriesCache::Index SeriesCache::look_up() const {
   const std::size_t mask = table_.size() - 1;
-  for (std::size_t slot = last_hash_.low & mask;; slot = (slot + 1) & mask) {
+  for (std::size_t slot = first_slot(last_hash_);; slot = (slot + 1) & mask) {
     const Index i = table_[slot];
     if (i == kNone || is(i, last_hash_)) return i;
   }
@@ -110,9 +88,14 @@ void SeriesCache::make_table() {
 
 void SeriesCache::put_in_table(Index i) {
   const std::size_t mask = table_.size() - 1;
-  std::size_t slot = entries_[i].hash_low & mask;
+  std::size_t slot = first_slot({entries_[i].hash_low, entries_[i].hash_high});
   while (table_[slot] != kNone) slot = (slot + 1) & mask;
   table_[slot] = i;
+}
+
+std::size_t SeriesCache::first_slot(TextHash hash) const {
+  constexpr int kBits = 64;
+  return hash.slot_bits() >> (kBits - std::countr_zero(table_.size()));
 }
 
 void SeriesCache::take_vanished(std::vector<storage::SeriesRef>& stale) {

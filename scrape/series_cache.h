@@ -4,8 +4,7 @@
 // Entries lie in the order of the page. Line i is expected to be the line that stood there
 // last time; if it is not, a few entries ahead are tried (lines that vanished), then a hash
 // table, which is made at the first surprise and dropped after a run of scrapes without one.
-// A series text is known by a 128-bit hash with a secret of the process: nobody outside can
-// make two texts that are taken for one.
+// A series text is known by a 128-bit hash with a secret of the process (text_hash.h).
 //
 //   page:     up 1 | a 5 | c 7          entries:  up | a | b | c
 //   lookups:  up = [0], a = [1], c: [2] is b, [3] fits; b was not seen: stale
@@ -21,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "scrape/text_hash.h"
 #include "storage/appender.h"
 
 namespace narthex::scrape {
@@ -60,7 +60,7 @@ class SeriesCache {
   [[nodiscard]] Index expected() const { return expected_ < entries_.size() ? expected_ : kNone; }
   /// Whether the expected entry is this text's. Then pass_expected() stands for find().
   [[nodiscard]] bool is_expected(std::string_view series_text) const {
-    return is(expected_, hash_of(series_text));
+    return is(expected_, hash_text(series_text));
   }
   void pass_expected() {
     if (surprises_ > 0) page_order_.push_back(expected_);
@@ -107,12 +107,7 @@ class SeriesCache {
   [[nodiscard]] std::uint64_t forced_flushes() const { return forced_flushes_; }
 
  private:
-  struct Hash {
-    std::uint64_t low = 0;
-    std::uint64_t high = 0;
-  };
-  static Hash hash_of(std::string_view text);
-  [[nodiscard]] bool is(Index i, Hash h) const {
+  [[nodiscard]] bool is(Index i, TextHash h) const {
     return entries_[i].hash_low == h.low && entries_[i].hash_high == h.high;
   }
   /// Exposed up to now, and not marked stale yet.
@@ -124,6 +119,7 @@ class SeriesCache {
   [[nodiscard]] Index look_up() const;
   void make_table();
   void put_in_table(Index i);
+  [[nodiscard]] std::size_t first_slot(TextHash hash) const;
   void tidy_up(std::size_t unseen);
   void take_order_of_page();
   void drop_unseen();
@@ -131,7 +127,7 @@ class SeriesCache {
   std::vector<Entry> entries_;
   Index expected_ = 0;              ///< where the next line should be
   Index newcomers_ = 0;             ///< entries from here on were inserted in this scrape
-  Hash last_hash_;                  ///< of the text that find() saw last
+  TextHash last_hash_;              ///< of the text that find() saw last
   std::uint16_t last_size_ = 0;     ///< of that text; 0 if it does not fit
   std::uint32_t scrape_ = 1;        ///< number of this scrape
   std::uint32_t accepted_ = 1;      ///< of the last scrape whose page was accepted
@@ -143,7 +139,7 @@ class SeriesCache {
   std::size_t accepted_size_ = 0;  ///< entries after the last accepted page
   std::uint64_t forced_flushes_ = 0;
 
-  /// Open addressing by the low hash, kNone is free; empty while all is in order.
+  /// Open addressing by the hash, kNone is free; empty while all is in order.
   std::vector<Index> table_;
   int calm_scrapes_ = 0;  ///< in a row, without a surprise
   std::size_t surprises_ = 0;

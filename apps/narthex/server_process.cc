@@ -128,7 +128,6 @@ struct ServerProcess::Impl {
   std::unique_ptr<sync::ThreadPool> request_pool;
   std::unique_ptr<sync::ThreadPool> query_pool;
   std::unique_ptr<net::EventThreads> scrape_threads;
-  std::unique_ptr<net::EventThreads> schedule_thread;
   std::unique_ptr<sync::ThreadPool> ingest_pool;
   std::unique_ptr<sync::ThreadPool> rule_pool;
 
@@ -173,8 +172,8 @@ web::RuntimeStatus ServerProcess::Impl::runtime_status() const {
   status.working_directory = working_directory();
   status.hostname = host_name();
   status.storage_retention = retention_text(current_config()->tsdb.retention);
-  status.threads = kIoThreads + schedule_thread->size() + scrape_threads->size() + request_pool->size() +
-                   query_pool->size() + ingest_pool->size() + rule_pool->size();
+  status.threads = kIoThreads + scrape_threads->size() + request_pool->size() + query_pool->size() +
+                   ingest_pool->size() + rule_pool->size();
   sync::MutexLock lock(config_mutex);
   status.reload_succeeded = reload_succeeded;
   status.last_reload = last_reload;
@@ -285,9 +284,8 @@ Result<void> ServerProcess::Impl::make_services() {
   scraping.starts = features.st_storage || features.start_zeros;
   scraping.start_zeros = features.start_zeros;
   scrape = std::make_unique<scrape::ScrapeManager>(
-      scrape::ScrapeThreads{io.get_executor(), schedule_thread->executors().front(),
-                            scrape_threads->executors(), *ingest_pool},
-      *db, fs, clock, scraping, registry.get());
+      scrape::ScrapeThreads{io.get_executor(), scrape_threads->executors(), *ingest_pool}, *db, fs, clock,
+      scraping, registry.get());
 
   rules::RuleOptions ruling;
   ruling.external_url = external_url;
@@ -420,7 +418,6 @@ Result<void> ServerProcess::run() {
   self.scrape_threads =
       std::make_unique<net::EventThreads>(std::min(self.ingest_pool->size(), kMostScrapeThreads), "scrape");
   self.rule_pool = std::make_unique<sync::ThreadPool>(kRuleThreads);
-  self.schedule_thread = std::make_unique<net::EventThreads>(1, "schedule");
   auto work = asio::make_work_guard(self.io);
   for (std::size_t i = 0; i < kIoThreads; ++i) self.io_threads.emplace_back([&self] { self.io.run(); });
 

@@ -160,6 +160,35 @@ TEST_CASE_FIXTURE(Fixture, "a body is whole however it comes, and its connection
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "an answer of another length than the usual one is whole, too") {
+  const std::string page = numbered_lines(440'000);
+  const std::string short_page = numbered_lines(100);
+  FakeServer server(io.get_executor(), [&](const std::string& request) {
+    return FakeAnswer{http_ok(has(request, "/short") ? short_page : page)};
+  });
+  FakeServer refusing(io.get_executor(), [](const std::string&) {
+    return FakeAnswer{"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n", true};
+  });
+  const auto http = client();
+  for (const std::uint64_t usual : {std::uint64_t{100}, std::uint64_t{300'000}, std::uint64_t{440'000},
+                                    std::uint64_t{900'000}, std::uint64_t{1} << 40}) {
+    CAPTURE(usual);
+    Request request;
+    request.usual_bytes = usual;
+    for (const std::string path : {"/", "/short", "/", "/"}) {
+      request.url = server.url(path);
+      const auto response = send(*http, request);
+      REQUIRE(response);
+      CHECK((response->body == (path == "/" ? page : short_page)));
+    }
+    request.url = refusing.url("/");
+    const auto refused = send(*http, request);
+    REQUIRE(refused);
+    CHECK(refused->status == 503);
+  }
+  CHECK(server.connections() == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture,
                   "a large body that ends early is refused, and one that is too long ends its connection") {
   const std::string body = numbered_lines(700'000);

@@ -35,7 +35,7 @@ struct Fixture {
   bool gzip = false;
   int status = 200;
   FakeServer server{io.get_executor(), [this](const std::string&) { return answer(); }};
-  ScrapeManager manager{{io.get_executor(), io.get_executor(), {io.get_executor()}, pool},
+  ScrapeManager manager{{io.get_executor(), {io.get_executor()}, pool},
                         store,
                         io::local_file_system(),
                         system_clock(),

@@ -262,9 +262,10 @@ void keep_range(TimeRange range, std::size_t first, std::vector<Timestamp>& t, s
 
 }  // namespace
 
-void xor_append(XorState& state, std::byte* bytes, Timestamp t, double v) {
+void xor_append_at(XorState& state, std::byte* end, Timestamp t, double v) {
   check(state.count < std::numeric_limits<std::uint16_t>::max(), "a XOR chunk holds at most 65535 samples");
-  BitWriter out(bytes, state.bits);
+  const std::uint32_t first = state.bits % 8;
+  BitWriter out(end, first);
   const auto value = std::bit_cast<std::uint64_t>(v);
   const std::uint64_t diff = value ^ std::bit_cast<std::uint64_t>(state.v);
   const std::uint64_t delta = static_cast<std::uint64_t>(t) - static_cast<std::uint64_t>(state.t);
@@ -294,8 +295,16 @@ void xor_append(XorState& state, std::byte* bytes, Timestamp t, double v) {
   state.t = t;
   state.v = v;
   ++state.count;
-  state.bits = out.bits();
-  store_be<std::uint16_t>(bytes, state.count);
+  state.bits += out.bits() - first;
+}
+
+void xor_append(XorState& state, std::byte* bytes, Timestamp t, double v) {
+  xor_append_at(state, bytes + state.bits / 8, t, v);
+  xor_set_count(bytes, state.count);
+}
+
+void xor_set_count(std::byte* bytes, std::uint16_t count) {
+  store_be<std::uint16_t>(bytes, count);
 }
 
 std::uint16_t xor_count(io::Bytes chunk) {

@@ -40,6 +40,12 @@ struct XorState {
 /// Appends one sample. `bytes` must have room for size_bytes() + kXorMaxSampleBytes, bytes
 /// beyond the end may hold anything. Writes the count too: the chunk is complete after every call.
 void xor_append(XorState& state, std::byte* bytes, Timestamp t, double v);
+/// The same for whoever has the end of a chunk only, and writes the count himself when the chunk is
+/// to be read: its begin is another cache line.
+/// @param end  byte state.bits / 8 of the chunk, with room for kXorMaxSampleBytes + 1 from there on
+void xor_append_at(XorState& state, std::byte* end, Timestamp t, double v);
+/// Writes a chunk's count.
+void xor_set_count(std::byte* bytes, std::uint16_t count);
 
 /// Appends all samples of `chunk` that lie in `range` to t and v.
 /// Errors: corruption (ends in mid-sample).

@@ -3,8 +3,8 @@
 // The open chunk has three forms:
 //   run     slot == kNoSlot: all samples so far have one value and one distance in time; there
 //           are no bytes, enc.{t, v, delta, count} and mint say everything
-//   stream  slot holds the XOR bytes of enc.count samples; `run` more follow with the value
-//           and the distance of the last one, not yet written as bits
+//   stream  slot holds the XOR bytes of enc.count samples, a count of old among them; `run` more
+//           follow with the value and the distance of the last one, not yet written as bits
 //   builder  slot == kBuilderSlot: it is not plain XOR, see series_chunks_kinds.cc
 // A gauge that stands still therefore costs no chunk memory and no second cache line.
 //

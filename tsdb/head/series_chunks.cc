@@ -24,21 +24,23 @@ std::uint32_t clamp_span(DurationMs span) {
   return static_cast<std::uint32_t>(std::min<DurationMs>(span, std::numeric_limits<std::uint32_t>::max()));
 }
 
-/// Appends `count` samples that repeat value and distance: two zero bits each.
-void append_repeats(XorState& enc, std::byte* bytes, std::uint32_t count) {
+/// Appends `count` samples that repeat value and distance: two zero bits each. The chunk's count is
+/// left as it was. @param end  byte enc.bits / 8 of the chunk
+void append_repeats_at(XorState& enc, std::byte* end, std::uint32_t count) {
   const std::uint32_t used = enc.bits % 8;
-  std::byte* at = bytes + enc.bits / 8;
-  const std::uint32_t end = (enc.bits + 2 * count + 7) / 8;
-  if (used != 0) *at = *at & static_cast<std::byte>(0xff00U >> used & 0xffU);
-  std::byte* zero_from = used != 0 ? at + 1 : at;
-  if (zero_from < bytes + end) {
-    std::memset(zero_from, 0, static_cast<std::size_t>(bytes + end - zero_from));
-  }
+  const std::uint32_t bytes = (used + 2 * count + 7) / 8;
+  if (used != 0) *end = *end & static_cast<std::byte>(0xff00U >> used & 0xffU);
+  const std::uint32_t kept = used != 0 ? 1 : 0;
+  if (kept < bytes) std::memset(end + kept, 0, bytes - kept);
   enc.bits += 2 * count;
   enc.t += count * enc.delta;
   enc.count = static_cast<std::uint16_t>(enc.count + count);
-  bytes[0] = static_cast<std::byte>(enc.count >> 8);
-  bytes[1] = static_cast<std::byte>(enc.count & 0xff);
+}
+
+/// The same for a whole chunk, its count included.
+void append_repeats(XorState& enc, std::byte* bytes, std::uint32_t count) {
+  append_repeats_at(enc, bytes + enc.bits / 8, count);
+  xor_set_count(bytes, enc.count);
 }
 
 /// The bytes of a run.
@@ -118,33 +120,45 @@ void SeriesChunks::predict_end(HotSeries& s) const {
   if (span < s.next_cut) s.next_cut = static_cast<std::uint32_t>(span);
 }
 
+/// A slot's own count is old: that of the hot line counts, and the slot's begin is another cache
+/// line. copy_open() sets it right.
 void SeriesChunks::write(HotSeries& s, Timestamp t, double v) {
-  const std::size_t run_bytes = s.run / 4U + 1;
-  const std::size_t needed = s.enc.size_bytes() + run_bytes + kXorMaxSampleBytes;
-  if (needed <= open_.capacity(s.slot)) {
-    std::byte* bytes = open_.data(s.slot);
-    flush_run(s);
-    xor_append(s.enc, bytes, t, v);
-    return;
-  }
-  // The sample may or may not fit: encode beside, then see.
-  std::array<std::byte, kLargestChunk + 8> beside;
-  std::memcpy(beside.data(), open_.data(s.slot), s.enc.size_bytes());
-  if (s.run > 0) append_repeats(s.enc, beside.data(), s.run);
-  s.run = 0;
-  xor_append(s.enc, beside.data(), t, v);
-  const std::size_t bytes = s.enc.size_bytes();
-  if (bytes > open_.capacity(s.slot)) {
-    open_.free(s.slot);
-    s.slot = open_.allocate(bytes);
-  }
-  std::memcpy(open_.data(s.slot), beside.data(), bytes);
+  const std::size_t needed = s.enc.size_bytes() + s.run / 4U + 1 + kXorMaxSampleBytes;
+  if (needed > open_.capacity(s.slot)) return write_beside(s, t, v);
+  std::byte* const bytes = open_.data(s.slot);
+  flush_run(s, bytes + s.enc.bits / 8);
+  xor_append_at(s.enc, bytes + s.enc.bits / 8, t, v);
 }
 
-void SeriesChunks::flush_run(HotSeries& s) {
+/// Where the sample may or may not fit: what is new is encoded beside the slot, then its size is known.
+void SeriesChunks::write_beside(HotSeries& s, Timestamp t, double v) {
+  std::array<std::byte, kMostSamples / 4 + 2 + 2 * kXorMaxSampleBytes> beside;
+  const std::byte* const old = open_.data(s.slot);
+  const std::size_t kept = s.enc.bits / 8;
+  if (s.enc.bits % 8 != 0) beside[0] = old[kept];
+  flush_run(s, beside.data());
+  xor_append_at(s.enc, beside.data() + (s.enc.bits / 8 - kept), t, v);
+  const std::size_t bytes = s.enc.size_bytes();
+  if (bytes > open_.capacity(s.slot)) {
+    const SlotRef larger = open_.allocate(bytes);
+    std::memcpy(open_.data(larger), old, kept);
+    open_.free(s.slot);
+    s.slot = larger;
+  }
+  std::memcpy(open_.data(s.slot) + kept, beside.data(), bytes - kept);
+}
+
+/// @param end  stands for byte s.enc.bits / 8 of the chunk
+void SeriesChunks::flush_run(HotSeries& s, std::byte* end) {
   if (s.run == 0) return;
-  append_repeats(s.enc, open_.data(s.slot), s.run);
+  append_repeats_at(s.enc, end, s.run);
   s.run = 0;
+}
+
+/// The bytes of a chunk that has a slot, without its run. @param out  has room for them
+void SeriesChunks::copy_open(const HotSeries& s, std::byte* out) const {
+  std::memcpy(out, open_.data(s.slot), s.enc.size_bytes());
+  xor_set_count(out, s.enc.count);
 }
 
 void SeriesChunks::materialise(HotSeries& s) {
@@ -161,7 +175,7 @@ void SeriesChunks::finish(HotSeries& s, FullChunks& full) {
   if (s.slot == kNoSlot) {
     enc = encode_run(s, beside.data());
   } else {
-    std::memcpy(beside.data(), open_.data(s.slot), enc.size_bytes());
+    copy_open(s, beside.data());
     if (s.run > 0) append_repeats(enc, beside.data(), s.run);
     release(s);
   }
@@ -246,8 +260,8 @@ void SeriesChunks::view(const HotSeries& s, const FullChunks& full, TimeRange ra
       out.open_encoding = builder.open_encoding();
       out.open_bytes.assign(builder.open_bytes().begin(), builder.open_bytes().end());
     } else if (!out.open_is_run) {
-      const std::byte* bytes = open_.data(s.slot);
-      out.open_bytes.assign(bytes, bytes + s.enc.size_bytes());
+      out.open_bytes.resize(s.enc.size_bytes());
+      copy_open(s, out.open_bytes.data());
     }
   }
   for (SlotRef at = full.memory; at != kNoSlot;) {

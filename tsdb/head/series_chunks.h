@@ -195,7 +195,9 @@ class SeriesChunks {
   void write(HotSeries& series, Timestamp t, double v);
   void finish(HotSeries& series, FullChunks& full);
   void materialise(HotSeries& series);
-  void flush_run(HotSeries& series);
+  void write_beside(HotSeries& series, Timestamp t, double v);
+  static void flush_run(HotSeries& series, std::byte* end);
+  void copy_open(const HotSeries& series, std::byte* out) const;
   void release(HotSeries& series);
   void save_open(const HotSeries& series, std::vector<std::byte>& out) const;
   void restore_stream(HotSeries& series, WordReader& in, Timestamp min_valid);

@@ -105,7 +105,9 @@ void SeriesChunks::save_open(const HotSeries& s, std::vector<std::byte>& out) co
     put_word(out, static_cast<std::uint32_t>(bytes.size()));
     put_span(out, bytes);
   } else if (s.slot != kNoSlot) {
-    put_span(out, {open_.data(s.slot), s.enc.size_bytes()});
+    const std::size_t at = out.size();
+    out.resize(at + s.enc.size_bytes());
+    copy_open(s, out.data() + at);
   }
 }
 
