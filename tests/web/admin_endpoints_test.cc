@@ -38,8 +38,8 @@ struct Fixture {
     REQUIRE(appender->commit());
     engine = std::make_unique<query::Engine>(query::EngineOptions{}, clock, nullptr);
     scrape = std::make_unique<scrape::ScrapeManager>(
-        scrape::ScrapeThreads{io.get_executor(), {io.get_executor()}, pool}, *db, fs,
-        clock, scrape::ScrapeOptions{}, nullptr);
+        scrape::ScrapeThreads{io.get_executor(), {io.get_executor()}, pool}, *db, fs, clock,
+        scrape::ScrapeOptions{}, nullptr);
     api = std::make_unique<Api>(ApiSources{.engine = *engine,
                                            .db = *db,
                                            .scrape = *scrape,
