@@ -45,7 +45,9 @@ def world(workspace: Workspace) -> Iterator[SimpleNamespace]:
     enabled = f"--enable-feature={','.join(features)}"
     data = in_one_block(workspace, oracle)
     w = SimpleNamespace()
-    w.ours = Server(workspace, STANDING_STILL, *ONE_BLOCK, enabled, "--storage.tsdb.retention.time=10y", data=copy_data(workspace, data, "ours")).start()
+    w.ours = Server(
+        workspace, STANDING_STILL, *ONE_BLOCK, enabled, "--storage.tsdb.retention.time=10y", data=copy_data(workspace, data, "ours")
+    ).start()
     w.theirs = start_prometheus(workspace, STANDING_STILL, copy_data(workspace, data, "theirs"), oracle, flags=(*ONE_BLOCK, enabled))
     yield w
 
@@ -53,7 +55,9 @@ def world(workspace: Workspace) -> Iterator[SimpleNamespace]:
 def in_one_block(workspace: Workspace, oracle: str) -> Path:
     """A block is sorted by labels. Elsewhere series have each store's own order, by which last bits, ties and errors differ."""
     data = workspace.new_folder("received")
-    writer = start_prometheus(workspace, STANDING_STILL, data, oracle, flags=("--web.enable-remote-write-receiver", "--web.enable-admin-api", *ONE_BLOCK))
+    writer = start_prometheus(
+        workspace, STANDING_STILL, data, oracle, flags=("--web.enable-remote-write-receiver", "--web.enable-admin-api", *ONE_BLOCK)
+    )
     push_all(writer, promql_data.samples(SEED) | promql_histograms.samples(SEED))
     name = writer.post("/api/v1/admin/tsdb/snapshot").data["name"]
     check_equal(writer.process.terminate(), 0)

@@ -6,7 +6,6 @@ whose schema, bounds or kind changes, staleness markers among them.
 
 import math
 from dataclasses import replace
-from itertools import product
 from random import Random
 from typing import Iterator
 
@@ -26,8 +25,9 @@ METRICS = (
 )
 
 
-def samples(seed: str, scrapes: int = SPAN_MS // INTERVAL_MS, interval_ms: int = INTERVAL_MS,
-            targets: tuple[tuple[str, str], ...] = TARGETS) -> Samples:
+def samples(
+    seed: str, scrapes: int = SPAN_MS // INTERVAL_MS, interval_ms: int = INTERVAL_MS, targets: tuple[tuple[str, str], ...] = TARGETS
+) -> Samples:
     random = Random(f"histograms {seed}")
     found: Samples = {}
     times = [START_MS + n * interval_ms for n in range(scrapes)]
@@ -63,8 +63,11 @@ def _observed(random: Random, schema: int = 0, bounds: tuple[float, ...] = (), n
         if h.count == 0 or random.random() < 0.01:
             h = Histogram(schema=-53 if bounds else schema, custom_values=bounds, whole=whole, zero_threshold=0.0 if bounds else 0.01)
         for _ in range(random.randrange(6)):
-            h = observed(h, random.choice((random.expovariate(1.0), random.uniform(0, 8), 0.0)) * (-1 if negative and random.random() < 0.3 else 1),
-                         1.0 if whole else random.uniform(0.1, 2))
+            h = observed(
+                h,
+                random.choice((random.expovariate(1.0), random.uniform(0, 8), 0.0)) * (-1 if negative and random.random() < 0.3 else 1),
+                1.0 if whole else random.uniform(0.1, 2),
+            )
         yield h
 
 
@@ -95,9 +98,23 @@ def _changing(random: Random, what: str) -> Iterator[Value]:
         "schema": (_observed(random, schema=3), _observed(random, schema=1)),
         "bounds": (_observed(random, bounds=(0.5, 1.0, 2.0)), _observed(random, bounds=(1.0, 2.0, 4.0))),
         "kind": (_observed(random, schema=0), (float(n) for n in range(10**6))),
-        "zero": (_observed(random, schema=0), (replace(h, zero_threshold=0.5, zero_count=h.zero_count + sum(n for i, n in h.positive.items() if i <= -1),
-                                                       positive={i: n for i, n in h.positive.items() if i > -1}) for h in _observed(random, schema=0))),
-        "odd": (_observed(random, bounds=(1.0, 2.0)), (replace(h, sum=random.choice((math.nan, math.inf, h.sum))) for h in _observed(random, schema=0)))}[what]
+        "zero": (
+            _observed(random, schema=0),
+            (
+                replace(
+                    h,
+                    zero_threshold=0.5,
+                    zero_count=h.zero_count + sum(n for i, n in h.positive.items() if i <= -1),
+                    positive={i: n for i, n in h.positive.items() if i > -1},
+                )
+                for h in _observed(random, schema=0)
+            ),
+        ),
+        "odd": (
+            _observed(random, bounds=(1.0, 2.0)),
+            (replace(h, sum=random.choice((math.nan, math.inf, h.sum))) for h in _observed(random, schema=0)),
+        ),
+    }[what]
     while True:
         for kind in kinds:
             for _ in range(random.randrange(5, 40)):

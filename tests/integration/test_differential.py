@@ -36,7 +36,9 @@ def world(workspace: Workspace) -> Iterator[SimpleNamespace]:
     need_peer(workspace, "prometheus")
     w = SimpleNamespace(workspace=workspace, oracle=None)
     data = received(workspace, samples(SEED))
-    w.ours = Server(workspace, STANDING_STILL, *BLOCKS, EXPERIMENTAL, "--storage.tsdb.retention.time=10y", data=copy_data(workspace, data, "ours")).start()
+    w.ours = Server(
+        workspace, STANDING_STILL, *BLOCKS, EXPERIMENTAL, "--storage.tsdb.retention.time=10y", data=copy_data(workspace, data, "ours")
+    ).start()
     w.theirs = start_prometheus(workspace, STANDING_STILL, copy_data(workspace, data, "theirs"), flags=BLOCKS)
     if binary := os.environ.get("NARTHEX_ORACLE"):
         w.oracle = start_prometheus(workspace, STANDING_STILL, copy_data(workspace, data, "oracle"), binary, flags=(*BLOCKS, EXPERIMENTAL))
