@@ -206,7 +206,7 @@ Result<VectorOperatorPtr> OperatorBuilder::timestamp_call(const Call& node, Eval
   const auto* selector = argument.as<VectorSelector>();
   if (selector && !plan_.is_step_invariant(argument)) {
     SelectorSpec spec = selector_spec(*selector, argument.span);
-    if (spec.at) spec.offset = 0;  // with `@`, Prometheus looks there, whatever the offset
+    spec.looks_at_bare_at = true;
     spec.smoothed = false;
     return make_unnamed(
         context, make_instant_selector(context, std::move(spec),

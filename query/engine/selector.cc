@@ -159,7 +159,8 @@ class InstantSelector final : public VectorOperator {
     std::size_t after = 0;  // the first sample later than the step looks at
     HistogramCursor histograms(samples_.histograms);
     for (std::size_t step = 0; step < out.values.size(); ++step) {
-      const Timestamp at = spec_.look_at(context_.steps.at(step));
+      const Timestamp at =
+          spec_.looks_at_bare_at && spec_.at ? *spec_.at : spec_.look_at(context_.steps.at(step));
       while (after < t.size() && t[after] <= at) ++after;
       if (after == 0 || t[after - 1] <= at - lookback) continue;
       const std::size_t found = after - 1;

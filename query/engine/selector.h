@@ -16,6 +16,8 @@ struct SelectorSpec {
   bool anchored = false;
   bool smoothed = false;
   bool stats_only = false;  ///< of histograms only count and sum are wanted
+  /// timestamp() beside `@`: the offset bounds what is read, and the look is at `@` itself.
+  bool looks_at_bare_at = false;
   Span span;
 
   /// The time a step looks at.

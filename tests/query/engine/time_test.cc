@@ -69,7 +69,9 @@ TEST_CASE("`@` fixes the time of a part, at every step of a range query") {
       {"sum_over_time((m @ 60)[2m:1m])", "{} 4@60 4@120 4@180"},
       {"predict_linear(m[2m] @ 60, 60)", "{} 3@60 4@120 5@180"},
       {"timestamp(m @ 60)", "{} 60@60 60@120 60@180"},
-      {"timestamp(m @ 60 offset 1m)", "{} 60@60 60@120 60@180"},
+      {"timestamp(m @ 60 offset 1m)", "{} 0@60 0@120 0@180"},
+      {"timestamp(m @ 180 offset -1m)", "{} 180@60 180@120 180@180"},
+      {"timestamp(m @ 360 offset 5m)", ""},
       {"quantile_over_time(scalar(m - 1) / 3, m[4m] @ 180)", "{} 2@60 3@120 4@180"},
       {"vector(start()) + end() + step() + range()", "{} 420@60 420@120 420@180"},
   };
