@@ -4,8 +4,8 @@
 usage: bench/run.py BUILD_DIR [word...]
 
 The word `tsdb` stands for everything that the database's budgets are measured by; what takes minutes or starts
-Prometheus and VictoriaMetrics beside us (ingest, block_size, restart) runs only for it or by its name. At the end
-stands the table of budgets, with a line for each that was measured. docs/benchmarks.md says how.
+Prometheus and VictoriaMetrics beside us (ingest, block_size, query, restart) runs only for it or by its name. At the
+end stands the table of budgets, with a line for each that was measured. docs/benchmarks.md says how.
 """
 
 import os
@@ -74,7 +74,7 @@ def commands(build: Path, words: list[str], scratch: Path) -> list[tuple[str, li
     for program in sorted((build / "bench").glob("*_bench")):
         if program.name != RESTART and (not words or any(w in program.name for w in words)):
             chosen.append((program.name, [program]))
-    for script in ("ingest", "block_size"):
+    for script in ("ingest", "block_size", "query"):
         if any(w in script for w in words):
             chosen.append((script, [sys.executable, ROOT / f"bench/{script}.py", build]))
     if any(w in RESTART for w in words):
@@ -99,7 +99,7 @@ def main() -> int:
             output += text
     finally:
         shutil.rmtree(scratch)
-    rows = [row for budget in BUDGETS if (row := budget.row(output))]
+    rows = [row for budget in BUDGETS if (row := budget.row(output))] + re.findall(r"^budget: (.+)$", output, re.MULTILINE)
     if rows:
         print("== budgets\n" + "\n".join(rows))
     return 1 if status else 0

@@ -130,9 +130,31 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
   return *this;
 }
 
+namespace {
+
+/// Nothing in it is ever escaped: printable ASCII without quotes, backslashes and what HTML minds.
+bool is_plain(std::string_view text) {
+  unsigned special = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    special |= static_cast<unsigned>(byte < 0x20) | static_cast<unsigned>(byte >= 0x80) |
+               static_cast<unsigned>(c == '"') | static_cast<unsigned>(c == '\\') |
+               static_cast<unsigned>(c == '<') | static_cast<unsigned>(c == '>') |
+               static_cast<unsigned>(c == '&');
+  }
+  return special == 0;
+}
+
+}  // namespace
+
 void JsonWriter::escaped(std::string_view text, Escape what) {
   constexpr std::string_view kHex = "0123456789abcdef";
   out_ += '"';
+  if (is_plain(text)) {
+    out_ += text;
+    out_ += '"';
+    return;
+  }
   std::size_t clean = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <span>
 
 #include "model/unicode.h"
 
@@ -43,6 +44,13 @@ std::size_t encoded_size(std::string_view name, std::string_view value) {
   return name.size() + value.size() + 8;
 }
 
+/// Sorted, each name once, no value empty: nothing is left to do but write them down.
+bool is_canonical(std::span<const LabelView> pairs) {
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    if (pairs[i].value.empty() || (i > 0 && pairs[i - 1].name >= pairs[i].name)) return false;
+  return true;
+}
+
 void append_name(std::string& out, std::string_view name) {
   if (is_legacy_label_name(name))
     out += name;
@@ -74,6 +82,17 @@ Labels::Iterator& Labels::Iterator::operator++() {
 Labels::Labels(std::initializer_list<LabelView> pairs) : Labels(from_pairs(pairs)) {}
 
 Labels Labels::from_pairs(std::vector<LabelView> pairs) {
+  if (is_canonical(pairs)) {
+    Labels labels;
+    std::size_t size = 0;
+    for (const LabelView& pair : pairs) size += encoded_size(pair.name, pair.value);
+    labels.bytes_.reserve(size);
+    for (const LabelView& pair : pairs) {
+      append_string(labels.bytes_, pair.name);
+      append_string(labels.bytes_, pair.value);
+    }
+    return labels;
+  }
   std::vector<std::size_t> order(pairs.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto before = [&](std::size_t a, std::size_t b) {

@@ -107,11 +107,12 @@ bool is_scientific(Layout layout, double v, const Decimal& d) {
 
 void append_value(std::string& out, double v, Layout layout) {
   if (append_special(out, v)) return;
-  // Most samples are small whole numbers: their digits need no shortest-float search.
-  if (v < 100'000 && layout != Layout::scientific) {
-    const auto whole = static_cast<std::int32_t>(v);
+  // Most samples are whole numbers: their digits need no shortest-float search. Up to 2^53 each is a number
+  // of its own, so that none has shorter digits.
+  if (v < (layout == Layout::general ? 1e5 : 9007199254740992.0) && layout != Layout::scientific) {
+    const auto whole = static_cast<std::int64_t>(v);
     if (static_cast<double>(whole) == v) {
-      std::array<char, 8> text;
+      std::array<char, 20> text;
       out.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), whole).ptr);
       return;
     }
@@ -255,7 +256,8 @@ void append_json_time(std::string& out, std::int64_t ms) {
     out += '-';
     left = 0 - left;
   }
-  out += std::to_string(left / 1000);
+  std::array<char, 20> seconds;
+  out.append(seconds.data(), std::to_chars(seconds.data(), seconds.data() + seconds.size(), left / 1000).ptr);
   const auto fraction = static_cast<unsigned>(left % 1000);
   if (fraction == 0) return;
   out += '.';

@@ -70,23 +70,36 @@ class MergedSeriesSet final : public SeriesSet {
   std::vector<std::uint32_t> series_;  // each its first source
 };
 
+/// Stores mostly have the same series in the same order: each is first looked for behind the one before, and
+/// by its labels only where it is not there.
 void MergedSeriesSet::group_by_labels() {
   std::size_t all = 0;
   for (const auto& set : sets_) all += set->size();
   sources_.reserve(all);
-  /// Labels to the last source seen with them.
-  boost::unordered_flat_map<std::span<const PairId>, std::uint32_t, LabelsHash, LabelsEqual> last;
-  last.reserve(all);
+  std::vector<std::uint32_t> last;  // of each series, the source seen last
+  boost::unordered_flat_map<std::span<const PairId>, std::size_t, LabelsHash, LabelsEqual> by_labels;
+  std::size_t indexed = 0;
+  const auto find = [&](std::span<const PairId> wanted, std::size_t guess) {
+    if (guess < series_.size() && LabelsEqual()(labels(guess), wanted)) return guess;
+    for (; indexed < series_.size(); ++indexed) by_labels.emplace(labels(indexed), indexed);
+    const auto at = by_labels.find(wanted);
+    return at == by_labels.end() ? series_.size() : at->second;
+  };
   for (std::uint32_t set = 0; set < sets_.size(); ++set) {
+    std::size_t guess = 0;
     for (std::uint32_t i = 0; i < sets_[set]->size(); ++i) {
       const auto number = static_cast<std::uint32_t>(sources_.size());
-      sources_.push_back({set, i});
-      const auto [at, is_new] = last.try_emplace(labels_of(sources_.back()), number);
-      if (is_new) {
+      const Source source{set, i};
+      // A store has each series once.
+      const std::size_t series = set == 0 ? series_.size() : find(labels_of(source), guess);
+      sources_.push_back(source);
+      if (series == series_.size()) {
         series_.push_back(number);
+        last.push_back(number);
       } else {
-        sources_[at->second].next = number;
-        at->second = number;
+        sources_[last[series]].next = number;
+        last[series] = number;
+        guess = series + 1;
       }
     }
   }

@@ -114,6 +114,11 @@ class CellAccumulator : public Accumulator {
       group.seen.reset(steps_);
       bytes = bytes_of(group);
     }
+    if (group.count == steps_ && column.present.full()) {
+      // The common case, and one without a branch for each step.
+      for (std::size_t step = 0; step < steps_; ++step) group.cells[step].add(column.values[step]);
+      return {};
+    }
     const auto before = group.count;
     column.present.for_each([&](std::size_t step) {
       if (group.seen.test(step)) {

@@ -59,11 +59,15 @@ void AnnotationCollector::add_forced_monotonicity(std::string_view metric_name, 
     n.first = n.last = where;
     return;
   }
-  n.first->t = std::min(n.first->t, where.t);
-  n.last->t = std::max(n.last->t, where.t);
-  n.first->min_bucket = std::min(n.first->min_bucket, where.min_bucket);
-  n.first->max_bucket = std::max(n.first->max_bucket, where.max_bucket);
-  n.first->max_diff = std::max(n.first->max_diff, where.max_diff);
+  n.widen(where);
+}
+
+void AnnotationCollector::Note::widen(const ForcedMonotonicity& where) {
+  first->t = std::min(first->t, where.t);
+  last->t = std::max(last->t, where.t);
+  first->min_bucket = std::min(first->min_bucket, where.min_bucket);
+  first->max_bucket = std::max(first->max_bucket, where.max_bucket);
+  first->max_diff = std::max(first->max_diff, where.max_diff);
 }
 
 void AnnotationCollector::add_start_time_overlap(std::string_view metric_name, Span at) {
@@ -74,6 +78,28 @@ void AnnotationCollector::add_start_time_overlap(std::string_view metric_name, S
                        quote(metric_name)),
            at, is_new);
   ++n.count;
+}
+
+void AnnotationCollector::take(AnnotationCollector& other) {
+  if (other.notes_.empty()) return;
+  for (Note& theirs : other.notes_) {
+    bool is_new = false;
+    Note& ours = note(theirs.kind, theirs.text, theirs.at, is_new);
+    if (is_new) {
+      ours = std::move(theirs);
+      continue;
+    }
+    if (theirs.rank >= ours.rank) {
+      ours.at = theirs.at;
+      ours.rank = theirs.rank;
+    }
+    ours.count += theirs.count;
+    if (!theirs.first) continue;
+    ours.widen(*theirs.first);
+    ours.widen(*theirs.last);
+  }
+  other.notes_.clear();
+  other.by_text_.clear();
 }
 
 void AnnotationCollector::write(std::string_view query, Annotations& out) const {

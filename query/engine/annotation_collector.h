@@ -37,6 +37,9 @@ class AnnotationCollector {
   /// Counts occurrences.
   void add_start_time_overlap(std::string_view metric_name, Span at);
 
+  /// Takes over what another has collected, as if it came now.
+  void take(AnnotationCollector& other);
+
   /// Appends everything, with positions in `query`.
   void write(std::string_view query, Annotations& out) const;
 
@@ -49,6 +52,7 @@ class AnnotationCollector {
     std::uint64_t count = 0;  ///< occurrences, for those that show them
     std::optional<ForcedMonotonicity> first;
     std::optional<ForcedMonotonicity> last;
+    void widen(const ForcedMonotonicity& where);
   };
   Note& note(AnnotationKind kind, std::string_view text, Span at, bool& is_new);
 

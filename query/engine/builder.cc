@@ -16,7 +16,8 @@ namespace narthex::query {
 
 Result<VectorOperatorPtr> OperatorBuilder::vector(const Expr& e, EvalContext& context) const {
   const QueryBudget::PlaceScope place(context.query.budget, e.span);
-  if (auto charged = context.query.columns.add(0, context.steps.count() * sizeof(double)); !charged)
+  // The column that its operator works on, kept to the query's end.
+  if (auto charged = context.query.budget.charge(0, context.steps.count() * sizeof(double), e.span); !charged)
     return pass(charged);
   const bool step_invariant = plan_.is_step_invariant(e);
   const ProfileScope profile(e, context, step_invariant);

@@ -137,9 +137,11 @@ Result<VectorOperatorPtr> OperatorBuilder::range_call(const Call& node, std::siz
   parts.shape = from->shape;
   parts.id = id;
   parts.first_argument = first;
-  parts.function =
-      make_range_function(id, {context.query.annotator(), first, from->anchored, from->smoothed});
-  if (!parts.function)
+  parts.make_function = [id, first, anchored = from->anchored, smoothed = from->smoothed,
+                         rank = context.query.next_rank++](AnnotationCollector& notes) {
+    return make_range_function(id, {Annotator(notes, rank), first, anchored, smoothed});
+  };
+  if (!parts.make_function(context.query.annotations))
     return fail(Code::internal, fmt::format("function {} takes no range vector", node.function->name));
   return make_range_call(context, std::move(parts));
 }

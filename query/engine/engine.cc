@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <atomic>
 #include <new>
+#include <thread>
 
 #include "query/engine/engine_metrics.h"
 #include "query/engine/query_queue.h"
 #include "query/engine/query_run.h"
 #include "sync/mutex.h"
+#include "sync/thread_pool.h"
 #include "telemetry/log.h"
 
 namespace narthex::query {
@@ -27,7 +29,8 @@ std::uint64_t quarter_of_memory() {
   return static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) / 4;
 }
 
-EngineOptions with_memory_limits(EngineOptions options) {
+EngineOptions with_machine_limits(EngineOptions options) {
+  if (options.threads == 0) options.threads = std::max(1U, std::thread::hardware_concurrency());
   if (options.max_memory == 0) options.max_memory = quarter_of_memory();
   if (options.max_bytes == 0) options.max_bytes = options.max_memory / 2;
   // They are compiled before there is a budget to charge.
@@ -61,13 +64,14 @@ class SlotHolder {
 
 struct Engine::Impl {
   Impl(EngineOptions o, const Clock& c, prometheus::Registry* registry, std::unique_ptr<ActiveQueryFile> a)
-      : options(with_memory_limits(std::move(o))),
+      : options(with_machine_limits(std::move(o))),
         clock(c),
         queue(options.max_concurrency),
         running(clock),
         active(std::move(a)),
         pool(std::make_shared<MemoryPool>(options.max_memory)),
         subquery_step(options.default_subquery_step) {
+    if (options.threads > 1) helpers = std::make_unique<sync::ThreadPool>(options.threads - 1);
     if (registry) metrics = std::make_unique<EngineMetrics>(*registry, options.max_concurrency);
   }
 
@@ -87,6 +91,7 @@ struct Engine::Impl {
   RunningQueries running;
   std::unique_ptr<ActiveQueryFile> active;
   std::shared_ptr<MemoryPool> pool;
+  std::unique_ptr<sync::ThreadPool> helpers;  ///< of all queries; null: each works alone
   std::atomic<DurationMs> subquery_step;
   std::unique_ptr<EngineMetrics> metrics;
   sync::Mutex log_mutex;
@@ -119,9 +124,10 @@ Result<QueryResult> Engine::Impl::run_parsed(const Expr& root, storage::Queryabl
   QueryBudget budget(options.max_samples, options.max_bytes, pool, request.query, progress);
   auto result = [&]() -> Result<QueryResult> {
     try {
-      return run_query(root, store, request,
-                       {options, clock, deadline, budget, subquery_step.load(std::memory_order_relaxed)},
-                       stats);
+      return run_query(
+          root, store, request,
+          {options, clock, deadline, budget, subquery_step.load(std::memory_order_relaxed), helpers.get()},
+          stats);
     } catch (const std::bad_alloc&) {
       // What a query holds is counted, but the machine may have less than the limit.
       return fail(Code::limit, "query ran out of memory in query execution");

@@ -31,6 +31,8 @@ struct EngineOptions {
   DurationMs timeout = 120'000;
   std::uint64_t max_samples = 50'000'000;
   std::size_t max_concurrency = 20;
+  /// One query computes on at most so many, its own among them; 0 = as many as there are cores.
+  std::size_t threads = 0;
   /// Bytes all queries together may hold, results on their way out included; 0 = a quarter of
   /// the machine's memory.
   std::uint64_t max_memory = 0;

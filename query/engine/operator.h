@@ -25,6 +25,9 @@ struct SeriesInfo {
   bool drop_name = false;
 };
 
+/// Bytes of samples that a series was read into.
+std::uint64_t sample_bytes(const storage::SampleColumns& samples);
+
 /// Bytes of one series in a list of series, with what the heap adds.
 inline std::uint64_t label_list_bytes(std::size_t labels) {
   constexpr std::size_t kHeapBlock = 16;
@@ -71,6 +74,15 @@ class ScalarOperator {
 };
 using ScalarOperatorPtr = std::unique_ptr<ScalarOperator>;
 
+/// The series of an opened selector by their numbers, for several threads at once.
+class SeriesReads {
+ public:
+  virtual ~SeriesReads() = default;
+  /// Overwrites `out` with the samples of series `i`, staleness markers left out; charges nothing.
+  /// Errors: those of the store, timeout, cancelled.
+  virtual Result<void> read(std::size_t i, storage::SampleColumns& out) const = 0;
+};
+
 /// Where range functions take their samples from: a selector or a subquery.
 class RangeSource {
  public:
@@ -79,6 +91,8 @@ class RangeSource {
   /// Overwrites `out` with the samples of the next series, staleness markers left out.
   /// @return  false after the last one
   virtual Result<bool> next(storage::SampleColumns& out) = 0;
+  /// Instead of next(). Null: the series come one after another only.
+  [[nodiscard]] virtual const SeriesReads* reads() const { return nullptr; }
 };
 using RangeSourcePtr = std::unique_ptr<RangeSource>;
 

@@ -331,6 +331,7 @@ Result<QueryResult> run_query(const Expr& root, storage::Queryable& store, const
   std::shared_ptr<QueryProfile> profile;
   if (request.profile != ProfileLevel::none) profile = std::make_shared<QueryProfile>(request.profile);
   query.profile = profile.get();
+  query.helpers = setup.helpers;
   stats.preparation_seconds = seconds_since(setup.clock, start);
 
   // A column, its bitmap and the numbers per step, before anything of that size is made.

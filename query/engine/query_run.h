@@ -15,6 +15,7 @@ struct RunSetup {
   const QueryDeadline& deadline;
   QueryBudget& budget;
   DurationMs subquery_step;
+  sync::ThreadPool* helpers;  ///< null: none
 };
 
 /// Evaluates `root`, which was parsed from request.query.

@@ -1,7 +1,8 @@
 // QueryState: what all operators of one running query share, and EvalContext: the grid on
 // which one part of it is evaluated.
 //
-// Threads: one at a time (the query's own thread).
+// Threads: one at a time (the query's own thread). Helpers (columns_ahead.h) read options and steps and ask
+// the deadline; they leave labels, budget and annotations alone.
 #pragma once
 
 #include <chrono>
@@ -17,6 +18,10 @@
 #include "query/engine/steps.h"
 #include "storage/querier.h"
 #include "sync/stop_token.h"
+
+namespace narthex::sync {
+class ThreadPool;
+}
 
 namespace narthex::query {
 
@@ -45,13 +50,12 @@ class QueryDeadline {
 
 struct QueryState {
   QueryState(QueryBudget& budget_in, const QueryDeadline& deadline_in, storage::Querier& querier_in)
-      : budget(budget_in), deadline(deadline_in), querier(querier_in), columns(budget_in) {}
+      : budget(budget_in), deadline(deadline_in), querier(querier_in) {}
 
   LabelPool pool;
   QueryBudget& budget;
   const QueryDeadline& deadline;
   storage::Querier& querier;
-  BudgetShare columns;  ///< one for each operator, that it works on
   AnnotationCollector annotations;
 
   DurationMs lookback = 300'000;
@@ -62,6 +66,7 @@ struct QueryState {
   Steps query_steps;                               ///< the query's own grid
   bool is_instant = false;                         ///< asked for without a step
   QueryProfile* profile = nullptr;                 ///< null: nobody asked for one
+  sync::ThreadPool* helpers = nullptr;             ///< that work beside its thread; null: none
   std::uint32_t next_rank = 0;
 
   const NameId metric_name = pool.name(kMetricName);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "query/engine/columns_ahead.h"
 #include "query/engine/label_ops.h"
 #include "query/histogram/arithmetic.h"
 
@@ -11,39 +12,50 @@ namespace narthex::query {
 
 namespace {
 
+/// The windows of one series, and the most samples that lie in one.
+struct CutWindows {
+  std::span<const WindowBounds> bounds;
+  std::uint64_t widest = 0;
+};
+
 /// Cuts the windows of one series and counts the samples in them.
 class WindowCutter {
  public:
-  WindowCutter(EvalContext& context, const WindowShape& shape)
-      : context_(context), shape_(shape), windows_(context.steps.count()) {}
+  WindowCutter(const Steps& steps, const WindowShape& shape)
+      : steps_(steps), shape_(shape), windows_(steps.count()) {}
 
-  /// Valid until the next call. Errors: limit.
-  Result<std::span<const WindowBounds>> cut(const storage::SampleColumns& samples) {
-    const auto& t = samples.t;
+  /// Valid until the next call.
+  CutWindows cut(const storage::SampleColumns& samples, SampleStats& stats) {
+    if (shape_.at)
+      slide(samples.t, *shape_.at - shape_.offset, 0);
+    else
+      slide(samples.t, steps_.start - shape_.offset, steps_.interval);
+    if (samples.histograms.empty()) return {windows_, count(stats, [](std::uint32_t i) { return i; })};
     weigh(samples);
-    WindowBounds w;
-    std::uint32_t previous_last = 0;
-    std::uint64_t widest = 0;
-    const auto size = static_cast<std::uint32_t>(t.size());
-    for (std::size_t step = 0; step < windows_.size(); ++step) {
-      const Timestamp end = shape_.at.value_or(context_.steps.at(step)) - shape_.offset;
-      const Timestamp from = end - shape_.range - shape_.before;
-      while (w.last < size && t[w.last] <= end + shape_.after) ++w.last;
-      while (w.first < w.last && t[w.first] <= from) ++w.first;
-      windows_[step] = w;
-      widest = std::max(widest, weight(w.first, w.last));
-      count(step, w, previous_last);
-      previous_last = w.last;
-    }
-    if (auto fits = context_.query.budget.check_passing(widest); !fits) return pass(fits);
-    return std::span<const WindowBounds>(windows_);
+    return {windows_, count(stats, [this](std::uint32_t i) { return weights_[i]; })};
+  }
+  [[nodiscard]] std::uint64_t size_bytes() const {
+    return windows_.capacity() * sizeof(WindowBounds) + weights_.capacity() * sizeof(std::uint64_t);
   }
 
  private:
+  /// @param end  of the first window. hot: bench/query.py
+  void slide(std::span<const Timestamp> t, Timestamp end, DurationMs interval) {
+    const auto size = static_cast<std::uint32_t>(t.size());
+    const DurationMs width = shape_.range + shape_.before + shape_.after;
+    Timestamp until = end + shape_.after;
+    WindowBounds w;
+    for (WindowBounds& out : windows_) {
+      while (w.last < size && t[w.last] <= until) ++w.last;
+      while (w.first < w.last && t[w.first] <= until - width) ++w.first;
+      out = w;
+      until += interval;
+    }
+  }
+
   /// How many samples count for each histogram, added up along the series.
   void weigh(const storage::SampleColumns& samples) {
     weights_.clear();
-    if (samples.histograms.empty()) return;
     weights_.reserve(samples.t.size() + 1);
     weights_.push_back(0);
     auto h = samples.histograms.begin();
@@ -53,25 +65,41 @@ class WindowCutter {
     }
   }
 
-  [[nodiscard]] std::uint64_t weight(std::uint32_t first, std::uint32_t last) const {
-    return weights_.empty() ? last - first : weights_[last] - weights_[first];
+  /// Counts the samples in the windows. @param before  what the samples before one count together
+  /// @return  what the fullest window counts
+  template <class Before>
+  std::uint64_t count(SampleStats& stats, Before before) const {
+    std::uint64_t widest = 0;
+    std::uint32_t read_until = 0;
+    for (std::size_t step = 0; step < windows_.size(); ++step) {
+      const WindowBounds w = windows_[step];
+      if (w.empty()) continue;
+      const std::uint64_t all = before(w.last) - before(w.first);
+      widest = std::max(widest, all);
+      stats.add_total(step, all);
+      if (is_read(step)) stats.add_read(step, before(w.last) - before(std::max(w.first, read_until)));
+      read_until = w.last;
+    }
+    return widest;
+  }
+  /// Samples of a subquery are counted where it reads them, those at `@` once.
+  [[nodiscard]] bool is_read(std::size_t step) const {
+    return !shape_.from_subquery && (step == 0 || !shape_.at);
   }
 
-  void count(std::size_t step, WindowBounds w, std::uint32_t previous_last) {
-    if (w.empty()) return;
-    context_.stats.add_total(step, weight(w.first, w.last));
-    if (shape_.from_subquery) return;  // counted where the subquery read them
-    if (step == 0)
-      context_.stats.add_read(step, weight(w.first, w.last));
-    else if (!shape_.at)
-      context_.stats.add_read(step, weight(std::max(w.first, previous_last), w.last));
-  }
-
-  EvalContext& context_;
+  const Steps& steps_;
   const WindowShape& shape_;
   std::vector<WindowBounds> windows_;
   std::vector<std::uint64_t> weights_;  ///< empty: every sample counts one
 };
+
+/// As without_metric_name(), in place.
+void remove_metric_name(const QueryState& query, LabelIds& labels) {
+  std::erase_if(labels, [&](PairId pair) {
+    const NameId name = query.pool.name_of(pair);
+    return name == query.metric_name || name == query.type_label || name == query.unit_label;
+  });
+}
 
 bool keeps_name(FunctionId id) {
   return id == FunctionId::last_over_time || id == FunctionId::first_over_time;
@@ -86,80 +114,159 @@ bool named_like_counter(std::string_view name) {
          name.ends_with("_bucket");
 }
 
+/// Runs the function over the windows of one series after another.
+class RangeColumnMaker final : public ColumnMaker {
+ public:
+  /// @param reads  null where only from_samples() is called
+  RangeColumnMaker(const EvalContext& context, const RangeCallParts& parts,
+                   const std::vector<std::vector<double>>& scalars,
+                   const std::vector<std::string_view>& names, const SeriesReads* reads)
+      : context_(context),
+        shape_(parts.shape),
+        names_(names),
+        reads_(reads),
+        function_(parts.make_function(annotations_)),
+        ready_(function_->prepare(scalars)),
+        cutter_(context.steps, parts.shape) {}
+
+  /// Whether the arguments may be what they are; the same for all makers of a call. Errors: execution.
+  [[nodiscard]] Result<void> ready() const { return ready_; }
+
+  Result<void> make(std::size_t series, MadeColumn& out, MakerNotes& notes) override {
+    if (auto read = reads_->read(series, samples_); !read) return read;
+    out.samples_read = samples_.t.size();
+    return from_samples(series, samples_, out, notes);
+  }
+
+  Result<void> from_samples(std::size_t series, const storage::SampleColumns& samples, MadeColumn& out,
+                            MakerNotes& notes) {
+    out.column.reset(context_.steps.count());
+    const CutWindows windows = cutter_.cut(samples, notes.stats);
+    out.widest = windows.widest;
+    out.buffer_bytes = sample_bytes(samples) + cutter_.size_bytes();
+    std::span<const Timestamp> starts;
+    if (context_.query.use_start_timestamps) starts = samples.st;
+    const RangeInput in{samples.t,    samples.v,     starts,    windows.bounds, context_.steps,
+                        shape_.range, shape_.offset, shape_.at, names_[series], samples.histograms};
+    auto ran = function_->run(in, out.column);
+    notes.annotations.take(annotations_);
+    return ran;
+  }
+
+ private:
+  const EvalContext& context_;
+  const WindowShape& shape_;
+  const std::vector<std::string_view>& names_;
+  const SeriesReads* reads_;
+  AnnotationCollector annotations_;
+  RangeFunctionPtr function_;  ///< annotates there
+  Result<void> ready_;
+  WindowCutter cutter_;
+  storage::SampleColumns samples_;
+};
+
 class RangeCall final : public VectorOperator {
  public:
   RangeCall(EvalContext& context, RangeCallParts parts)
       : context_(context),
         parts_(std::move(parts)),
-        cutter_(context, parts_.shape),
         annotator_(context.query.annotator()),
-        index_share_(context.query.budget) {}
+        place_(context.query.budget.place()),
+        columns_(context, Helpers::welcome, [this] { return new_maker(parts_.source->reads()); }),
+        notes_{context.stats.fresh(), {}} {}
 
   Result<std::vector<SeriesInfo>> open() override {
     auto source = parts_.source->open();
     if (!source) return source;
-    std::vector<std::vector<double>> scalars;
     for (auto& scalar : parts_.scalars) {
       auto values = scalar->values();
       if (!values) return pass(values);
-      scalars.push_back(std::move(*values));
+      scalars_.push_back(std::move(*values));
     }
-    if (auto ready = parts_.function->prepare(std::move(scalars)); !ready) return pass(ready);
-    const bool delayed = context_.query.delayed_name_removal;
-    LabelIdsIndex index;
-    std::vector<SeriesInfo> out;
-    out.reserve(source->size());
-    for (auto& series : *source) {
-      names_.push_back(context_.query.pool.get(series.labels, context_.query.metric_name));
-      const bool drop = !keeps_name(parts_.id) || series.drop_name;
-      SeriesInfo info{
-          drop && !delayed ? without_metric_name(context_.query, series.labels) : std::move(series.labels),
-          drop};
-      if (!delayed) group_.push_back(index.insert(info.labels).first);
-      series.labels = {};
-      out.push_back(std::move(info));
-      if (auto charged = index_share_.set_bytes(index.size_bytes()); !charged) return pass(charged);
+    one_by_one_ = new_maker(nullptr);
+    if (auto ready = one_by_one_->ready(); !ready) return pass(ready);
+    if (name_series(*source))
+      if (auto numbered = number_labels(*source); !numbered) return pass(numbered);
+    if (parts_.source->reads()) {
+      columns_.open(source->size());
+      one_by_one_.reset();
     }
-    index_share_.clear();
-    taken_.resize(index.size());
-    return out;
+    return source;
   }
 
   Result<bool> next(StepColumn& out) override {
-    auto more = parts_.source->next(samples_);
+    auto more = parts_.source->reads() ? columns_.next(out) : next_of_source(out);
     if (!more) return more;
     if (!*more) {
       if (collided_) return fail(Code::execution, std::string(kSameLabelset));
       return false;
     }
-    // Samples of a subquery come from no store, whose reading would ask.
-    if (auto going_on = context_.query.deadline.check(); !going_on) return pass(going_on);
-    out.reset(context_.steps.count());
-    auto windows = cutter_.cut(samples_);
-    if (!windows) return pass(windows);
-    const auto name = names_[next_];
-    const RangeInput in{samples_.t,     samples_.v,         start_timestamps(),  *windows,
-                        context_.steps, parts_.shape.range, parts_.shape.offset, parts_.shape.at,
-                        name,           samples_.histograms};
-    if (auto ran = parts_.function->run(in, out); !ran) return pass(ran);
-    note_result(out, name);
+    note_result(out);
     ++next_;
     return true;
   }
 
  private:
-  [[nodiscard]] std::span<const Timestamp> start_timestamps() const {
-    if (!context_.query.use_start_timestamps) return {};
-    return samples_.st;
+  std::unique_ptr<RangeColumnMaker> new_maker(const SeriesReads* reads) const {
+    return std::make_unique<RangeColumnMaker>(context_, parts_, scalars_, names_, reads);
   }
 
-  void note_result(const StepColumn& out, std::string_view name) {
+  /// Notes the metric names and drops them where they go at once.
+  /// @return  whether series may have the same labels now
+  bool name_series(std::vector<SeriesInfo>& all) {
+    const bool at_once = !context_.query.delayed_name_removal;
+    bool same_name = true;
+    bool name_alone = true;
+    names_.reserve(all.size());
+    for (SeriesInfo& series : all) {
+      names_.push_back(context_.query.pool.get(series.labels, context_.query.metric_name));
+      same_name = same_name && names_.back() == names_.front();
+      series.drop_name = series.drop_name || !keeps_name(parts_.id);
+      if (!series.drop_name || !at_once) continue;
+      const std::size_t before = series.labels.size();
+      remove_metric_name(context_.query, series.labels);
+      name_alone = name_alone && before - series.labels.size() == (names_.back().empty() ? 0 : 1);
+    }
+    // A selector has each series once, and they stay different without a name that all of them have.
+    const bool stay_different = parts_.source->reads() && same_name && name_alone;
+    return at_once && !stay_different;
+  }
+
+  Result<void> number_labels(const std::vector<SeriesInfo>& all) {
+    LabelIdsIndex index;
+    BudgetShare share(context_.query.budget, place_);
+    group_.reserve(all.size());
+    for (const SeriesInfo& series : all) {
+      group_.push_back(index.insert(series.labels).first);
+      if (auto charged = share.set_bytes(index.size_bytes()); !charged) return charged;
+    }
+    taken_.resize(index.size());
+    return {};
+  }
+
+  /// Series that cannot be read ahead.
+  Result<bool> next_of_source(StepColumn& out) {
+    auto more = parts_.source->next(samples_);
+    if (!more || !*more) return more;
+    // Samples of a subquery come from no store, whose reading would ask.
+    if (auto going_on = context_.query.deadline.check(); !going_on) return pass(going_on);
+    auto made = one_by_one_->from_samples(next_, samples_, made_, notes_);
+    context_.stats.take(notes_.stats);
+    context_.query.annotations.take(notes_.annotations);
+    if (!made) return pass(made);
+    if (auto fits = context_.query.budget.check_passing(made_.widest); !fits) return pass(fits);
+    std::swap(out, made_.column);
+    return true;
+  }
+
+  void note_result(const StepColumn& out) {
     if (!out.present.any()) return;
     if (!group_.empty()) {
       const auto group = group_[next_];
       collided_ = collided_ || taken_[group];
       taken_[group] = true;
     }
+    const std::string_view name = names_[next_];
     if (expects_counter(parts_.id) && !name.empty() && !named_like_counter(name) && out.any_float())
       annotator_.info(fmt::format("metric might not be a counter, name does not end in "
                                   "_total/_sum/_count/_bucket: {}",
@@ -169,15 +276,19 @@ class RangeCall final : public VectorOperator {
 
   EvalContext& context_;
   RangeCallParts parts_;
-  WindowCutter cutter_;
   Annotator annotator_;
-  BudgetShare index_share_;  ///< of the index that open() makes
-  storage::SampleColumns samples_;
+  Span place_;  ///< in the query
+  std::vector<std::vector<double>> scalars_;
   std::vector<std::string_view> names_;  ///< metric name of each input series
   std::vector<std::uint32_t> group_;     ///< number of each series' output labels
   std::vector<bool> taken_;              ///< labels that a series with results has
   bool collided_ = false;
   std::size_t next_ = 0;
+  ColumnsAhead columns_;  ///< where the source can be read ahead
+  std::unique_ptr<RangeColumnMaker> one_by_one_;
+  storage::SampleColumns samples_;
+  MadeColumn made_;
+  MakerNotes notes_;
 };
 
 class AbsentOverTime final : public VectorOperator {
@@ -186,7 +297,7 @@ class AbsentOverTime final : public VectorOperator {
       : context_(context),
         source_(std::move(source)),
         shape_(shape),
-        cutter_(context, shape_),
+        cutter_(context.steps, shape_),
         labels_(std::move(labels)) {}
 
   Result<std::vector<SeriesInfo>> open() override {
@@ -197,10 +308,10 @@ class AbsentOverTime final : public VectorOperator {
       auto more = source_->next(samples);
       if (!more) return pass(more);
       if (!*more) break;
-      auto windows = cutter_.cut(samples);
-      if (!windows) return pass(windows);
-      for (std::size_t step = 0; step < windows->size(); ++step)
-        if (!(*windows)[step].empty()) found_.set(step);
+      const CutWindows windows = cutter_.cut(samples, context_.stats);
+      if (auto fits = context_.query.budget.check_passing(windows.widest); !fits) return pass(fits);
+      for (std::size_t step = 0; step < windows.bounds.size(); ++step)
+        if (!windows.bounds[step].empty()) found_.set(step);
     }
     done_ = found_.full();
     if (done_) return std::vector<SeriesInfo>{};

@@ -4,6 +4,8 @@
 // Threads: one at a time.
 #pragma once
 
+#include <functional>
+
 #include "query/engine/operator.h"
 #include "query/engine/range_window.h"
 #include "query/promql/functions.h"
@@ -23,7 +25,8 @@ struct WindowShape {
 struct RangeCallParts {
   RangeSourcePtr source;
   WindowShape shape;
-  RangeFunctionPtr function;
+  /// Called by each thread that computes; annotations go where it is told.
+  std::function<RangeFunctionPtr(AnnotationCollector&)> make_function;
   FunctionId id = FunctionId::rate;
   std::vector<ScalarOperatorPtr> scalars;  ///< the other arguments
   Span first_argument;                     ///< where annotations point to

@@ -1,11 +1,22 @@
 #include "query/engine/sample_stats.h"
 
+#include <utility>
+
 namespace narthex::query {
 
 SampleStats::SampleStats(const Steps& steps, bool per_step) : steps_(steps) {
   if (!per_step) return;
   total_per_step_.resize(steps.count());
   read_per_step_.resize(steps.count());
+}
+
+void SampleStats::take(SampleStats& other) {
+  total_ += std::exchange(other.total_, 0);
+  read_ += std::exchange(other.read_, 0);
+  for (std::size_t i = 0; i < total_per_step_.size(); ++i) {
+    total_per_step_[i] += std::exchange(other.total_per_step_[i], 0);
+    read_per_step_[i] += std::exchange(other.read_per_step_[i], 0);
+  }
 }
 
 void SampleStats::add_step_invariant(const SampleStats& part) {

@@ -33,6 +33,10 @@ class SampleStats {
     add_read(step, 1);
   }
 
+  /// Of the same steps, with nothing counted yet.
+  [[nodiscard]] SampleStats fresh() const { return {steps_, !total_per_step_.empty()}; }
+  /// Takes over what another of the same steps has counted.
+  void take(SampleStats& other);
   /// A part that was evaluated once and holds for every step.
   void add_step_invariant(const SampleStats& part);
   /// What a subquery read: each of its steps counts at the first outer step that uses it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/value.h"
+#include "query/engine/columns_ahead.h"
 #include "query/engine/smoothed_histograms.h"
 #include "query/histogram/arithmetic.h"
 #include "query/histogram/reset.h"
@@ -49,22 +50,18 @@ class SeriesReader {
     return series;
   }
 
-  /// @return  false after the last series
-  Result<bool> next(storage::SampleColumns& out) {
+  [[nodiscard]] std::size_t count() const { return set_ ? set_->size() : 0; }
+
+  /// Overwrites `out`. Threads: any.
+  Result<void> read(std::size_t i, storage::SampleColumns& out) const {
     out.clear();
-    if (!set_ || next_ == set_->size()) return false;
-    if (auto going_on = query_.deadline.check(); !going_on) return pass(going_on);
-    if (auto read = set_->samples(next_++, range_, out); !read) return pass(read, "expanding series");
-    query_.budget.progress().read_series(out.t.size());
+    if (auto going_on = query_.deadline.check(); !going_on) return going_on;
+    if (auto read = set_->samples(i, range_, out); !read) return pass(read, "expanding series");
     if (spec_.stats_only && !out.histograms.empty()) keep_stats_only(out);
-    auto bytes = (out.t.capacity() + out.v.capacity() + out.st.capacity()) * sizeof(double);
-    for (const auto& h : out.histograms) bytes += sizeof(h.index) + counted_bytes(h.value);
-    if (auto charged = buffers_.set_bytes(bytes); !charged) return pass(charged);
-    return true;
+    return {};
   }
 
-  /// Of the series that next() has read last.
-  [[nodiscard]] std::span<const PairId> labels() const { return set_->labels(next_ - 1); }
+  [[nodiscard]] std::span<const PairId> labels(std::size_t i) const { return set_->labels(i); }
 
  private:
   /// Buckets are forgotten; resets are told by the hints from here on.
@@ -93,9 +90,7 @@ class SeriesReader {
   const SelectorSpec& spec_;
   TimeRange range_;
   std::unique_ptr<storage::SeriesSet> set_;
-  std::size_t next_ = 0;
   BudgetShare share_{query_.budget};
-  BudgetShare buffers_{query_.budget};
 };
 
 /// Finds histograms by their place among the samples; asked for in ascending order.
@@ -120,40 +115,32 @@ class HistogramCursor {
   HistogramPtr taken_;
 };
 
-class InstantSelector final : public VectorOperator {
+/// What an instant selector sees of each series at each step.
+class InstantColumnMaker final : public ColumnMaker {
  public:
-  InstantSelector(EvalContext& context, SelectorSpec spec, InstantValue what)
-      : context_(context),
-        spec_(std::move(spec)),
-        what_(what),
-        reader_(context, spec_),
-        annotator_(context.query.annotator()) {}
+  InstantColumnMaker(const EvalContext& context, const SelectorSpec& spec, InstantValue what,
+                     const SeriesReader& reader, const Annotator& annotator)
+      : context_(context), spec_(spec), what_(what), reader_(reader), annotator_(annotator) {}
 
-  Result<std::vector<SeriesInfo>> open() override {
-    const auto lookback = context_.query.lookback;
-    TimeRange range{spec_.look_at(context_.steps.start) - lookback + 1,
-                    spec_.look_at(context_.steps.last()) + (spec_.smoothed ? lookback : 0)};
-    return reader_.open(range);
-  }
-
-  Result<bool> next(StepColumn& out) override {
-    auto more = reader_.next(samples_);
-    if (!more || !*more) return more;
-    out.reset(context_.steps.count());
-    if (spec_.smoothed) {
-      if (samples_.histograms.empty())
-        interpolate(out);
-      else
-        smooth_histograms(context_, spec_, samples_, metric_name(), annotator_, out);
-    } else if (auto found = look_back(out); !found) {
-      return pass(found);
+  Result<void> make(std::size_t series, MadeColumn& out, MakerNotes& notes) override {
+    if (auto read = reader_.read(series, samples_); !read) return read;
+    out.samples_read = samples_.t.size();
+    out.buffer_bytes = sample_bytes(samples_);
+    StepColumn& column = out.column;
+    column.reset(context_.steps.count());
+    if (!spec_.smoothed) {
+      if (auto found = look_back(series, column, notes.stats); !found) return found;
+    } else if (samples_.histograms.empty()) {
+      interpolate(column);
+    } else {
+      smooth_histograms(context_, spec_, samples_, metric_name(series), annotator_, column);
     }
-    if (auto fits = context_.query.budget.check_passing(out.count_samples()); !fits) return pass(fits);
-    return true;
+    out.widest = column.count_samples();
+    return {};
   }
 
  private:
-  Result<void> look_back(StepColumn& out) {
+  Result<void> look_back(std::size_t series, StepColumn& out, SampleStats& stats) {
     const auto& t = samples_.t;
     const auto lookback = context_.query.lookback;
     std::size_t after = 0;  // the first sample later than the step looks at
@@ -169,24 +156,24 @@ class InstantSelector final : public VectorOperator {
         if (is_stale_nan(h->sum)) continue;
         if (what_ == InstantValue::timestamp_in_ms)
           return fail(Code::execution, "this should be an info metric, with float samples: " +
-                                           context_.query.pool.labels(reader_.labels()).to_string());
+                                           context_.query.pool.labels(reader_.labels(series)).to_string());
         if (what_ == InstantValue::value) {
           const auto counted = counted_samples(*h);
-          context_.stats.add_total(step, counted);
-          context_.stats.add_read(step, counted);
+          stats.add_total(step, counted);
+          stats.add_read(step, counted);
           out.set_histogram(step, h);
           continue;
         }
       }
-      context_.stats.add_sample(step);
+      stats.add_sample(step);
       if (what_ == InstantValue::start_timestamp && !context_.query.use_start_timestamps) continue;
       out.set(step, shown(found));
     }
     return {};
   }
 
-  [[nodiscard]] std::string_view metric_name() const {
-    return context_.query.pool.get(reader_.labels(), context_.query.metric_name);
+  [[nodiscard]] std::string_view metric_name(std::size_t series) const {
+    return context_.query.pool.get(reader_.labels(series), context_.query.metric_name);
   }
 
   [[nodiscard]] double shown(std::size_t found) const {
@@ -205,7 +192,7 @@ class InstantSelector final : public VectorOperator {
 
   /// smoothed: on the line between the samples around the time looked at.
   void interpolate(StepColumn& out) {
-    drop_stale();
+    drop_stale_floats();
     const auto& t = samples_.t;
     const auto lookback = context_.query.lookback;
     std::size_t next = 0;  // the first sample not before the time looked at
@@ -225,7 +212,7 @@ class InstantSelector final : public VectorOperator {
     }
   }
 
-  void drop_stale() {
+  void drop_stale_floats() {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < samples_.t.size(); ++i) {
       if (is_stale_nan(samples_.v[i])) continue;
@@ -236,15 +223,46 @@ class InstantSelector final : public VectorOperator {
     samples_.v.resize(kept);
   }
 
-  EvalContext& context_;
-  SelectorSpec spec_;
-  InstantValue what_;
-  SeriesReader reader_;
+  const EvalContext& context_;
+  const SelectorSpec& spec_;
+  const InstantValue what_;
+  const SeriesReader& reader_;
   Annotator annotator_;
   storage::SampleColumns samples_;
 };
 
-class RangeSelector final : public RangeSource {
+class InstantSelector final : public VectorOperator {
+ public:
+  InstantSelector(EvalContext& context, SelectorSpec spec, InstantValue what)
+      : context_(context),
+        spec_(std::move(spec)),
+        reader_(context, spec_),
+        // Smoothing annotates, and info() names labels in its error: both belong to the query's thread.
+        columns_(context,
+                 spec_.smoothed || what == InstantValue::timestamp_in_ms ? Helpers::none : Helpers::welcome,
+                 [this, what, annotator = context.query.annotator()] {
+                   return std::make_unique<InstantColumnMaker>(context_, spec_, what, reader_, annotator);
+                 }) {}
+
+  Result<std::vector<SeriesInfo>> open() override {
+    const auto lookback = context_.query.lookback;
+    TimeRange range{spec_.look_at(context_.steps.start) - lookback + 1,
+                    spec_.look_at(context_.steps.last()) + (spec_.smoothed ? lookback : 0)};
+    auto series = reader_.open(range);
+    if (series) columns_.open(series->size());
+    return series;
+  }
+
+  Result<bool> next(StepColumn& out) override { return columns_.next(out); }
+
+ private:
+  EvalContext& context_;
+  SelectorSpec spec_;
+  SeriesReader reader_;
+  ColumnsAhead columns_;
+};
+
+class RangeSelector final : public RangeSource, private SeriesReads {
  public:
   RangeSelector(EvalContext& context, SelectorSpec spec, DurationMs range)
       : context_(context), spec_(std::move(spec)), range_(range), reader_(context, spec_) {}
@@ -257,13 +275,28 @@ class RangeSelector final : public RangeSource {
   }
 
   Result<bool> next(storage::SampleColumns& out) override {
-    auto more = reader_.next(out);
-    if (!more || !*more) return more;
-    drop_stale(out);
+    if (next_ == reader_.count()) return false;
+    if (auto done = read(next_++, out); !done) return pass(done);
+    context_.query.budget.progress().read_series(out.t.size());
+    if (auto charged = buffers_.set_bytes(sample_bytes(out)); !charged) return pass(charged);
     return true;
   }
 
+  [[nodiscard]] const SeriesReads* reads() const override { return this; }
+
  private:
+  Result<void> read(std::size_t i, storage::SampleColumns& out) const override {
+    if (auto done = reader_.read(i, out); !done) return done;
+    if (has_stale(out)) drop_stale(out);
+    return {};
+  }
+
+  static bool has_stale(const storage::SampleColumns& samples) {
+    bool any = !samples.histograms.empty();
+    for (const double v : samples.v) any |= is_stale_nan(v);
+    return any;
+  }
+
   static void drop_stale(storage::SampleColumns& samples) {
     std::size_t kept = 0;
     std::size_t kept_histograms = 0;
@@ -295,6 +328,8 @@ class RangeSelector final : public RangeSource {
   SelectorSpec spec_;
   DurationMs range_;
   SeriesReader reader_;
+  std::size_t next_ = 0;
+  BudgetShare buffers_{context_.query.budget};
 };
 
 }  // namespace

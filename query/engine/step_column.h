@@ -31,7 +31,7 @@ class StepBitmap {
   void set_all() {
     if (words_.empty()) return;
     std::fill(words_.begin(), words_.end(), ~std::uint64_t{0});
-    if (steps_ % 64 != 0) words_.back() = (std::uint64_t{1} << (steps_ % 64)) - 1;
+    words_.back() = last_word();
   }
   [[nodiscard]] std::size_t size() const { return steps_; }
   [[nodiscard]] bool test(std::size_t i) const { return (words_[i / 64] >> (i % 64) & 1) != 0; }
@@ -46,7 +46,12 @@ class StepBitmap {
     for (const auto w : words_) n += static_cast<std::size_t>(std::popcount(w));
     return n;
   }
-  [[nodiscard]] bool full() const { return count() == steps_; }
+  [[nodiscard]] bool full() const {
+    if (words_.empty()) return true;
+    for (std::size_t w = 0; w + 1 < words_.size(); ++w)
+      if (words_[w] != ~std::uint64_t{0}) return false;
+    return words_.back() == last_word();
+  }
   /// The lowest step set in both, or size().
   [[nodiscard]] std::size_t first_common(const StepBitmap& o) const {
     for (std::size_t w = 0; w < words_.size(); ++w)
@@ -84,6 +89,11 @@ class StepBitmap {
   bool operator==(const StepBitmap&) const = default;
 
  private:
+  /// The last word with all its steps set.
+  [[nodiscard]] std::uint64_t last_word() const {
+    return steps_ % 64 == 0 ? ~std::uint64_t{0} : (std::uint64_t{1} << (steps_ % 64)) - 1;
+  }
+
   std::size_t steps_ = 0;
   std::vector<std::uint64_t> words_;
 };

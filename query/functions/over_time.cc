@@ -105,13 +105,13 @@ class QuantileOverTime final : public RangeFunction {
     return {};
   }
   Result<void> run(const RangeInput& in, StepColumn& out) override {
+    window_.clear();
     for (std::size_t step = 0; step < in.windows.size(); ++step) {
       if (in.windows[step].empty()) continue;
       if (!is_valid_quantile(q_[step]))
         site_.annotator.warn(invalid_quantile_text(q_[step]), site_.first_argument);
-      const auto values = in.values(step);
-      sorted_.assign(values.begin(), values.end());
-      out.set(step, quantile_of(q_[step], sorted_));
+      window_.slide(in.v, in.windows[step].first, in.windows[step].last);
+      out.set(step, window_.quantile(q_[step]));
     }
     return {};
   }
@@ -119,7 +119,7 @@ class QuantileOverTime final : public RangeFunction {
  private:
   RangeCallSite site_;
   std::vector<double> q_;
-  std::vector<double> sorted_;
+  SortedWindow window_;
 };
 
 /// The median distance from the median.

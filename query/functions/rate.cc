@@ -48,6 +48,7 @@ class Rate final : public RangeFunction {
   void find_resets(const RangeInput& in) {
     resets_.clear();
     overlaps_.clear();
+    if (in.st.empty() && !ever_falls(in.v)) return;
     for (std::uint32_t i = 1; i < in.v.size(); ++i) {
       const bool started_anew =
           !in.st.empty() && is_start_timestamp_reset(in.st[i - 1], in.t[i - 1], in.st[i], in.t[i]);
@@ -56,45 +57,87 @@ class Rate final : public RangeFunction {
     }
   }
 
+  /// Most counters do not, and this is said faster than where they do.
+  static bool ever_falls(std::span<const double> v) {
+    bool falls = false;
+    for (std::size_t i = 1; i < v.size(); ++i) falls |= v[i] < v[i - 1];
+    return falls;
+  }
+
+  /// What the times of a window alone decide. Those of neighbouring windows are mostly the same to the
+  /// millisecond, and divisions are what a window costs.
+  struct Extrapolation {
+    // Milliseconds.
+    DurationMs before = -1;  ///< from the window's start to its first sample; never below 0
+    DurationMs between = 0;  ///< first and last sample
+    DurationMs after = 0;    ///< from the last sample to the window's end
+    std::uint32_t intervals = 0;
+
+    // Seconds.
+    double sampled = 0;
+    double to_start = 0;
+    double to_end = 0;
+    double factor = 0;
+
+    [[nodiscard]] bool is_of(DurationMs b, DurationMs s, DurationMs a, std::uint32_t n) const {
+      return before == b && between == s && after == a && intervals == n;
+    }
+  };
+
+  [[nodiscard]] double factor_of(double sampled, double to_start, double to_end, DurationMs range) const {
+    double factor = 1;
+    if (sampled != 0) factor = (sampled + to_start + to_end) / sampled;
+    if (per_second_) factor /= static_cast<double>(range) / 1000;
+    return factor;
+  }
+
+  void extrapolate(DurationMs before, DurationMs between, DurationMs after, std::uint32_t intervals,
+                   DurationMs range) {
+    Extrapolation& e = last_;
+    e = {before, between, after, intervals};
+    e.sampled = static_cast<double>(between) / 1000;
+    e.to_start = static_cast<double>(before) / 1000;
+    e.to_end = static_cast<double>(after) / 1000;
+    const double interval = intervals > 0 ? e.sampled / static_cast<double>(intervals) : 0;
+    const double threshold = interval * 1.1;
+    // Samples that come regularly up to the bound are taken to go on beyond it; otherwise the series is taken
+    // to start half an interval before its first sample.
+    if (e.to_start >= threshold) e.to_start = interval / 2;
+    if (e.to_end >= threshold) e.to_end = interval / 2;
+    e.factor = factor_of(e.sampled, e.to_start, e.to_end, range);
+  }
+
+  /// hot: bench/query.py
   void at_step(const RangeInput& in, std::size_t step, StepColumn& out) {
     const auto [first, last] = in.windows[step];
     const std::uint32_t newest = last - 1;
-    const Timestamp range_start = in.window_start(step);
     double result = in.v[newest] - in.v[first];
     if (is_counter_) {
       for (const auto reset : resets_.between(first, last)) result += in.v[reset - 1];
       if (!overlaps_.between(first, last).empty())
         site_.annotator.collector().add_start_time_overlap(in.metric_name, site_.first_argument);
     }
-    double to_start = static_cast<double>(in.t[first] - range_start) / 1000;
-    double to_end = static_cast<double>(in.window_end(step) - in.t[newest]) / 1000;
-    double sampled = static_cast<double>(in.t[newest] - in.t[first]) / 1000;
-    const double between = newest > first ? sampled / static_cast<double>(newest - first) : 0;
-    const double threshold = between * 1.1;
+    const Timestamp start = in.window_start(step);
+    const DurationMs before = in.t[first] - start;
+    const DurationMs between = in.t[newest] - in.t[first];
+    const DurationMs after = in.window_end(step) - in.t[newest];
+    if (!last_.is_of(before, between, after, newest - first))
+      extrapolate(before, between, after, newest - first, in.range);
 
     const Timestamp began = is_counter_ && !in.st.empty() ? in.st[first] : 0;
-    if (began != 0 && began > range_start && began < in.t[first]) {
+    if (began != 0 && began > start && began < in.t[first]) {
       // The counter was zero inside the window: no need to guess its start.
-      to_start = 0;
-      sampled = static_cast<double>(in.t[newest] - began) / 1000;
-      result += in.v[first];
-    } else if (newest == first) {
+      const double sampled = static_cast<double>(in.t[newest] - began) / 1000;
+      out.set(step, (result + in.v[first]) * factor_of(sampled, 0, last_.to_end, in.range));
       return;
-    } else {
-      // Samples that come regularly up to the bound are taken to go on beyond it; otherwise
-      // the series is taken to start half an interval before its first sample.
-      if (to_start >= threshold) to_start = between / 2;
-      if (is_counter_ && result > 0 && in.v[first] >= 0) {
-        // A counter is not below zero: not further back than where its slope meets zero.
-        const double to_zero = sampled * (in.v[first] / result);
-        if (to_zero < to_start) to_start = to_zero;
-      }
     }
-    if (to_end >= threshold) to_end = between / 2;
-
-    double factor = 1;
-    if (sampled != 0) factor = (sampled + to_start + to_end) / sampled;
-    if (per_second_) factor /= static_cast<double>(in.range) / 1000;
+    if (newest == first) return;
+    double factor = last_.factor;
+    if (is_counter_ && result > 0 && in.v[first] >= 0) {
+      // A counter is not below zero: not further back than where its slope meets zero.
+      const double to_zero = last_.sampled * (in.v[first] / result);
+      if (to_zero < last_.to_start) factor = factor_of(last_.sampled, to_zero, last_.to_end, in.range);
+    }
     out.set(step, result * factor);
   }
 
@@ -103,6 +146,7 @@ class Rate final : public RangeFunction {
   RangeCallSite site_;
   Positions resets_;
   Positions overlaps_;
+  Extrapolation last_;  ///< of the window before
 };
 
 class LastTwo final : public RangeFunction {

@@ -1,7 +1,7 @@
 #include "tsdb/block/block_querier.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <unordered_set>
 
 #include "storage/merge_querier.h"
@@ -66,7 +66,7 @@ class PairTranslator {
 
   const SymbolTable& symbols_;
   LabelPool& pool_;
-  std::unordered_map<std::uint64_t, PairId> ids_;
+  boost::unordered_flat_map<std::uint64_t, PairId> ids_;
   std::vector<Last> last_;
 };
 
@@ -142,7 +142,9 @@ class BlockSeriesSet final : public storage::SeriesSet {
     const std::size_t before = out.t.size();
     auto series = files_->index->series(refs_[i]);
     if (!series) return pass(series, "block " + files_->directory);
-    std::vector<ChunkMeta> chunks;
+    // Kept per thread: a query over a million series must not allocate for each.
+    static thread_local std::vector<ChunkMeta> chunks;
+    chunks.clear();
     auto read = series->chunks(chunks);
     if (read) {
       read = read_chunks(*files_, chunks, files_->tombstones.of(refs_[i]), overlap(range, range_), out);

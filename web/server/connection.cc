@@ -91,20 +91,19 @@ std::string head_of(const Response& response, std::optional<std::size_t> length,
   return head;
 }
 
-/// Runs `work` on the pool; the coroutine goes on, on its strand, when it is done. While it
-/// waits, `watch` is called now and then.
-/// Arguments must be named objects of the caller: GCC 12 misplaces temporaries (closures above
-/// all) that are part of a co_await expression.
+/// Work that a pool does for a coroutine.
 template <class Value>
-asio::awaitable<Value> on_pool(sync::ThreadPool* pool, const std::function<Value()>& work,
-                               const std::function<void()>& watch) {
-  struct Pending {
-    explicit Pending(asio::any_io_executor strand) : done(strand) {}
-    asio::steady_timer done;
-    std::optional<Value> value;
-  };
-  const auto strand = co_await asio::this_coro::executor;
-  auto pending = std::make_shared<Pending>(strand);
+struct Pending {
+  explicit Pending(const asio::any_io_executor& strand) : done(strand) {}
+  asio::steady_timer done;
+  std::optional<Value> value;
+};
+
+/// Begins `work` on the pool, for a coroutine of `strand` that waits with finished().
+template <class Value>
+std::shared_ptr<Pending<Value>> begin_on_pool(sync::ThreadPool* pool, const asio::any_io_executor& strand,
+                                              const std::function<Value()>& work) {
+  auto pending = std::make_shared<Pending<Value>>(strand);
   pool->post([pending, strand, work] {
     auto value = std::make_shared<Value>(work());
     asio::post(strand, [pending, value] {
@@ -112,6 +111,14 @@ asio::awaitable<Value> on_pool(sync::ThreadPool* pool, const std::function<Value
       pending->done.cancel();
     });
   });
+  return pending;
+}
+
+/// The coroutine goes on, on its strand, when the work is done. While it waits, `watch` is called now and
+/// then. Arguments must be named objects of the caller: GCC 12 misplaces temporaries (closures above all)
+/// that are part of a co_await expression.
+template <class Value>
+asio::awaitable<Value> finished(std::shared_ptr<Pending<Value>> pending, const std::function<void()>& watch) {
   while (!pending->value) {
     pending->done.expires_after(kClientCheck);
     co_await pending->done.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -229,6 +236,14 @@ asio::awaitable<Result<void>> write(net::Stream& stream, const Serving& serving,
   co_return co_await stream.write(head, body);
 }
 
+/// One chunk of a body; an empty one would end it.
+asio::awaitable<Result<void>> write_chunk(net::Stream& stream, const Serving& serving, std::string& piece) {
+  if (piece.empty()) co_return Result<void>();
+  std::string head = chunk_head(piece.size());
+  piece += "\r\n";
+  co_return co_await write(stream, serving, std::move(head), piece);
+}
+
 asio::awaitable<Result<void>> send(net::Stream& stream, Serving& serving, Prepared prepared, bool is_head,
                                    bool keep_alive) {
   if (!prepared.more || is_head) {
@@ -239,25 +254,24 @@ asio::awaitable<Result<void>> send(net::Stream& stream, Serving& serving, Prepar
   }
   if (auto r = co_await write(stream, serving, head_of(prepared.response, std::nullopt, keep_alive)); !r)
     co_return r;
+  using Piece = std::pair<std::string, bool>;
+  const std::function<Piece()> encode = [encoder = prepared.encoder] {
+    Piece out;
+    out.second = encoder->next(out.first);
+    return out;
+  };
+  const auto strand = co_await asio::this_coro::executor;
   std::string piece = std::move(prepared.first);
-  bool more = true;
-  for (;;) {
-    if (!piece.empty()) {
-      std::string head = chunk_head(piece.size());
-      piece += "\r\n";
-      if (auto r = co_await write(stream, serving, std::move(head), piece); !r) co_return r;
-    }
-    if (!more) break;
-    using Next = std::pair<std::string, bool>;
-    const std::function<Next()> encode = [encoder = prepared.encoder] {
-      Next out;
-      out.second = encoder->next(out.first);
-      return out;
-    };
-    auto [next, again] = co_await on_pool(&serving.pool, encode, kNoWatch);
-    piece = std::move(next);
+  for (bool more = true; more;) {
+    // The next piece is encoded while this one is sent.
+    auto next = begin_on_pool(&serving.pool, strand, encode);
+    const auto sent = co_await write_chunk(stream, serving, piece);
+    auto [text, again] = co_await finished(next, kNoWatch);
+    if (!sent) co_return sent;
+    piece = std::move(text);
     more = again;
   }
+  if (auto r = co_await write_chunk(stream, serving, piece); !r) co_return r;
   co_return co_await write(stream, serving, "0\r\n\r\n");
 }
 
@@ -308,7 +322,9 @@ asio::awaitable<bool> answer(net::Stream& stream, std::shared_ptr<Serving> servi
     if (client_is_gone(stream)) stop.stop(sync::StopReason::client_gone);
     if (serving->stopping) stop.stop(sync::StopReason::shutdown);
   };
-  Prepared prepared = co_await on_pool(pool, work, watch);
+  const auto strand = co_await asio::this_coro::executor;
+  const auto pending = begin_on_pool(pool, strand, work);
+  Prepared prepared = co_await finished(pending, watch);
   const auto sent = co_await send(stream, *serving, std::move(prepared), is_head, keep_alive);
   co_return sent.has_value() && keep_alive;
 }

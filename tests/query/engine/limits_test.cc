@@ -66,6 +66,16 @@ TEST_CASE("a query over its memory limit ends with an error that names the limit
       "100000 (half of --query.max-memory): select fewer series, a shorter time or larger steps");
 }
 
+TEST_CASE("the column that an operator works on is charged at its place in the query") {
+  EngineFixture f;
+  f.load("m_total", kMinute, {1, 2, 3});
+  // Four columns for the grid, one each for the whole, `m_total` and `rate`; the last does not fit.
+  f.options.max_bytes = 50'000;
+  CHECK(f.over("m_total + rate(m_total[5m])", 0, 999 * kMinute, kMinute)
+            .starts_with(
+                "error: 1:11: query needs too much memory: it holds 48000 bytes, wants 8000 more here"));
+}
+
 TEST_CASE("the memory of a query's result is given back with the result, and all queries share one pool") {
   EngineFixture f;
   for (int i = 0; i < 100; ++i) f.load(fmt::format("m{{i=\"{}\"}}", i), kMinute, {1, 2, 3});
