@@ -36,18 +36,19 @@ std::uint64_t server_seed(const Labels& external_labels) {
 }  // namespace
 
 struct ScrapeManager::Impl {
-  Impl(const ScrapeThreads& threads, storage::Appendable& store, io::FileSystem& fs, const Clock& given_clock,
+  Impl(const ScrapeThreads& threads, storage::Appendable* store, io::FileSystem& fs, const Clock& given_clock,
        ScrapeOptions given_options, prometheus::Registry* registry)
       : metrics(registry),
         options(std::move(given_options)),
         clock(given_clock),
+        hold_room(options.most_held_bytes, metrics),
         page_pool(threads.pool),
         discovery(threads.discovery, page_pool, fs, clock, {"scrape", options.discovery_reload_interval},
                   registry) {
     check(!threads.scrapes.empty(), "somebody has to scrape");
     for (const auto& executor : threads.scrapes)
       contexts.push_back(
-          std::make_unique<ScrapeContext>(executor, page_pool, store, clock, options, metrics));
+          std::make_unique<ScrapeContext>(executor, page_pool, store, hold_room, clock, options, metrics));
   }
 
   Result<void> apply_to_pools(const config::Config& config) NARTHEX_REQUIRES(mutex);
@@ -60,6 +61,7 @@ struct ScrapeManager::Impl {
   ScrapeMetrics metrics;
   const ScrapeOptions options;
   const Clock& clock;
+  HoldRoom hold_room;
   sync::ThreadPool& page_pool;
   /// One per thread that scrapes.
   std::vector<std::unique_ptr<ScrapeContext>> contexts;
@@ -71,10 +73,19 @@ struct ScrapeManager::Impl {
   bool stopped NARTHEX_GUARDED_BY(mutex) = false;
 };
 
-ScrapeManager::ScrapeManager(ScrapeThreads threads, storage::Appendable& store, io::FileSystem& fs,
+ScrapeManager::ScrapeManager(ScrapeThreads threads, storage::Appendable* store, io::FileSystem& fs,
                              const Clock& clock, ScrapeOptions options, prometheus::Registry* registry)
     : impl_(std::make_shared<Impl>(threads, store, fs, clock, std::move(options), registry)) {}
 ScrapeManager::~ScrapeManager() = default;
+
+void ScrapeManager::use_store(storage::Appendable& store) {
+  for (const auto& context : impl_->contexts) {
+    const storage::Appendable* before = context->store.exchange(&store);
+    check(before == nullptr, "scraping has a store already");
+  }
+  sync::MutexLock lock(impl_->mutex);
+  for (const auto& [name, pool] : impl_->pools) pool->take_in_held();
+}
 
 Result<void> ScrapeManager::apply(std::shared_ptr<const config::Config> config) {
   Result<void> applied;

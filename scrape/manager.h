@@ -75,6 +75,8 @@ struct ScrapeOptions {
   bool metadata_wal_records = false;   ///< --enable-feature=metadata-wal-records
   bool starts = false;                 ///< start timestamps are read, `_created` lines are no series
   bool start_zeros = false;            ///< --enable-feature=created-timestamp-zero-ingestion
+  /// Of pages that are held while there is no store.
+  std::uint64_t most_held_bytes = 256U << 20U;
 };
 
 /// Where a manager's work is done; outlives it.
@@ -86,9 +88,13 @@ struct ScrapeThreads {
 
 class ScrapeManager {
  public:
-  ScrapeManager(ScrapeThreads threads, storage::Appendable& store, io::FileSystem& fs, const Clock& clock,
+  /// @param store  null: scrapes are held until use_store()
+  ScrapeManager(ScrapeThreads threads, storage::Appendable* store, io::FileSystem& fs, const Clock& clock,
                 ScrapeOptions options, prometheus::Registry* registry);
   ~ScrapeManager();
+
+  /// Takes in what was held, and everything from now on at once. Only where there was no store.
+  void use_store(storage::Appendable& store);
 
   /// Starts, changes or ends pools so that they fit `config`. Errors: invalid (bad TLS files...);
   /// then what could be applied is applied, as in Prometheus.

@@ -46,6 +46,13 @@ net::Awaitable<void> sleep(DurationMs ms) {
   co_await timer.async_wait(boost::asio::use_awaitable);
 }
 
+/// For those whom nobody wakes when it opens: loops that have ended.
+net::Awaitable<storage::Appendable*> wait_for_store(ScrapeContext& context) {
+  constexpr DurationMs kGlance = 100;
+  while (context.store.load() == nullptr) co_await sleep(kGlance);
+  co_return context.store.load();
+}
+
 /// What of a page that was read did not reach the store.
 std::string notice_of(const ScrapeOutcome& outcome) {
   if (outcome.commit_failure) return "nothing of the scrape is stored: " + outcome.commit_failure->text;
@@ -68,7 +75,8 @@ ScrapeLoop::ScrapeLoop(ScrapeContext& context, std::shared_ptr<Target> target, S
       wake_(context.executor),
       forced_(std::move(forced)),
       settings_(std::move(settings)),
-      cycle_(std::make_shared<ScrapeCycle>(cycle_settings())) {
+      cycle_(std::make_shared<ScrapeCycle>(cycle_settings())),
+      hold_(context.hold_room) {
   target_->set_metadata(cycle_->metadata());
 }
 
@@ -100,6 +108,10 @@ ScrapeLoop::Life ScrapeLoop::life() const {
 
 net::Awaitable<void> ScrapeLoop::run(std::shared_ptr<ScrapeLoop> self) {
   co_await self->loop();
+  if (!self->hold_.empty()) {
+    co_await wait_for_store(self->context_);
+    co_await self->take_in_all_held();
+  }
   self->context_.metrics.add_metadata(self->settings_.job->job_name, -self->metadata_entries_,
                                       -self->metadata_bytes_);
   self->context_.metrics.cache_bytes.Decrement(self->cache_bytes_);
@@ -113,6 +125,7 @@ net::Awaitable<void> ScrapeLoop::loop() {
   due_ = first_scrape(context_.clock.now(), interval, target_->hash(), settings_.seed);
   DurationMs kept_waiting = 0;
   while (life() == Life::running) {
+    co_await take_in_all_held();
     take_new_settings();
     const Timestamp now = context_.clock.now() - std::exchange(kept_waiting, 0);
     if (due_ - now > interval)  // the wall clock was set back
@@ -152,7 +165,8 @@ void ScrapeLoop::take_new_settings() {
 }
 
 net::Awaitable<void> ScrapeLoop::scrape(Timestamp t) {
-  ScrapeInput input;
+  Page page;
+  ScrapeInput& input = page.input;
   input.t = t;
   input.start = context_.clock.steady();
   if (last_ != 0)
@@ -164,28 +178,45 @@ net::Awaitable<void> ScrapeLoop::scrape(Timestamp t) {
     sync::MutexLock lock(mutex_);
     input.failure = forced_;
   }
-  std::string body;
-  bool gzipped = false;
-  if (!input.failure) co_await fetch(input, body, gzipped);
+  if (!input.failure) co_await fetch(page);
   // Shutdown, not a failure of the target.
   if (input.failure && input.failure->code == Code::cancelled) co_return;
+  if (context_.store.load() != nullptr) {
+    co_await take_in_all_held();
+    co_await take_in(std::move(page));
+    co_return;
+  }
+  // Without the room that the buffer has for larger ones.
+  std::string exact(page.body);
+  context_.buffers.give(std::exchange(page.body, std::move(exact)));
+  hold_.add(std::move(page), context_.clock.steady());
+}
 
-  const std::size_t small = gzipped ? kSmallBytes / kUsualRatio : kSmallBytes;
-  auto work = [this, &input, &body, gzipped]() { return take_in(input, std::move(body), gzipped); };
+net::Awaitable<void> ScrapeLoop::take_in_all_held() {
+  if (context_.store.load() == nullptr) co_return;
+  while (auto page = hold_.take(context_.clock.steady())) co_await take_in(std::move(*page));
+}
+
+net::Awaitable<void> ScrapeLoop::take_in(Page page) {
+  const ScrapeInput input = page.input;
+  const std::size_t small = page.gzipped ? kSmallBytes / kUsualRatio : kSmallBytes;
+  const bool is_small = page.body.size() <= small;
+  auto work = [this, &page]() { return run_cycle(std::move(page)); };
   // Not `?:`: GCC 12 destroys the operands of one with a co_await twice.
   ScrapeOutcome outcome;
-  if (body.size() <= small) {
+  if (is_small) {
     context_.busy.begin(std::chrono::steady_clock::now());
     outcome = work();
     context_.busy.end(std::chrono::steady_clock::now());
   } else {
     outcome = co_await net::on_pool(context_.pool, std::move(work));
   }
-  target_->report(t, outcome.duration_seconds, outcome.error, notice_of(outcome));
+  target_->report(input.t, outcome.duration_seconds, outcome.error, notice_of(outcome));
   count(input, outcome);
 }
 
-net::Awaitable<void> ScrapeLoop::fetch(ScrapeInput& input, std::string& body, bool& gzipped) {
+net::Awaitable<void> ScrapeLoop::fetch(Page& page) {
+  ScrapeInput& input = page.input;
   net::BodyMemory memory = [this] { return context_.buffers.take(); };
   auto response = co_await settings_.client->send(request(), std::move(memory));
   if (!response) {
@@ -200,12 +231,15 @@ net::Awaitable<void> ScrapeLoop::fetch(ScrapeInput& input, std::string& body, bo
     co_return;
   }
   input.content_type = net::find_header(response->headers, "Content-Type").value_or("");
-  gzipped = net::find_header(response->headers, "Content-Encoding") == "gzip";
-  body = std::move(response->body);
+  page.gzipped = net::find_header(response->headers, "Content-Encoding") == "gzip";
+  page.body = std::move(response->body);
 }
 
-ScrapeOutcome ScrapeLoop::take_in(ScrapeInput input, std::string body, bool gzipped) {
-  if (gzipped && !input.failure) {
+ScrapeOutcome ScrapeLoop::run_cycle(Page page) {
+  ScrapeInput& input = page.input;
+  std::string& body = page.body;
+  storage::Appendable& store = *context_.store.load();
+  if (page.gzipped && !input.failure) {
     auto inflated = net::gunzip(body, max_body(), context_.buffers.take());
     context_.buffers.give(std::exchange(body, {}));
     if (inflated)
@@ -215,12 +249,12 @@ ScrapeOutcome ScrapeLoop::take_in(ScrapeInput input, std::string body, bool gzip
   }
   const std::uint64_t limit = settings_.job->limits.body_size;
   if (!input.failure && limit > 0 && body.size() >= limit) input.failure = body_too_large();
-  if (input.failure) return cycle_->run(input, context_.store, context_.clock);
+  if (input.failure) return cycle_->run(input, store, context_.clock);
 
-  ScrapeBody page(std::move(body));
-  input.body = &page;
-  ScrapeOutcome outcome = cycle_->run(input, context_.store, context_.clock);
-  context_.buffers.give(std::move(page).release());
+  ScrapeBody text(std::move(body));
+  input.body = &text;
+  ScrapeOutcome outcome = cycle_->run(input, store, context_.clock);
+  context_.buffers.give(std::move(text).release());
   return outcome;
 }
 
@@ -305,7 +339,8 @@ net::Awaitable<void> ScrapeLoop::end_of_run(ScrapeContext& context, std::shared_
   co_await sleep(next_due - context.clock.now());
   const Timestamp stale_time = context.clock.now();
   co_await sleep(interval + interval / 10);
-  auto work = [&context, &cycle, stale_time]() { return cycle->mark_stale(stale_time, context.store); };
+  storage::Appendable& store = *co_await wait_for_store(context);
+  auto work = [&store, &cycle, stale_time]() { return cycle->mark_stale(stale_time, store); };
   auto marked = co_await net::on_pool(context.pool, std::move(work));
   if (!marked) telemetry::warn("Stale commit failed", {{"target", url}, {"err", marked.error().text}});
 }

@@ -5,6 +5,7 @@
 //   wait for the due time --> GET --> inflate, parse, append (a large page: on the pool) --+
 //            ^                                                                             |
 //            +-----------------------------------------------------------------------------+
+//   Until the store is open a page is held behind the GET, and taken in then.
 //   retire(): finish the scrape under way, then wait two intervals and a bit, in which the
 //   target may come back; then mark what it exposed as stale. Cancelled (shutdown): end at once,
 //   no markers: the next start goes on where this one ended.
@@ -12,6 +13,7 @@
 // Threads: adopt(), force_error() and retire() from any; run() is one coroutine.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,6 +27,7 @@
 #include "scrape/buffer_pool.h"
 #include "scrape/busy_time.h"
 #include "scrape/manager.h"
+#include "scrape/page_hold.h"
 #include "scrape/scrape_cycle.h"
 #include "scrape/scrape_metrics.h"
 #include "scrape/target.h"
@@ -34,11 +37,13 @@ namespace narthex::scrape {
 
 /// What the loops of one thread share; outlives them.
 struct ScrapeContext {
-  ScrapeContext(boost::asio::any_io_executor on, sync::ThreadPool& for_large_pages, storage::Appendable& into,
-                const Clock& time, const ScrapeOptions& how, ScrapeMetrics& counts)
+  ScrapeContext(boost::asio::any_io_executor on, sync::ThreadPool& for_large_pages, storage::Appendable* into,
+                HoldRoom& while_there_is_none, const Clock& time, const ScrapeOptions& how,
+                ScrapeMetrics& counts)
       : executor(std::move(on)),
         pool(for_large_pages),
         store(into),
+        hold_room(while_there_is_none),
         clock(time),
         options(how),
         metrics(counts),
@@ -46,7 +51,9 @@ struct ScrapeContext {
 
   boost::asio::any_io_executor executor;
   sync::ThreadPool& pool;
-  storage::Appendable& store;
+  /// Null until it is open.
+  std::atomic<storage::Appendable*> store;
+  HoldRoom& hold_room;
   const Clock& clock;
   const ScrapeOptions& options;
   ScrapeMetrics& metrics;
@@ -69,6 +76,8 @@ class ScrapeLoop {
 
   static net::Awaitable<void> run(std::shared_ptr<ScrapeLoop> self);
 
+  /// There is a store by now.
+  void take_in_held() { wake_.wake(); }
   /// From the next scrape on.
   void adopt(Settings settings);
   /// Instead of scraping, every scrape fails with this; nothing: scrapes again.
@@ -85,8 +94,10 @@ class ScrapeLoop {
   net::Awaitable<void> loop();
   void take_new_settings();
   net::Awaitable<void> scrape(Timestamp t);
-  net::Awaitable<void> fetch(ScrapeInput& input, std::string& body, bool& gzipped);
-  ScrapeOutcome take_in(ScrapeInput input, std::string body, bool gzipped);
+  net::Awaitable<void> fetch(Page& page);
+  net::Awaitable<void> take_in_all_held();
+  net::Awaitable<void> take_in(Page page);
+  ScrapeOutcome run_cycle(Page page);
   void count(const ScrapeInput& input, const ScrapeOutcome& outcome);
   [[nodiscard]] net::Request request() const;
   [[nodiscard]] CycleSettings cycle_settings() const;
@@ -108,6 +119,7 @@ class ScrapeLoop {
   // Of the coroutine only.
   Settings settings_;
   std::shared_ptr<ScrapeCycle> cycle_;
+  PageHold hold_;
   Timestamp due_ = 0;
   Timestamp last_ = 0;  ///< time of the last scrape; 0: none yet
   std::chrono::nanoseconds last_start_{};

@@ -151,6 +151,15 @@ ScrapeMetrics::ScrapeMetrics(std::unique_ptr<prometheus::Registry> own, promethe
                       .Help(telemetry::kMemoryHelp)
                       .Register(registry ? *registry : *own)
                       .Add({{"part", "scrape_caches"}})),
+      held(counter(registry ? *registry : *own, "narthex_scrapes_held_total",
+                   "Scrapes that were held until the database was open.")),
+      held_dropped(counter(registry ? *registry : *own, "narthex_scrapes_held_dropped_total",
+                           "Held scrapes that were given up, as there was no room for more.")),
+      held_bytes(prometheus::BuildGauge()
+                     .Name(telemetry::kMemoryMetric)
+                     .Help(telemetry::kMemoryHelp)
+                     .Register(registry ? *registry : *own)
+                     .Add({{"part", "held_scrapes"}})),
       own_(std::move(own)),
       families_(std::make_unique<Families>(registry ? *registry : *own_)) {}
 

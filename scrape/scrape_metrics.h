@@ -53,6 +53,10 @@ class ScrapeMetrics {
   prometheus::Counter& exemplar_out_of_order;
   prometheus::Counter& cache_flush_forced;
   prometheus::Gauge& cache_bytes;  ///< of all targets
+  /// Of pages that wait for the store.
+  prometheus::Counter& held;
+  prometheus::Counter& held_dropped;
+  prometheus::Gauge& held_bytes;
 
  private:
   struct Families;

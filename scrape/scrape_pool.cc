@@ -89,6 +89,10 @@ void ScrapePool::reload(Settings settings) {
   metrics().observe_reload(settings_.job->interval, std::chrono::duration<double>(now() - start).count());
 }
 
+void ScrapePool::take_in_held() {
+  for (auto& [hash, active] : active_) active.loop->take_in_held();
+}
+
 void ScrapePool::stop() {
   for (auto& [hash, active] : active_) active.loop->retire(false);
   active_.clear();

@@ -48,6 +48,8 @@ class ScrapePool {
   void sync(BuiltTargets targets);
   /// Loops go on with their targets under other settings.
   void reload(Settings settings);
+  /// There is a store by now.
+  void take_in_held();
   void set_seed(std::uint64_t seed) { settings_.seed = seed; }
   /// The job is gone. As in Prometheus its series are not marked stale: they fade by themselves.
   void stop();

@@ -50,6 +50,8 @@ struct Db::Impl {
   Result<void> load_blocks();
   Result<void> open_chunk_files(prometheus::Registry* registry);
   Result<void> replay();
+  /// Series records of these references, which ascend, from copies of those that the log has lost.
+  std::vector<SeriesRecord> other_names_of(std::span<const WalRef> refs);
   void report_replay(const ReplayReport& report, std::uint64_t mapped_chunks, double seconds);
   Result<void> remove_redundant_files();
   Result<void> repair_logs(const ReplayReport& report);

@@ -1,7 +1,9 @@
 // Opening a data directory: lock, blocks, repair and replay of the log, and only then writing.
 #include <prometheus/gauge.h>
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -153,10 +155,7 @@ Result<void> Db::Impl::replay() {
     if (auto restored = restore(*snapshot); !restored) return restored;
     first = snapshot->state.first_segment;
   }
-  NameSource names;
-  if (options.snapshots.enabled) {
-    names = [this](std::span<const WalRef> refs) { return snapshots.names_of(refs); };
-  }
+  const NameSource names = [this](std::span<const WalRef> refs) { return other_names_of(refs); };
   auto report = replay_wal(fs, wal_directory(), head, restart_threads(), ooo_log_directory(), first, names);
   if (!report) return pass(report);
   damaged_records += report->damaged;
@@ -178,6 +177,17 @@ Result<void> Db::Impl::replay() {
   last_snapshot = clock.steady();
   unread_before = first.value_or(0);
   return {};
+}
+
+std::vector<SeriesRecord> Db::Impl::other_names_of(std::span<const WalRef> refs) {
+  std::vector<SeriesRecord> found;
+  if (options.snapshots.enabled) found = snapshots.names_of(refs);
+  std::ranges::sort(found, {}, &SeriesRecord::ref);
+  std::vector<WalRef> missing(refs.begin(), refs.end());
+  std::erase_if(missing,
+                [&](WalRef ref) { return std::ranges::binary_search(found, ref, {}, &SeriesRecord::ref); });
+  std::ranges::move(names_before_checkpoint(fs, wal_directory(), missing), std::back_inserter(found));
+  return found;
 }
 
 void Db::Impl::report_replay(const ReplayReport& report, std::uint64_t mapped_chunks, double seconds) {

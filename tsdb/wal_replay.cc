@@ -19,30 +19,29 @@ namespace {
 /// What a directory with segments is.
 enum class LogKind : std::uint8_t { checkpoint, log, out_of_order };
 
-/// Records of the log, in order; samples decoded.
+/// Records of the log, in order.
 struct LogBatch {
   struct Entry {
-    enum class Kind : std::uint8_t { samples, samples_with_start, other } kind;
-    std::size_t begin, end;  ///< in samples, or in bytes
+    std::size_t begin, end;  ///< in bytes
     WalPosition at;
   };
   std::vector<Entry> entries;
-  std::vector<SampleRecord> samples;
-  std::vector<Timestamp> starts;  ///< of samples, up to the last record that has such
   std::vector<std::byte> bytes;
+  std::size_t used = 0;  ///< of `bytes`, which keep their length: clearing them costs as much as reading
   const std::string* directory = nullptr;
   LogKind kind = LogKind::log;
 
   [[nodiscard]] bool is_full() const {
-    static constexpr std::size_t kEnoughSamples = 4 * 1024;
-    static constexpr std::size_t kEnoughBytes = 256 * 1024;
-    return samples.size() >= kEnoughSamples || bytes.size() >= kEnoughBytes;
+    // Some of them stay in a cache on their way from thread to thread.
+    static constexpr std::size_t kEnoughBytes = 64 * 1024;
+    return used >= kEnoughBytes;
   }
   void clear() {
+    // The room of a very long record is not kept for all the short ones.
+    static constexpr std::size_t kMostKept = 1024 * 1024;
+    if (bytes.size() > kMostKept) bytes = {};
     entries.clear();
-    samples.clear();
-    starts.clear();
-    bytes.clear();
+    used = 0;
   }
 };
 
@@ -67,7 +66,7 @@ void warn_of_record(const std::string& directory, WalPosition at, const std::str
                    {"why", why}});
 }
 
-/// Reads, decompresses and decodes: half of the work of a replay, done ahead by a thread of its own.
+/// Reads, checks and decompresses: half of the work of a replay, done ahead by a thread of its own.
 class LogReader {
  public:
   /// Takes a batch and gives one to go on with.
@@ -113,35 +112,14 @@ class LogReader {
     if (kind_ == LogKind::out_of_order) ++report_.late_segments;
     batch_.directory = &directory;
     batch_.kind = kind_;
-    while (const auto record = reader->next()) {
+    while (const auto size = reader->next(batch_.bytes, batch_.used)) {
       ++report_.records;
-      add(directory, *record, reader->position());
+      batch_.entries.push_back({batch_.used, batch_.used + *size, reader->position()});
+      batch_.used += *size;
       if (batch_.is_full()) emit(directory);
     }
     emit(directory);
     return {};
-  }
-
-  void add(const std::string& directory, io::Bytes record, WalPosition at) {
-    const RecordType type = record_type(record);
-    if (type != RecordType::samples && type != RecordType::samples_v2) {
-      const std::size_t begin = batch_.bytes.size();
-      batch_.bytes.insert(batch_.bytes.end(), record.begin(), record.end());
-      batch_.entries.push_back({LogBatch::Entry::Kind::other, begin, batch_.bytes.size(), at});
-      return;
-    }
-    const std::size_t begin = batch_.samples.size();
-    const bool with_start = type == RecordType::samples_v2;
-    auto decoded = with_start ? decode_samples(record, batch_.samples, batch_.starts)
-                              : decode_samples(record, batch_.samples);
-    if (!decoded) {
-      ++report_.damaged;
-      warn_of_record(directory, at, decoded.error().text);
-      return;
-    }
-    report_.samples += batch_.samples.size() - begin;
-    const auto kind = with_start ? LogBatch::Entry::Kind::samples_with_start : LogBatch::Entry::Kind::samples;
-    batch_.entries.push_back({kind, begin, batch_.samples.size(), at});
   }
 
   void emit(const std::string& directory) {
@@ -164,17 +142,8 @@ class Replayer {
 
   void replay(const LogBatch& batch) {
     for (const LogBatch::Entry& e : batch.entries) {
-      const bool is_late = batch.kind == LogKind::out_of_order;
-      if (e.kind != LogBatch::Entry::Kind::other) {
-        const auto samples = std::span(batch.samples).subspan(e.begin, e.end - e.begin);
-        std::span<const Timestamp> starts;
-        if (e.kind == LogBatch::Entry::Kind::samples_with_start)
-          starts = std::span(batch.starts).subspan(e.begin, e.end - e.begin);
-        replay_samples(samples, starts, is_late);
-        continue;
-      }
       const io::Bytes record = io::Bytes(batch.bytes).subspan(e.begin, e.end - e.begin);
-      auto done = is_late ? replay_late_record(record) : replay_record(record);
+      auto done = replay(record, batch.kind == LogKind::out_of_order);
       if (done || only_) continue;
       ++report_.damaged;
       warn_of_record(*batch.directory, e.at, done.error().text);
@@ -196,7 +165,6 @@ class Replayer {
     report_.late_segments = read.late_segments;
     report_.checkpoint = read.checkpoint;
     report_.records = read.records;
-    report_.samples += read.samples;
     report_.damaged += read.damaged;
     report_.damaged_segments = read.damaged_segments;
     report_.damaged_ooo_segments = read.damaged_ooo_segments;
@@ -214,25 +182,42 @@ class Replayer {
     if (only_) std::erase_if(entries, [this](const Entry& e) { return !is_wanted(e.ref); });
   }
 
-  void replay_samples(std::span<const SampleRecord> samples, std::span<const Timestamp> starts,
-                      bool is_late) {
-    if (only_) {
-      samples_.clear();
-      starts_.clear();
-      for (std::size_t i = 0; i < samples.size(); ++i) {
-        if (!is_wanted(samples[i].ref)) continue;
-        samples_.push_back(samples[i]);
-        if (!starts.empty()) starts_.push_back(starts[i]);
-      }
-      samples = samples_;
-      starts = starts_;
-    }
+  Result<void> replay(io::Bytes record, bool is_late) {
+    const RecordType type = record_type(record);
+    if (type == RecordType::samples || type == RecordType::samples_v2)
+      return replay_samples(record, is_late, type == RecordType::samples_v2);
+    if (holds_histograms(type)) return replay_histograms(record, is_late);
+    return is_late ? replay_late_record(record) : replay_record(record);
+  }
+
+  Result<void> replay_samples(io::Bytes record, bool is_late, bool with_start) {
+    samples_.clear();
+    starts_.clear();
+    auto decoded = with_start ? decode_samples(record, samples_, starts_) : decode_samples(record, samples_);
+    if (!decoded) return decoded;
+    if (only_)
+      select_samples();
+    else
+      report_.samples += samples_.size();
     report_.unknown_refs +=
-        is_late ? head_.replay_out_of_order(samples, starts) : head_.replay_samples(samples, starts);
+        is_late ? head_.replay_out_of_order(samples_, starts_) : head_.replay_samples(samples_, starts_);
+    return {};
+  }
+
+  /// Leaves what is wanted of samples_ and starts_.
+  void select_samples() {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < samples_.size(); ++i) {
+      if (!is_wanted(samples_[i].ref)) continue;
+      samples_[kept] = samples_[i];
+      if (!starts_.empty()) starts_[kept] = starts_[i];
+      ++kept;
+    }
+    samples_.resize(kept);
+    if (!starts_.empty()) starts_.resize(kept);
   }
 
   Result<void> replay_record(io::Bytes record) {
-    if (holds_histograms(record_type(record))) return replay_histograms(record, false);
     switch (record_type(record)) {
       case RecordType::series: {
         if (only_) return {};
@@ -268,7 +253,6 @@ class Replayer {
 
   /// A record of the log of late samples.
   Result<void> replay_late_record(io::Bytes record) {
-    if (holds_histograms(record_type(record))) return replay_histograms(record, true);
     if (record_type(record) != RecordType::mmap_markers) {
       ++report_.skipped_records;
       return {};

@@ -141,6 +141,7 @@ struct ServerProcess::Impl {
   std::unique_ptr<web::Server> server;
 
   Result<void> start_listening();
+  Result<void> start_scraping();
   Result<void> open_database();
   Result<void> make_services();
   void make_api();
@@ -274,6 +275,19 @@ Result<void> ServerProcess::Impl::make_services() {
   if (!active) return pass(active);
   engine = std::make_unique<query::Engine>(options, clock, registry.get(), std::move(*active));
 
+  rules::RuleOptions ruling;
+  ruling.external_url = external_url;
+  ruling.resend_delay = flags.rule_resend_delay;
+  ruling.queue_capacity = flags.notification_queue_capacity;
+  ruling.batch_size = flags.notification_batch_size;
+  ruling.drain_on_shutdown = flags.drain_notification_queue;
+  rules = std::make_unique<rules::RuleManager>(io.get_executor(), *rule_pool, *engine, *db, *db, fs, clock,
+                                               ruling, registry.get());
+  return {};
+}
+
+/// Before there is a database: what is scraped meanwhile is held.
+Result<void> ServerProcess::Impl::start_scraping() {
   scrape::ScrapeOptions scraping;
   scraping.external_url = external_url;
   scraping.version = web::kVersion;
@@ -284,18 +298,10 @@ Result<void> ServerProcess::Impl::make_services() {
   scraping.starts = features.st_storage || features.start_zeros;
   scraping.start_zeros = features.start_zeros;
   scrape = std::make_unique<scrape::ScrapeManager>(
-      scrape::ScrapeThreads{io.get_executor(), scrape_threads->executors(), *ingest_pool}, *db, fs, clock,
+      scrape::ScrapeThreads{io.get_executor(), scrape_threads->executors(), *ingest_pool}, nullptr, fs, clock,
       scraping, registry.get());
-
-  rules::RuleOptions ruling;
-  ruling.external_url = external_url;
-  ruling.resend_delay = flags.rule_resend_delay;
-  ruling.queue_capacity = flags.notification_queue_capacity;
-  ruling.batch_size = flags.notification_batch_size;
-  ruling.drain_on_shutdown = flags.drain_notification_queue;
-  rules = std::make_unique<rules::RuleManager>(io.get_executor(), *rule_pool, *engine, *db, *db, fs, clock,
-                                               ruling, registry.get());
-  return {};
+  auto applied = scrape->apply(current_config());
+  return applied ? applied : pass(applied, "scrape_configs");
 }
 
 void ServerProcess::Impl::make_api() {
@@ -432,12 +438,12 @@ Result<void> ServerProcess::run() {
   wait_for_signal();
 
   Result<void> outcome = self.start_listening();
+  if (outcome) outcome = self.start_scraping();
   if (outcome) outcome = self.open_database();
+  if (outcome) outcome = self.make_services();
+  if (outcome) outcome = self.apply(self.current_config());
   if (outcome) {
-    outcome = self.make_services();
-    if (outcome) outcome = self.apply(self.current_config());
-  }
-  if (outcome) {
+    self.scrape->use_store(*self.db);
     self.note_reload(true);
     self.make_api();
     self.readiness = web::Readiness::ready;

@@ -1,9 +1,10 @@
 // ServerProcess: the whole server, wired: what starts in which order, how it reloads, how it
 // ends.
 //
-// Start: listeners are bound and answer (503 but for health and /metrics) -> the database
-// opens -> configuration and rules apply -> ready. Stop: not ready any more -> scraping and
-// rules end -> notifications drain -> requests get some seconds -> the database closes.
+// Start: listeners are bound and answer (503 but for health and /metrics) -> scraping begins, what
+// comes in is held -> the database opens -> configuration and rules apply -> what was held is taken
+// in -> ready. Stop: not ready any more -> scraping and rules end -> notifications drain -> requests get
+// some seconds -> the database closes.
 //
 // Threads: run() on main; it owns the I/O threads and the pools. A scrape is never behind a
 // query: parsing and appending, requests, and rules each have threads of their own.

@@ -2,8 +2,10 @@
 """Scraping: real and fake exporters, what goes wrong with them, staleness, file discovery."""
 
 import json
+import os
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Iterator
 
@@ -405,6 +407,53 @@ def a_target_file_that_changes_is_picked_up(w: SimpleNamespace) -> None:
     (w.server.folder / "more.yml").write_text(f"- targets: ['{w.steady.address}']\n  labels: {{n: '4'}}\n")
     until(lambda: set(found()) == {"2", "3", "4"}, "a bad file keeps its last good targets, another file is read")
     until(lambda: w.server.query('up{job="found",n="1"}') == [], "the series of a target that is gone are stale")
+
+
+@contextmanager
+def start_that_waits(data: Path) -> Iterator[None]:
+    """A server on this directory does not get on with its start inside: it reads a block's meta.json, which is
+    a pipe that nobody writes to. Afterwards that block is damaged, and set aside."""
+    block = data / "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    block.mkdir(parents=True)
+    (block / "index").touch()
+    pipe = block / "meta.json"
+    os.mkfifo(pipe)
+    yield
+
+    def let_go() -> bool:
+        try:
+            end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False  # nobody reads just now
+        os.write(end, b"no JSON")
+        os.close(end)
+        return False
+
+    until(let_go, "the block with the pipe is set aside", pause=0.01)
+
+
+@case
+def what_is_scraped_while_the_database_opens_is_kept(w: SimpleNamespace) -> None:
+    exporter = Exporter(lambda number: f"numbered {number}\n")
+    server = Server(w.workspace, f"""
+global: {{scrape_interval: 200ms}}
+scrape_configs:
+  - job_name: numbered
+    static_configs: [{{targets: ['{exporter.address}']}}]
+""", name="opening")
+    with start_that_waits(server.data):
+        server.launch()
+        until(lambda: exporter.scrapes >= 5, "the target is scraped before the database is open")
+        check_equal(server.get("/-/ready").status, 503, "/-/ready meanwhile")
+        until(lambda: (server.metric("narthex_scrapes_held_total") or 0) >= 4, "scrapes are counted as held")
+    until(lambda: server.get("/-/ready").status == 200, "the server is ready")
+    until(lambda: (server.value("numbered") or 0) > exporter.scrapes - 2, "scrapes are stored at once by now")
+    times = sorted(server.samples("numbered").popitem()[1].items())
+    check_equal([int(v) for _, v in times], list(range(1, len(times) + 1)), "each scrape, from the first on")
+    check_equal(server.metric("narthex_scrapes_held_dropped_total"), 0)
+    check_equal(server.terminate(), 0)
 
 
 @case

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <prometheus/registry.h>
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <thread>
@@ -29,20 +30,24 @@ struct Fixture {
   asio::io_context io;
   sync::ThreadPool pool{2};
   test::RecordingStore store;
+  storage::Appendable* const first_store;
   net::Wake committed{io.get_executor()};
   prometheus::Registry registry;
   std::string page = "a 1\n";
   bool gzip = false;
   int status = 200;
+  ScrapeOptions scrape_options;
   FakeServer server{io.get_executor(), [this](const std::string&) { return answer(); }};
   ScrapeManager manager{{io.get_executor(), {io.get_executor()}, pool},
-                        store,
+                        first_store,
                         io::local_file_system(),
                         system_clock(),
-                        options(),
+                        scrape_options,
                         &registry};
 
-  Fixture() {
+  Fixture() : Fixture(true, options()) {}
+  Fixture(bool is_open, ScrapeOptions how)
+      : first_store(is_open ? &store : nullptr), scrape_options(std::move(how)) {
     store.on_commit([this] { committed.wake(); });
   }
 
@@ -272,7 +277,71 @@ net::Awaitable<void> bad_certificates(Fixture& f) {
   co_await f.until(good);
 }
 
+/// A start that takes its time: the store opens when the test says so.
+struct ClosedFixture : Fixture {
+  ClosedFixture() : Fixture(false, options()) {}
+  net::Awaitable<void> until_asked(std::size_t times) {
+    auto enough = [this, times] { return server.requests().size() >= times; };
+    co_await until(enough);
+  }
+  /// Samples of `a` before the store was open.
+  std::size_t count_held(Timestamp opened) const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        store.samples(series("a")), [opened](const test::StoredSample& s) { return s.t < opened; }));
+  }
+};
+
+net::Awaitable<void> hold_until_open(ClosedFixture& f) {
+  f.apply({f.job()});
+  co_await f.until_asked(4);
+  CHECK(f.store.commits() == 0);
+  CHECK(f.manager.active()[0].health == Health::unknown);
+  const Timestamp opened = system_clock().now();
+  f.manager.use_store(f.store);
+  auto more = [&f, opened] { return f.count("a") >= f.count_held(opened) + 2; };
+  co_await f.until(more);
+  CHECK(f.count_held(opened) >= 3);
+  CHECK(f.count("up") == f.count("a"));
+  CHECK(f.manager.active()[0].health == Health::up);
+  const std::string metrics = telemetry::metrics_text(f.registry);
+  CHECK(metrics.contains("narthex_memory_bytes{part=\"held_scrapes\"} 0"));
+  CHECK(metrics.contains("narthex_scrapes_held_dropped_total 0"));
+}
+
+net::Awaitable<void> lose_a_held_target(ClosedFixture& f) {
+  f.apply({f.job()});
+  co_await f.until_asked(2);
+  auto job = f.job();
+  job.discovery.static_groups.clear();
+  f.apply({job});
+  auto gone = [&f] { return f.manager.active().empty(); };
+  co_await f.until(gone);
+  f.manager.use_store(f.store);
+  auto marked = [&f] { return f.store.values(f.series("up")).ends_with("stale"); };
+  co_await f.until(marked);
+  CHECK(f.store.values(f.series("a")).starts_with("1 "));
+  CHECK(f.store.values(f.series("a")).ends_with(" stale"));
+}
+
+net::Awaitable<void> stop_while_closed(ClosedFixture& f) {
+  f.apply({f.job()});
+  co_await f.until_asked(2);
+}
+
 }  // namespace
+
+TEST_CASE_FIXTURE(ClosedFixture, "before the store is open targets are scraped, and their pages held") {
+  run(hold_until_open(*this));
+}
+
+TEST_CASE_FIXTURE(ClosedFixture, "what was held of a target that is gone by then is stored, and ends stale") {
+  run(lose_a_held_target(*this));
+}
+
+TEST_CASE_FIXTURE(ClosedFixture, "a manager whose store never opens can be stopped") {
+  run(stop_while_closed(*this));
+  CHECK(store.commits() == 0);
+}
 
 TEST_CASE_FIXTURE(Fixture, "a target is scraped on its schedule, with the headers Prometheus sends") {
   run(scrape_a_few(*this));

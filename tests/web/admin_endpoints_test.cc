@@ -38,7 +38,7 @@ struct Fixture {
     REQUIRE(appender->commit());
     engine = std::make_unique<query::Engine>(query::EngineOptions{}, clock, nullptr);
     scrape = std::make_unique<scrape::ScrapeManager>(
-        scrape::ScrapeThreads{io.get_executor(), {io.get_executor()}, pool}, *db, fs, clock,
+        scrape::ScrapeThreads{io.get_executor(), {io.get_executor()}, pool}, db.get(), fs, clock,
         scrape::ScrapeOptions{}, nullptr);
     api = std::make_unique<Api>(ApiSources{.engine = *engine,
                                            .db = *db,

@@ -196,7 +196,7 @@ class Head {
   void take_over_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
   /// Whether a chunk in a file covers the sample, or the sample was refused in its time.
   bool is_mapped(const ReplayItem& item) NARTHEX_UNCHECKED;
-  void advance(const ReplayItem& item, MappedCursor& cursor) NARTHEX_UNCHECKED;
+  bool find_chunk(Ordinal o, Timestamp t, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void give_up_chunks(Ordinal o, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void complete_closed(Ordinal o) NARTHEX_UNCHECKED;
   void finish_out_of_order_replay(LateLog log);

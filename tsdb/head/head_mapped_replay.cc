@@ -96,53 +96,47 @@ void Head::take_over_chunks(Ordinal o, WalRef ref) {
   });
 }
 
-// hot: bench/restart_bench
 bool Head::is_mapped(const ReplayItem& item) {
   MappedCursor& c = replay_->cursors[item.ordinal];
-  if (item.t > c.chunk.maxt) {
-    if (c.next >= c.count) return false;
-    advance(item, c);
-    if (item.t > c.chunk.maxt) return false;
+  if (item.t > c.maxt() && !find_chunk(item.ordinal, item.t, c)) return false;
+  if (item.t == c.maxt() && c.next == c.count && !c.has_value) {
+    // Nothing newer has gone to the lane, so nobody else is at the series.
+    state_.shard(item.ordinal).hot[item.ordinal].enc.v =
+        item.kind == ReplayItem::Kind::sample ? item.v : value_of(item.histogram->value);
+    c.has_value = true;
   }
-  if (item.t >= c.chunk.mint) {
-    if (item.t <= c.seen) return true;
-    c.seen = item.t;
-    if (item.t == c.chunk.maxt && c.next == c.count) {
-      // Nothing newer has gone to the lane, so nobody else is at the series.
-      state_.shard(item.ordinal).hot[item.ordinal].enc.v =
-          item.kind == ReplayItem::Kind::sample ? item.v : value_of(item.histogram->value);
-      c.has_value = true;
+  // Before the chunk at hand, too: one of the chunk's had come before it, so it was refused in its time.
+  return true;
+}
+
+/// @param t  behind the chunk at hand
+/// @return  whether a chunk behind it, or a snapshot, has the sample
+bool Head::find_chunk(Ordinal o, Timestamp t, MappedCursor& c) {
+  const HeadShard& shard = state_.shard(o);
+  const SlotRef list = shard.full[o].mapped;
+  while (c.next < c.count) {
+    const TimeRange range = exact_range(*state_.chunk_files, shard.chunks.mapped().at(list, c.next));
+    if (t < range.mint) {
+      if (o < replay_->restored_maxt.size() && t <= replay_->restored_maxt[o]) return true;
+      give_up_chunks(o, c);
+      break;
     }
-    return true;
+    ++c.next;
+    c.stand_at(range);
+    if (t <= range.maxt) return true;
   }
-  // Older than what was seen: refused in its time.
-  if (item.t <= c.seen) return true;
-  give_up_chunks(item.ordinal, c);
+  if (!c.has_value) c.has_value = true;
   return false;
 }
 
-void Head::advance(const ReplayItem& item, MappedCursor& c) {
-  const HeadShard& shard = state_.shard(item.ordinal);
-  const SeriesChunks& chunks = shard.chunks;
-  const SlotRef list = shard.full[item.ordinal].mapped;
-  while (item.t > c.chunk.maxt && c.next < c.count) {
-    c.chunk = exact_range(*state_.chunk_files, chunks.mapped().at(list, c.next));
-    ++c.next;
-  }
-}
-
+/// Those behind the one at hand.
 void Head::give_up_chunks(Ordinal o, MappedCursor& c) {
   replay_->lanes->drain();
   HeadShard& shard = state_.shard(o);
   SeriesChunks& chunks = shard.chunks;
   FullChunks& full = shard.full[o];
-  const std::uint16_t kept = c.next - 1;
-  TimeRange last{kMinTime, kMinTime};
-  if (kept > 0) last = exact_range(*state_.chunk_files, chunks.mapped().at(full.mapped, kept - 1U));
-  chunks.drop_mapped_from(shard.hot[o], full, kept, last.maxt);
-  c.chunk = last;
-  c.next = c.count = kept;
-  c.has_value = false;
+  chunks.drop_mapped_from(shard.hot[o], full, c.next, c.maxt());
+  c.count = c.next & MappedCursor::kMostChunks;
   irregular_chunk_files_ = true;
 }
 

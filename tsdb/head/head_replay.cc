@@ -57,6 +57,7 @@ void Head::replay_series(const SeriesRecord& series) {
   if (!known) take_over_chunks(o, series.ref);
 }
 
+// hot: bench/restart_bench
 std::size_t Head::replay_samples(std::span<const SampleRecord> samples, std::span<const Timestamp> starts) {
   std::size_t unknown = 0;
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
@@ -71,6 +72,8 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples, std::spa
       state_.skip_ref(sample.ref);
       continue;
     }
+    // Most of a log ends here.
+    if (any_mapped && replay_->cursors[o].covers(sample.t)) continue;
     if (sample.t < min_valid || sample.t == kMinTime) continue;
     const ReplayItem item{.ordinal = o, .kind = ReplayItem::Kind::sample, .t = sample.t, .v = sample.v};
     if (any_mapped && is_mapped(item)) continue;

@@ -108,15 +108,28 @@ class LoadedChunks {
 };
 
 /// While the log is read: how far it is in a series' chunks in files. Apart from the series' hot
-/// state and half as long, as most of a log is only compared with this.
+/// state, a quarter as long and mostly read only, as most of a log is compared with this and no more.
 struct MappedCursor {
-  TimeRange chunk = {kMinTime, kMinTime};  ///< the one at hand, exactly
-  Timestamp seen = kMinTime;               ///< newest sample so far
-  std::uint16_t next = 0;                  ///< number of the chunk behind it
-  std::uint16_t count = 0;                 ///< of all of them
-  bool has_value = false;                  ///< HotSeries has the value of the newest sample of the last chunk
+  static constexpr std::uint16_t kMostChunks = 0x7fff;
+  Timestamp mint = kMinTime;     ///< of the chunk at hand, exactly; kMinTime: none yet
+  std::uint32_t span = 0;        ///< from there to its newest sample
+  std::uint16_t next = 0;        ///< number of the chunk behind it
+  std::uint16_t count : 15 = 0;  ///< of all of them, kMostChunks at most
+  /// HotSeries has the value of the newest sample of the last chunk, or will have that of a newer one.
+  std::uint16_t has_value : 1 = false;
+
+  [[nodiscard]] Timestamp maxt() const { return mint + span; }
+  /// Whether the sample lies in the chunk at hand, before its newest one.
+  [[nodiscard]] bool covers(Timestamp t) const {
+    return static_cast<std::uint64_t>(t) - static_cast<std::uint64_t>(mint) < span;
+  }
+  /// The chunk of that range is at hand now.
+  void stand_at(TimeRange range) {
+    mint = range.mint;
+    span = static_cast<std::uint32_t>(range.maxt - range.mint);
+  }
 };
-static_assert(sizeof(MappedCursor) == 32);
+static_assert(sizeof(MappedCursor) == 16 && MappedChunks::kMost <= MappedCursor::kMostChunks);
 
 struct Head::Replay {
   explicit Replay(Head& head);
@@ -135,6 +148,8 @@ struct Head::Replay {
   PageArena arena;
   /// Grown only if there are loaded chunks.
   OrdinalArray<MappedCursor> cursors{arena};
+  /// Newest sample of a series in the snapshot that the head began with; empty if there was none.
+  OrdinalArray<Timestamp> restored_maxt{arena};
   /// By shard, on cache lines of their own.
   struct alignas(64) Tally {
     Timestamp oldest = kMaxTime;

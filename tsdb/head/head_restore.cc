@@ -123,8 +123,9 @@ void Head::adopt_chunks(Ordinal o, WalRef ref) {
   SeriesChunks& chunks = shard.chunks;
   MappedCursor& cursor = replay_->cursors[o];
   cursor = {};
-  cursor.seen = shard.hot[o].maxt();
-  cursor.next = cursor.count = static_cast<std::uint16_t>(chunks.mapped().count(shard.full[o].mapped));
+  replay_->restored_maxt[o] = shard.hot[o].maxt();
+  cursor.next = static_cast<std::uint16_t>(chunks.mapped().count(shard.full[o].mapped));
+  cursor.count = cursor.next & MappedCursor::kMostChunks;
   cursor.has_value = true;
   replay_->loaded.for_each(ref, [&](const MappedChunk& chunk) NARTHEX_UNCHECKED {
     const Timestamp newest = shard.hot[o].maxt();
@@ -229,6 +230,7 @@ Result<void> Head::restore(const SnapshotReader& snapshot, const SnapshotState& 
     }
   }
   replay_->cursors.grow_to(state.ordinals_end);
+  replay_->restored_maxt.grow_to(state.ordinals_end);
   // One thread for the labels, which take about as long as all chunks.
   const std::size_t others = std::clamp<std::size_t>(threads, 2, kShards + 1) - 1;
   std::vector<Result<void>> results(others);

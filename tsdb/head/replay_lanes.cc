@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "tsdb/head/shard_ordinals.h"
-
 namespace narthex::tsdb {
 namespace {
 
-/// Enough that handing over costs nothing, few enough to stay in a cache.
-constexpr std::size_t kBatch = 2048;
 /// How far reading may be ahead of applying.
 constexpr std::size_t kMostWaiting = 6;
 
@@ -24,6 +20,8 @@ ReplayLanes::ReplayLanes(std::size_t threads, Apply apply)
     worker.gathering.reserve(kBatch);
     if (threaded_) worker.thread = std::thread([this, &worker] { work(worker); });
   }
+  for (std::size_t shard = 0; shard < kShards; ++shard)
+    worker_of_shard_[shard] = workers_[shard % workers_.size()].get();
 }
 
 ReplayLanes::~ReplayLanes() {
@@ -36,23 +34,6 @@ ReplayLanes::~ReplayLanes() {
     worker->changed.notify_all();
     if (worker->thread.joinable()) worker->thread.join();
   }
-}
-
-ReplayLanes::Worker& ReplayLanes::worker_of(const ReplayItem& item) {
-  return *workers_[shard_of(item.ordinal) % workers_.size()];
-}
-
-void ReplayLanes::add(const ReplayItem& item) {
-  Worker& worker = worker_of(item);
-  worker.gathering.push_back(item);
-  if (worker.gathering.size() >= kBatch) hand_over(worker);
-}
-
-void ReplayLanes::add(const ReplayItem& start, const ReplayItem& sample) {
-  Worker& worker = worker_of(sample);
-  worker.gathering.push_back(start);
-  worker.gathering.push_back(sample);
-  if (worker.gathering.size() >= kBatch) hand_over(worker);
 }
 
 void ReplayLanes::flush() {

@@ -8,6 +8,7 @@
 // Threads: add() and drain() by one.
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,7 @@
 
 #include "model/time.h"
 #include "sync/mutex.h"
+#include "tsdb/head/shard_ordinals.h"
 #include "tsdb/wal/record.h"
 
 namespace narthex::tsdb {
@@ -52,9 +54,18 @@ class ReplayLanes {
   ReplayLanes(const ReplayLanes&) = delete;
   ReplayLanes& operator=(const ReplayLanes&) = delete;
 
-  void add(const ReplayItem& item);
+  void add(const ReplayItem& item) {
+    Worker& worker = worker_of(item);
+    worker.gathering.push_back(item);
+    if (worker.gathering.size() >= kBatch) hand_over(worker);
+  }
   /// Both, and never one without the other.
-  void add(const ReplayItem& start, const ReplayItem& sample);
+  void add(const ReplayItem& start, const ReplayItem& sample) {
+    Worker& worker = worker_of(sample);
+    worker.gathering.push_back(start);
+    worker.gathering.push_back(sample);
+    if (worker.gathering.size() >= kBatch) hand_over(worker);
+  }
   /// Hands over what add() has gathered.
   void flush();
   /// Returns when everything that was added has been applied.
@@ -62,6 +73,8 @@ class ReplayLanes {
 
  private:
   using Batch = std::vector<ReplayItem>;
+  /// Enough that handing over costs nothing, few enough to stay in a cache.
+  static constexpr std::size_t kBatch = 2048;
   struct Worker {
     Batch gathering;  // the adder's
     sync::Mutex mutex;
@@ -73,13 +86,14 @@ class ReplayLanes {
     std::thread thread;
   };
 
-  Worker& worker_of(const ReplayItem& item);
+  Worker& worker_of(const ReplayItem& item) { return *worker_of_shard_[shard_of(item.ordinal)]; }
   void hand_over(Worker& worker);
   void work(Worker& worker);
 
   Apply apply_;
   /// One without a thread, if there are none.
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::array<Worker*, kShards> worker_of_shard_{};
   bool threaded_;
 };
 

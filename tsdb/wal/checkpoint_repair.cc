@@ -1,6 +1,7 @@
 #include "tsdb/wal/checkpoint_repair.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -79,7 +80,45 @@ Result<void> set_aside(io::FileSystem& fs, const std::string& wal_dir, const std
   return fs.sync_directory(wal_dir);
 }
 
+/// Adds series records of `refs` in the segments of `dir` up to `last`, each once.
+void collect_names(io::FileSystem& fs, const std::string& dir, std::uint32_t last,
+                   std::span<const WalRef> refs, std::map<WalRef, SeriesRecord>& names) {
+  const auto segments = list_segment_files(fs, dir);
+  if (!segments) return;
+  std::vector<SeriesRecord> series;
+  for (const SegmentFile& segment : *segments) {
+    if (segment.number > last) return;
+    auto reader = WalReader::open(fs, dir + "/" + segment.name, segment.number, nullptr);
+    if (!reader) continue;
+    while (const auto record = reader->next()) {
+      if (record_type(*record) != RecordType::series) continue;
+      series.clear();
+      if (!decode_series(*record, series)) continue;
+      for (SeriesRecord& s : series) {
+        if (std::ranges::binary_search(refs, s.ref)) names.try_emplace(s.ref, std::move(s));
+      }
+    }
+  }
+}
+
 }  // namespace
+
+std::vector<SeriesRecord> names_before_checkpoint(io::FileSystem& fs, const std::string& wal_dir,
+                                                  std::span<const WalRef> refs) {
+  std::vector<SeriesRecord> found;
+  const auto checkpoints = list_checkpoints(fs, wal_dir);
+  if (!checkpoints || checkpoints->numbers.empty()) return found;
+  std::map<WalRef, SeriesRecord> names;
+  const std::uint32_t newest = checkpoints->numbers.back();
+  for (const std::uint32_t number : checkpoints->numbers) {
+    if (number == newest) break;
+    collect_names(fs, wal_dir + "/" + std::string(kPrefix) + segment_name(number), ~std::uint32_t{0}, refs,
+                  names);
+  }
+  collect_names(fs, wal_dir, newest, refs, names);
+  for (auto& [ref, series] : names) found.push_back(std::move(series));
+  return found;
+}
 
 Result<void> settle_checkpoints(io::FileSystem& fs, const std::string& wal_dir,
                                 const std::string& quarantine_dir) {

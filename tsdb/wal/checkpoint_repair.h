@@ -4,10 +4,13 @@
 // Threads: one, before the log is written.
 #pragma once
 
+#include <span>
 #include <string>
+#include <vector>
 
 #include "io/file_system.h"
 #include "model/result.h"
+#include "tsdb/wal/record.h"
 #include "tsdb/wal/wal.h"
 
 namespace narthex::tsdb {
@@ -18,6 +21,11 @@ namespace narthex::tsdb {
 /// Errors: io.
 Result<void> settle_checkpoints(io::FileSystem& fs, const std::string& wal_dir,
                                 const std::string& quarantine_dir);
+
+/// Series records of `refs`, which ascend, in what the newest checkpoint stands for and a server that died
+/// had not removed yet: older checkpoints and segments. What cannot be read of them is passed over.
+std::vector<SeriesRecord> names_before_checkpoint(io::FileSystem& fs, const std::string& wal_dir,
+                                                  std::span<const WalRef> refs);
 
 /// After the log was read: writes the newest checkpoint anew without its damage, its old bytes are
 /// kept in `quarantine_dir`. Errors: io.

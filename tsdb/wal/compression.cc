@@ -8,6 +8,7 @@
 #include "tsdb/encoding.h"
 #include "tsdb/wal/record.h"
 #include "tsdb/wal/samples_packer.h"
+#include "tsdb/wal/snappy_block.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -93,13 +94,27 @@ Result<io::Bytes> RecordDecompressor::decompress(RecordFlag flag, io::Bytes data
         return fail(Code::corruption, "a WAL record is compressed and not marked as such");
       break;
     case RecordFlag::snappy:
-      if (!data.empty()) return decompress_snappy(data);
+      if (!data.empty()) {
+        auto size = decompress_snappy(data, buffer_, 0);
+        if (!size) return pass(size);
+        return io::Bytes(buffer_.data(), *size);
+      }
       break;
     case RecordFlag::zstd:
       if (!data.empty()) return decompress_zstd(data);
       break;
   }
   return data;
+}
+
+Result<std::size_t> RecordDecompressor::decompress(RecordFlag flag, io::Bytes data,
+                                                   std::vector<std::byte>& buffer, std::size_t at) {
+  if (flag == RecordFlag::snappy && !data.empty()) return decompress_snappy(data, buffer, at);
+  auto whole = decompress(flag, data);
+  if (!whole) return pass(whole);
+  if (buffer.size() < at + whole->size()) buffer.resize(at + whole->size());
+  std::ranges::copy(*whole, buffer.begin() + static_cast<std::ptrdiff_t>(at));
+  return whole->size();
 }
 
 Result<void> RecordDecompressor::verify(RecordFlag flag, io::Bytes data) {
@@ -113,17 +128,17 @@ Result<void> RecordDecompressor::verify(RecordFlag flag, io::Bytes data) {
   return {};
 }
 
-Result<io::Bytes> RecordDecompressor::decompress_snappy(io::Bytes data) {
-  std::size_t size = 0;
-  if (!snappy::GetUncompressedLength(chars(data), data.size(), &size))
-    return fail(Code::corruption, "a WAL record is no snappy block");
-  if (size > kMaxRecordBytes) return too_long();
+Result<std::size_t> RecordDecompressor::decompress_snappy(io::Bytes data, std::vector<std::byte>& buffer,
+                                                          std::size_t at) {
+  const auto size = snappy_content_size(data);
+  if (!size) return fail(Code::corruption, "a WAL record is no snappy block");
+  if (*size > kMaxRecordBytes) return too_long();
   // Snappy packs at most 64 bytes into three: a length beyond that is a lie not worth the memory.
-  if (size / 32 > data.size()) return fail(Code::corruption, "a WAL record's snappy length is impossible");
-  if (buffer_.size() < size) buffer_.resize(size);
-  if (!snappy::RawUncompress(chars(data), data.size(), reinterpret_cast<char*>(buffer_.data())))
+  if (*size / 32 > data.size()) return fail(Code::corruption, "a WAL record's snappy length is impossible");
+  if (buffer.size() < at + *size + kUnpackSlack) buffer.resize(at + *size + kUnpackSlack);
+  if (!unpack_snappy(data, std::span(buffer).subspan(at)))
     return fail(Code::corruption, "a WAL record is no valid snappy block");
-  return io::Bytes(buffer_.data(), size);
+  return *size;
 }
 
 Result<io::Bytes> RecordDecompressor::decompress_zstd(io::Bytes data) {

@@ -29,11 +29,16 @@ class RecordDecompressor {
 
   /// Valid until the next call and while `data` is. Errors: corruption, limit.
   Result<io::Bytes> decompress(RecordFlag flag, io::Bytes data);
+  /// The same into `buffer` from `at` on, which grows if it has to: what stands behind is anything.
+  /// @return  the record's size. Errors: corruption, limit.
+  Result<std::size_t> decompress(RecordFlag flag, io::Bytes data, std::vector<std::byte>& buffer,
+                                 std::size_t at);
   /// Whether decompress() would succeed; cheaper where the format allows.
   Result<void> verify(RecordFlag flag, io::Bytes data);
 
  private:
-  Result<io::Bytes> decompress_snappy(io::Bytes data);
+  static Result<std::size_t> decompress_snappy(io::Bytes data, std::vector<std::byte>& buffer,
+                                               std::size_t at);
   Result<io::Bytes> decompress_zstd(io::Bytes data);
 
   struct Zstd;

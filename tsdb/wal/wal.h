@@ -104,6 +104,9 @@ class WalReader {
 
   /// The next record, decompressed; nothing at the end. Valid until the next call.
   std::optional<io::Bytes> next();
+  /// The same into `buffer` from `at` on, which grows if it has to: what stands behind is anything.
+  /// @return  the record's size; nothing at the end
+  std::optional<std::size_t> next(std::vector<std::byte>& buffer, std::size_t at);
   /// Behind the record that next() returned last.
   [[nodiscard]] WalPosition position() const;
 

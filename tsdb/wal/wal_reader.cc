@@ -19,6 +19,21 @@ struct WalReader::Impl {
                   report(at, bytes, why);
                 }) {}
 
+  /// Goes on to the next record that unpack() takes.
+  template <class Unpack>
+  void next(Unpack&& unpack) {
+    if (offset - released >= kReleaseAfter) {
+      mapping->release_pages();
+      released = offset;
+    }
+    while (const auto record = scanner.next()) {
+      offset = record->end;
+      const Result<void> unpacked = unpack(*record);
+      if (unpacked) return;
+      report(record->offset, record->end - record->offset, unpacked.error().text);
+    }
+  }
+
   void report(std::uint64_t at, std::uint64_t bytes, const std::string& why) const {
     if (damaged) damaged({segment, at}, bytes, why);
   }
@@ -50,17 +65,25 @@ Result<WalReader> WalReader::open(io::FileSystem& fs, const std::string& path, s
 }
 
 std::optional<io::Bytes> WalReader::next() {
-  if (impl_->offset - impl_->released >= kReleaseAfter) {
-    impl_->mapping->release_pages();
-    impl_->released = impl_->offset;
-  }
-  while (const auto record = impl_->scanner.next()) {
-    impl_->offset = record->end;
-    auto whole = impl_->decompressor.decompress(record->flag, record->data);
-    if (whole) return *whole;
-    impl_->report(record->offset, record->end - record->offset, whole.error().text);
-  }
-  return std::nullopt;
+  std::optional<io::Bytes> found;
+  impl_->next([&](const RawRecord& record) -> Result<void> {
+    auto whole = impl_->decompressor.decompress(record.flag, record.data);
+    if (!whole) return pass(whole);
+    found = *whole;
+    return {};
+  });
+  return found;
+}
+
+std::optional<std::size_t> WalReader::next(std::vector<std::byte>& buffer, std::size_t at) {
+  std::optional<std::size_t> size;
+  impl_->next([&](const RawRecord& record) -> Result<void> {
+    auto whole = impl_->decompressor.decompress(record.flag, record.data, buffer, at);
+    if (!whole) return pass(whole);
+    size = *whole;
+    return {};
+  });
+  return size;
 }
 
 WalPosition WalReader::position() const {

@@ -354,6 +354,44 @@ TEST_CASE("adoption: a damaged checkpoint costs nothing while the log has what i
   }
 }
 
+TEST_CASE("adoption: series that a damaged checkpoint has lost are named by the one before it") {
+  io::FaultFileSystem disk;
+  Life life(disk);
+  // Died as Prometheus may: segments are gone, the checkpoint before is not.
+  disk.set_judge([](io::Operation op, const std::string& path) -> std::optional<Error> {
+    const bool is_checkpoint = path.find("/wal/checkpoint.") != std::string::npos;
+    if (op != io::Operation::remove || !is_checkpoint || path.find(".tmp") != std::string::npos)
+      return std::nullopt;
+    return Error{Code::io, "removing " + path + ": Input/output error", {}};
+  });
+  life.run([] { return false; });
+  disk.set_judge(nullptr);
+  Files files;
+  collect_files(disk, "/data", files);
+  std::erase_if(files, [](const auto& file) { return file.first.starts_with("/data/narthex/"); });
+  std::string newest;
+  std::string oldest;
+  for (const auto& [path, text] : files) {
+    if (path.find("/checkpoint.") == std::string::npos || text.empty()) continue;
+    if (oldest.empty()) oldest = path;
+    newest = path;
+  }
+  REQUIRE(newest != oldest);
+  // In the first record, which names series.
+  files.at(newest)[20] = static_cast<char>(files.at(newest)[20] ^ 1);
+  std::uint64_t corruptions = 0;
+  const auto fs = disk_with(files);
+  const TextContents found = read_kinds_of(*fs, life.clock, corruptions);
+  CHECK(corruptions > 0);
+  CHECK(compare(found, life.acknowledged, life.possible, life.deleted_before()) == "");
+  CHECK(damage_in(*fs) == "");
+  CHECK(read_kinds_of(*fs, life.clock, corruptions) == found);
+
+  std::erase_if(files, [&](const auto& file) { return file.first == oldest; });
+  const TextContents lost = read_kinds_of(*disk_with(files), life.clock, corruptions);
+  CHECK(lost.size() < found.size());
+}
+
 TEST_CASE("adoption: without its series record a series' samples are lost, counted, and nothing else is") {
   Contents model;
   Files files = make_log(model);
