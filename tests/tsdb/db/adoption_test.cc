@@ -387,9 +387,13 @@ TEST_CASE("adoption: series that a damaged checkpoint has lost are named by the 
   CHECK(damage_in(*fs) == "");
   CHECK(read_kinds_of(*fs, life.clock, corruptions) == found);
 
-  std::erase_if(files, [&](const auto& file) { return file.first == oldest; });
+  // Without those before it, the damage shows.
+  const std::string folder = newest.substr(0, newest.rfind('/'));
+  std::erase_if(files, [&](const auto& file) {
+    return file.first.find("/checkpoint.") != std::string::npos && !file.first.starts_with(folder);
+  });
   const TextContents lost = read_kinds_of(*disk_with(files), life.clock, corruptions);
-  CHECK(lost.size() < found.size());
+  CHECK(lost != found);
 }
 
 TEST_CASE("adoption: without its series record a series' samples are lost, counted, and nothing else is") {
