@@ -6,14 +6,12 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
 
-#include "net/event_threads.h"
 #include "net/task_group.h"
 #include "net/wake.h"
 #include "tests/net/run.h"
@@ -82,20 +80,6 @@ Awaitable<void> sleep_and_wake(Wake& wake) {
     co_await wake.sleep_until(start + std::chrono::milliseconds(5));
 }
 
-struct Busy {
-  void work() {
-    may_end.wait(false);
-    ended = std::chrono::steady_clock::now();
-  }
-  std::atomic_flag may_end;
-  std::chrono::steady_clock::time_point ended;
-  std::chrono::steady_clock::time_point woken;
-};
-
-Awaitable<void> sleep_until(Wake& wake, std::chrono::steady_clock::time_point when, Busy& busy) {
-  busy.woken = co_await wake.sleep_until(when);
-}
-
 }  // namespace
 
 TEST_CASE("work runs on the pool, its coroutine goes on where it was") {
@@ -108,26 +92,6 @@ TEST_CASE("a task that is cancelled waits for its work, and begins no other") {
   asio::io_context io;
   sync::ThreadPool pool(3);
   test::run(io, cancel_during_work(pool));
-}
-
-TEST_CASE("a sleeper whose thread is busy learns when it was woken") {
-  using Time = std::chrono::steady_clock::time_point;
-  EventThreads clock(1, "clock");
-  asio::io_context io;
-  Wake wake(clock.executors().front());
-  Busy busy;
-  const Time due = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
-  asio::steady_timer later(clock.executors().front(), due + std::chrono::milliseconds(1));
-  later.async_wait([&busy](boost::system::error_code) {
-    busy.may_end.test_and_set();
-    busy.may_end.notify_all();
-  });
-  // Behind the sleep in this thread's queue, and over only after it.
-  asio::co_spawn(io, sleep_until(wake, due, busy), asio::detached);
-  asio::post(io, [&busy] { busy.work(); });
-  io.run_for(test::kBound);
-  CHECK(busy.woken >= due);
-  CHECK(busy.woken <= busy.ended);
 }
 
 TEST_CASE("a sleeper is woken from any thread, and by the time") {
