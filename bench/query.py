@@ -11,6 +11,7 @@ millisecond. Ratios, and the budgets for them, stand at the end.
 """
 
 import argparse
+import gzip
 import json
 import math
 import os
@@ -140,8 +141,11 @@ def binary_of(name: str, build: Path) -> Path:
     return build / name if name == OURS else build / "peers/usr/bin" / name
 
 
-def version_of(binary: Path) -> str:
-    ran = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+def version_of(name: str, build: Path) -> str:
+    if name == VICTORIA:  # Debian's does not know its own
+        with gzip.open(build / "peers/usr/share/doc/victoria-metrics/changelog.Debian.gz", "rt", errors="replace") as changes:
+            return changes.readline().strip()
+    ran = subprocess.run([binary_of(name, build), "--version"], capture_output=True, text=True, check=False)
     return (ran.stdout + ran.stderr).splitlines()[0][:80]
 
 
@@ -269,7 +273,7 @@ def measure(names: list[str], queries: list[Query], build: Path, data: Path, arg
             for cost in costs:
                 with Server(name, build, data) as server:
                     cost.by[name].memory = peak_memory(server, cost.query)
-        print(f"measured {name}: {version_of(binary_of(name, build))}", flush=True)
+        print(f"measured {name}: {version_of(name, build)}", flush=True)
     return costs
 
 
