@@ -364,8 +364,7 @@ Result<void> replay_unnamed(io::FileSystem& fs, const Sources& sources, Head& he
   if (unnamed.empty()) return {};
   telemetry::warn(
       "Series records were lost or come too late in the WAL; it is read once more for their series",
-      {{"series", std::to_string(unnamed.size())},
-       {"named_by_copies", std::to_string(recovered.size())}});
+      {{"series", std::to_string(unnamed.size())}, {"named_by_copies", std::to_string(recovered.size())}});
   replayer.replay_only(std::move(unnamed));
   replayer.add_recovered(std::move(recovered));
   ReplayReport again;
