@@ -169,13 +169,13 @@ class ColumnsAhead::Crew : public std::enable_shared_from_this<Crew> {
         const sync::MutexLock lock(mutex_);
         if (batch) batch->ready = true;
         batch = maker ? take() : nullptr;
-        if (!batch) {
-          if (maker) idle_.push_back(std::move(maker));
-          --at_work_;
-        }
         if (waiting_) changed_.notify_all();
+        if (!batch) {
+          --at_work_;
+          if (maker) idle_.push_back(std::move(maker));
+          return;
+        }
       }
-      if (!batch) return;
       fill(*batch, *maker);
     }
   }
