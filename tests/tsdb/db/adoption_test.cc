@@ -310,19 +310,25 @@ TEST_CASE("adoption: a damaged checkpoint is written anew before anybody else se
   }
 }
 
+/// Runs a life in which no file with `part` in its path can be removed, but for what is temporary.
+Files run_without_removing(Life& life, std::string_view part) {
+  life.fs.set_judge([part](io::Operation op, const std::string& path) -> std::optional<Error> {
+    const bool stays = path.find(part) != std::string::npos && path.find(".tmp") == std::string::npos;
+    if (op != io::Operation::remove || !stays) return std::nullopt;
+    return Error{Code::io, "removing " + path + ": Input/output error", {}};
+  });
+  life.run([] { return false; });
+  life.fs.set_judge(nullptr);
+  Files files;
+  collect_files(life.fs, "/data", files);
+  return files;
+}
+
 TEST_CASE("adoption: a damaged checkpoint costs nothing while the log has what it was made from") {
   io::FaultFileSystem disk;
   Life life(disk);
   // Died before it could remove what the checkpoint replaces.
-  disk.set_judge([](io::Operation op, const std::string& path) -> std::optional<Error> {
-    if (op != io::Operation::remove || path.find("/wal/") == std::string::npos || path.ends_with(".tmp"))
-      return std::nullopt;
-    return Error{Code::io, "removing " + path + ": Input/output error", {}};
-  });
-  life.run([] { return false; });
-  disk.set_judge(nullptr);
-  Files files;
-  collect_files(disk, "/data", files);
+  Files files = run_without_removing(life, "/wal/");
   std::string newest;
   for (const auto& [path, text] : files) {
     if (path.find("/checkpoint.") != std::string::npos && !text.empty()) newest = path;
@@ -358,16 +364,7 @@ TEST_CASE("adoption: series that a damaged checkpoint has lost are named by the 
   io::FaultFileSystem disk;
   Life life(disk);
   // Died as Prometheus may: segments are gone, the checkpoint before is not.
-  disk.set_judge([](io::Operation op, const std::string& path) -> std::optional<Error> {
-    const bool is_checkpoint = path.find("/wal/checkpoint.") != std::string::npos;
-    if (op != io::Operation::remove || !is_checkpoint || path.find(".tmp") != std::string::npos)
-      return std::nullopt;
-    return Error{Code::io, "removing " + path + ": Input/output error", {}};
-  });
-  life.run([] { return false; });
-  disk.set_judge(nullptr);
-  Files files;
-  collect_files(disk, "/data", files);
+  Files files = run_without_removing(life, "/wal/checkpoint.");
   std::erase_if(files, [](const auto& file) { return file.first.starts_with("/data/narthex/"); });
   std::string newest;
   std::string oldest;
