@@ -43,6 +43,7 @@ struct SampleColumns {
   }
 };
 
+/// The series of one store that matched, each once: no two have the same labels.
 class SeriesSet {
  public:
   virtual ~SeriesSet() = default;
