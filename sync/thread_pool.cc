@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstdio>
 #include <exception>
 #include <memory>
 #include <string>
+#include <thread>
 
 namespace narthex::sync {
 
@@ -60,12 +62,19 @@ class Loop {
 
 }  // namespace
 
+/// A thread, and what it sleeps on while it is idle.
+struct ThreadPool::Worker {
+  std::condition_variable wake;
+  std::thread thread;
+};
+
 ThreadPool::ThreadPool(std::size_t threads) {
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
   workers_.reserve(threads);
   for (std::size_t i = 0; i < threads; ++i) {
-    workers_.emplace_back([this] { work(); });
-    pthread_setname_np(workers_.back().native_handle(), ("pool-" + std::to_string(i)).c_str());
+    Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
+    worker.thread = std::thread([this, &worker] { work(worker); });
+    pthread_setname_np(worker.thread.native_handle(), ("pool-" + std::to_string(i)).c_str());
   }
 }
 
@@ -74,16 +83,21 @@ ThreadPool::~ThreadPool() {
     const MutexLock lock(mutex_);
     stopping_ = true;
   }
-  wake_.notify_all();
-  for (std::thread& worker : workers_) worker.join();
+  for (const auto& worker : workers_) worker->wake.notify_one();
+  for (const auto& worker : workers_) worker->thread.join();
 }
 
 void ThreadPool::post(std::function<void()> task) {
+  Worker* called = nullptr;
   {
     const MutexLock lock(mutex_);
     tasks_.push_back(std::move(task));
+    if (!idle_.empty()) {
+      called = idle_.back();
+      idle_.pop_back();
+    }
   }
-  wake_.notify_one();
+  if (called) called->wake.notify_one();
 }
 
 void ThreadPool::parallel_for(std::size_t count, const std::function<void(std::size_t)>& body) {
@@ -97,16 +111,25 @@ void ThreadPool::parallel_for(std::size_t count, const std::function<void(std::s
   loop->wait();
 }
 
-void ThreadPool::work() {
+/// The condition variable gives the lock back and takes it again, which the analysis does not see.
+std::function<void()> ThreadPool::take(Worker& worker) NARTHEX_UNCHECKED {
+  std::unique_lock lock(mutex_.native());
+  while (tasks_.empty()) {
+    if (stopping_) return {};
+    // Whoever calls it takes it off the list and has left a task, which another may be first to take.
+    if (std::ranges::find(idle_, &worker) == idle_.end()) idle_.push_back(&worker);
+    worker.wake.wait(lock);
+  }
+  std::erase(idle_, &worker);
+  std::function<void()> task = std::move(tasks_.front());
+  tasks_.pop_front();
+  return task;
+}
+
+void ThreadPool::work(Worker& worker) {
   for (;;) {
-    std::function<void()> task;
-    {
-      const MutexLock lock(mutex_);
-      while (tasks_.empty() && !stopping_) wake_.wait(mutex_);
-      if (tasks_.empty()) return;
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
-    }
+    const auto task = take(worker);
+    if (!task) return;
     run(task);
   }
 }

@@ -1,13 +1,15 @@
 // ThreadPool: the threads that parse, query and evaluate rules; I/O threads never compute.
 //
+// Of the threads without work the one that worked last is called first: its caches are warm, and of a large
+// pool only as many threads are busy, and have a heap of their own, as there is work for at once.
+//
 // Threads: post() from any; the destructor waits for what was posted.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <thread>
+#include <memory>
 #include <vector>
 
 #include "sync/mutex.h"
@@ -31,13 +33,18 @@ class ThreadPool {
   void parallel_for(std::size_t count, const std::function<void(std::size_t)>& body);
 
  private:
-  void work();
+  struct Worker;
+
+  void work(Worker& worker);
+  /// Waits for a task. @return  an empty one: the pool ends
+  std::function<void()> take(Worker& worker);
 
   Mutex mutex_;
-  std::condition_variable_any wake_;
   std::deque<std::function<void()>> tasks_ NARTHEX_GUARDED_BY(mutex_);
+  /// Without a task and not called yet; the last one is called first.
+  std::vector<Worker*> idle_ NARTHEX_GUARDED_BY(mutex_);
   bool stopping_ NARTHEX_GUARDED_BY(mutex_) = false;
-  std::vector<std::thread> workers_;
+  std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace narthex::sync

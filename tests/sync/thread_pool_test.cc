@@ -2,8 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <future>
+#include <map>
 #include <stdexcept>
+#include <thread>
 
 #include "sync/stop_token.h"
 
@@ -63,6 +68,23 @@ TEST_CASE("a task that throws ends alone") {
     pool.post([&] { ++done; });
   }
   CHECK(done == 3);
+}
+
+TEST_CASE("the thread that worked last works next") {
+  ThreadPool pool(4);
+  const auto thread_of_task = [&] {
+    std::promise<std::thread::id> id;
+    pool.post([&] { id.set_value(std::this_thread::get_id()); });
+    const auto got = id.get_future().get();
+    // Until it has lain down again.
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return got;
+  };
+  std::map<std::thread::id, int> tasks;
+  for (int i = 0; i < 40; ++i) ++tasks[thread_of_task()];
+  // On a busy machine one may not have lain down in time, now and then.
+  const auto most = std::ranges::max_element(tasks, {}, [](const auto& of) { return of.second; });
+  CHECK(most->second > 20);
 }
 
 TEST_CASE("a stop token tells the first reason") {
