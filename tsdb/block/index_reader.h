@@ -4,6 +4,8 @@
 // Threads: any.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -76,6 +78,10 @@ class IndexReader {
   io::Bytes bytes_;
   std::uint8_t version_ = 0;
   IndexToc toc_;
+
+  /// Offsets, one more than they are, of postings that were found sound: hot lists are not summed up again
+  /// for each query. Each has one place, and a newer one takes it.
+  mutable std::array<std::atomic<std::uint64_t>, 512> sound_postings_{};
 
   mutable sync::Mutex mutex_;
   // Never changed once made.

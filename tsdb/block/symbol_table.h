@@ -50,8 +50,11 @@ class SymbolTable {
   std::vector<std::uint64_t> offsets_;  ///< of every 32nd symbol
 };
 
+enum class Checksum : std::uint8_t { to_be_checked, known_right };
+
 /// The content of a section that begins with its length and ends with its checksum.
 /// Errors: corruption.
-Result<io::Bytes> checked_section(io::Bytes index, std::uint64_t offset, const char* name);
+Result<io::Bytes> checked_section(io::Bytes index, std::uint64_t offset, const char* name,
+                                  Checksum known = Checksum::to_be_checked);
 
 }  // namespace narthex::tsdb

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <limits>
+#include <span>
 
 #include "model/check.h"
 #include "tsdb/chunk/bit_reader.h"
@@ -260,6 +261,18 @@ void keep_range(TimeRange range, std::size_t first, std::vector<Timestamp>& t, s
   v.resize(kept);
 }
 
+/// The same for samples that are in the order of their times.
+void cut_to_range(TimeRange range, std::size_t first, std::vector<Timestamp>& t, std::vector<double>& v) {
+  const auto times = std::span(t).subspan(first);
+  const auto from = static_cast<std::size_t>(std::ranges::lower_bound(times, range.mint) - times.begin());
+  const auto until = static_cast<std::size_t>(std::ranges::upper_bound(times, range.maxt) - times.begin());
+  const std::size_t kept = std::max(from, until) - from;
+  std::copy_n(times.begin() + static_cast<std::ptrdiff_t>(from), kept, times.begin());
+  std::copy_n(v.data() + first + from, kept, v.data() + first);
+  t.resize(first + kept);
+  v.resize(first + kept);
+}
+
 }  // namespace
 
 void xor_append_at(XorState& state, std::byte* end, Timestamp t, double v) {
@@ -331,8 +344,10 @@ Result<void> xor_decode(io::Bytes chunk, TimeRange range, std::vector<Timestamp>
     v.resize(first);
     return pass(walked);
   }
-  const bool inside = ts[0] >= range.mint && ts[count - 1] <= range.maxt && walked->last.backward >= 0;
-  if (!inside) keep_range(range, first, t, v);
+  if (walked->last.backward < 0)
+    keep_range(range, first, t, v);
+  else if (ts[0] < range.mint || ts[count - 1] > range.maxt)
+    cut_to_range(range, first, t, v);
   return {};
 }
 
