@@ -32,7 +32,7 @@ FLOORS = {
     "apps": 7,
 }
 # Neighbours on one floor that may be used all the same, and uses from above that are not allowed.
-SAME_FLOOR = {("net", "config")}
+SAME_FLOOR = {("net", "config"), ("telemetry", "sync")}
 NOT_ALLOWED = {("query", "tsdb"), ("query", "net"), ("query", "config"), ("tsdb", "config"), ("tsdb", "net"),
                ("scrape", "tsdb"), ("scrape", "query"), ("rules", "tsdb"), ("rules", "scrape")}
 BESIDE = {"tests", "bench"}  # may use everything

@@ -81,7 +81,11 @@ TaskGroup::~TaskGroup() {
 }
 
 bool TaskGroup::spawn(asio::awaitable<void> work) {
-  auto task = std::make_shared<State::Task>(asio::make_strand(state_->executor));
+  return spawn(state_->executor, std::move(work));
+}
+
+bool TaskGroup::spawn(asio::any_io_executor executor, asio::awaitable<void> work) {
+  auto task = std::make_shared<State::Task>(asio::make_strand(std::move(executor)));
   std::uint64_t id = 0;
   {
     sync::MutexLock lock(state_->mutex);

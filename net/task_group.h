@@ -24,6 +24,8 @@ class TaskGroup {
 
   /// Each task runs on a strand of its own. @return false if the group is closed.
   bool spawn(boost::asio::awaitable<void> task);
+  /// The same on another executor than the group's: that of one thread of several, say.
+  bool spawn(boost::asio::any_io_executor executor, boost::asio::awaitable<void> task);
   /// Cancels all (terminal cancellation of their current wait) and returns when the last has ended.
   boost::asio::awaitable<void> close();
   [[nodiscard]] std::size_t count() const;

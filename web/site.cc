@@ -17,6 +17,7 @@ namespace narthex::web {
 
 namespace {
 
+constexpr std::string_view kApi = "/api/v1";
 constexpr std::array<std::string_view, 3> kPages = {"/query", "/alerts", "/targets"};
 
 Response redirect(std::string to) {
@@ -115,6 +116,9 @@ struct Site::Impl {
   [[nodiscard]] Response ready(const Request& request) const;
   [[nodiscard]] Response asset(std::string_view path) const;
   [[nodiscard]] Response api_call(const Request& request, std::string_view path) const;
+  /// What holds for every answer.
+  void finish(const Request& request, std::string_view path, std::chrono::steady_clock::time_point began,
+              Response& response) const;
   void set_cors(const Request& request, Response& response) const;
   void count(std::string_view path, int status, double seconds) const;
   /// Empty: the path does not begin with the prefix.
@@ -193,8 +197,7 @@ Response Site::Impl::route(const Request& request, std::string_view path) const 
       response.headers.emplace_back("X-Prometheus-Stopping", state == Readiness::stopping ? "true" : "false");
       return response;
     }
-    return path == "/-/ready" ? ready(request)
-                              : api_call(request, path.substr(std::string_view("/api/v1").size()));
+    return path == "/-/ready" ? ready(request) : api_call(request, path.substr(kApi.size()));
   }
   const bool is_page = std::ranges::find(kPages, path) != kPages.end();
   const bool is_known = is_page || path == "/" || path == "/graph" || path == "/version" ||
@@ -233,6 +236,13 @@ void Site::Impl::set_cors(const Request& request, Response& response) const {
   }
 }
 
+void Site::Impl::finish(const Request& request, std::string_view path,
+                        std::chrono::steady_clock::time_point began, Response& response) const {
+  set_cors(request, response);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  count(path, response.status, took.count());
+}
+
 void Site::Impl::count(std::string_view path, int status, double seconds) const {
   // Paths that lead nowhere come from outside in any number: they are not counted by name.
   if (status == 404) return;
@@ -249,9 +259,15 @@ Site::Site(SiteOptions options, SiteActions actions, std::function<const Api*()>
 Site::~Site() = default;
 
 std::optional<Response> Site::handle_at_once(const Request& request) const {
+  const auto began = std::chrono::steady_clock::now();
   const std::string_view path = impl_->behind_prefix(request.path);
-  if (path != "/-/healthy" && path != "/-/ready") return std::nullopt;
-  return handle(request);
+  if (path == "/-/healthy" || path == "/-/ready") return handle(request);
+  if (!is_query(request) || impl_->actions.readiness() != Readiness::ready) return std::nullopt;
+  const Api* api = impl_->api();
+  if (!api) return std::nullopt;
+  auto response = api->handle_if_small(request, path.substr(kApi.size()));
+  if (response) impl_->finish(request, path, began, *response);
+  return response;
 }
 
 bool Site::is_query(const Request& request) const {
@@ -274,9 +290,7 @@ Response Site::handle(const Request& request) const {
   } else {
     response = impl_->route(request, path);
   }
-  impl_->set_cors(request, response);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  impl_->count(path, response.status, took.count());
+  impl_->finish(request, path, began, response);
   return response;
 }
 

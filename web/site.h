@@ -44,7 +44,8 @@ class Site {
   ~Site();
 
   Response handle(const Request& request) const;
-  /// Health and readiness, which are told from a flag: for the I/O thread.
+  /// Health and readiness, which are told from a flag, and queries that take next to nothing: for the I/O
+  /// thread. Nothing: it is for handle().
   [[nodiscard]] std::optional<Response> handle_at_once(const Request& request) const;
   /// A query, which may wait for a slot of the engine.
   [[nodiscard]] bool is_query(const Request& request) const;

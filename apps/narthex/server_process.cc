@@ -29,6 +29,7 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics_text.h"
 #include "telemetry/process_metrics.h"
+#include "telemetry/registry.h"
 #include "tsdb/db.h"
 #include "web/api/api.h"
 #include "web/api/build_info.h"
@@ -42,6 +43,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kIoThreads = 2;
+/// A thread answers some twenty thousand small queries a second.
+constexpr std::size_t kMostWebThreads = 8;
 /// A thread scrapes some three million samples a second.
 constexpr std::size_t kMostScrapeThreads = 16;
 /// Requests that are no queries: metadata, targets, pages; and the encoding of all answers.
@@ -101,7 +104,7 @@ struct ServerProcess::Impl {
   Features features;
   const Clock& clock = system_clock();
   io::FileSystem& fs = io::local_file_system();
-  std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
+  std::shared_ptr<telemetry::Registry> registry = std::make_shared<telemetry::Registry>();
 
   telemetry::ProcessMetrics process_metrics{*registry};
   prometheus::Gauge& reload_success = gauge(*registry, "prometheus_config_last_reload_successful",
@@ -127,6 +130,7 @@ struct ServerProcess::Impl {
   // Declared before what posts to them, so that they are joined after it has gone.
   std::unique_ptr<sync::ThreadPool> request_pool;
   std::unique_ptr<sync::ThreadPool> query_pool;
+  std::unique_ptr<net::EventThreads> web_threads;
   std::unique_ptr<net::EventThreads> scrape_threads;
   std::unique_ptr<sync::ThreadPool> ingest_pool;
   std::unique_ptr<sync::ThreadPool> rule_pool;
@@ -173,8 +177,8 @@ web::RuntimeStatus ServerProcess::Impl::runtime_status() const {
   status.working_directory = working_directory();
   status.hostname = host_name();
   status.storage_retention = retention_text(current_config()->tsdb.retention);
-  status.threads = kIoThreads + scrape_threads->size() + request_pool->size() + query_pool->size() +
-                   ingest_pool->size() + rule_pool->size();
+  status.threads = kIoThreads + web_threads->size() + scrape_threads->size() + request_pool->size() +
+                   query_pool->size() + ingest_pool->size() + rule_pool->size();
   sync::MutexLock lock(config_mutex);
   status.reload_succeeded = reload_succeeded;
   status.last_reload = last_reload;
@@ -207,7 +211,7 @@ Result<void> ServerProcess::Impl::start_listening() {
   server_options.max_body_bytes = kMaxBodyBytes;
   server_options.read_timeout = std::chrono::milliseconds(flags.read_timeout);
   server = std::make_unique<web::Server>(
-      io.get_executor(), *request_pool, std::move(server_options),
+      web_threads->executors(), *request_pool, std::move(server_options),
       web::ServerHandlers{
           .handler = [this](const web::Request& request) { return site->handle(request); },
           .quick = [this](const web::Request& request) { return site->handle_at_once(request); },
@@ -421,6 +425,8 @@ Result<void> ServerProcess::run() {
   self.query_pool =
       std::make_unique<sync::ThreadPool>(self.flags.query_max_concurrency + kWaitingQueryThreads);
   self.ingest_pool = std::make_unique<sync::ThreadPool>();
+  self.web_threads = std::make_unique<net::EventThreads>(
+      std::clamp<std::size_t>(self.ingest_pool->size(), 2, kMostWebThreads), "web");
   self.scrape_threads =
       std::make_unique<net::EventThreads>(std::min(self.ingest_pool->size(), kMostScrapeThreads), "scrape");
   self.rule_pool = std::make_unique<sync::ThreadPool>(kRuleThreads);

@@ -11,6 +11,7 @@
 #include "query/engine/engine_metrics.h"
 #include "query/engine/query_queue.h"
 #include "query/engine/query_run.h"
+#include "query/engine/small_queries.h"
 #include "sync/mutex.h"
 #include "sync/thread_pool.h"
 #include "telemetry/log.h"
@@ -63,7 +64,7 @@ class SlotHolder {
 }  // namespace
 
 struct Engine::Impl {
-  Impl(EngineOptions o, const Clock& c, prometheus::Registry* registry, std::unique_ptr<ActiveQueryFile> a)
+  Impl(EngineOptions o, const Clock& c, telemetry::Registry* registry, std::unique_ptr<ActiveQueryFile> a)
       : options(with_machine_limits(std::move(o))),
         clock(c),
         queue(options.max_concurrency),
@@ -81,8 +82,13 @@ struct Engine::Impl {
 
   Result<QueryResult> evaluate(storage::Queryable& store, const QueryRequest& request,
                                const QueryDeadline& deadline, QueryProgress& progress, QueryStats& stats);
+  /// @param max_bytes  that it may hold
+  /// @param helpers    may be null
   Result<QueryResult> run_parsed(const Expr& root, storage::Queryable& store, const QueryRequest& request,
-                                 const QueryDeadline& deadline, QueryProgress& progress, QueryStats& stats);
+                                 const QueryDeadline& deadline, QueryProgress& progress, QueryStats& stats,
+                                 std::uint64_t max_bytes, sync::ThreadPool* helpers);
+  /// Counts and logs it.
+  void note_ended(const QueryRequest& request, Result<QueryResult>& result, QueryStats stats);
   void log(const QueryRequest& request, const QueryStats& stats, const Error* error);
 
   const EngineOptions options;
@@ -90,6 +96,7 @@ struct Engine::Impl {
   QueryQueue queue;
   RunningQueries running;
   std::unique_ptr<ActiveQueryFile> active;
+  SmallQueries small;
   std::shared_ptr<MemoryPool> pool;
   std::unique_ptr<sync::ThreadPool> helpers;  ///< of all queries; null: each works alone
   std::atomic<DurationMs> subquery_step;
@@ -113,20 +120,22 @@ Result<QueryResult> Engine::Impl::evaluate(storage::Queryable& store, const Quer
   const auto began = clock.steady();
   auto root = parse(request.query, options.parser);
   if (!root) return pass(root);
-  auto result = run_parsed(**root, store, request, deadline, progress, stats);
+  auto result =
+      run_parsed(**root, store, request, deadline, progress, stats, options.max_bytes, helpers.get());
   stats.eval_total_seconds = seconds_since(began);
   return result;
 }
 
 Result<QueryResult> Engine::Impl::run_parsed(const Expr& root, storage::Queryable& store,
                                              const QueryRequest& request, const QueryDeadline& deadline,
-                                             QueryProgress& progress, QueryStats& stats) {
-  QueryBudget budget(options.max_samples, options.max_bytes, pool, request.query, progress);
+                                             QueryProgress& progress, QueryStats& stats,
+                                             std::uint64_t max_bytes, sync::ThreadPool* with_helpers) {
+  QueryBudget budget(options.max_samples, max_bytes, pool, request.query, progress);
   auto result = [&]() -> Result<QueryResult> {
     try {
       return run_query(
           root, store, request,
-          {options, clock, deadline, budget, subquery_step.load(std::memory_order_relaxed), helpers.get()},
+          {options, clock, deadline, budget, subquery_step.load(std::memory_order_relaxed), with_helpers},
           stats);
     } catch (const std::bad_alloc&) {
       // What a query holds is counted, but the machine may have less than the limit.
@@ -136,6 +145,14 @@ Result<QueryResult> Engine::Impl::run_parsed(const Expr& root, storage::Queryabl
   // Before the budget tells the others that there is room.
   if (budget.peak_bytes() >= kTrimFromBytes) malloc_trim(0);
   return result;
+}
+
+void Engine::Impl::note_ended(const QueryRequest& request, Result<QueryResult>& result, QueryStats stats) {
+  // A query that is no query was never evaluated: it is not logged.
+  const bool was_evaluated = result || result.error().code != Code::invalid;
+  if (was_evaluated) log(request, stats, result ? nullptr : &result.error());
+  if (metrics) metrics->query_ended(stats);
+  if (result) result->stats = std::move(stats);
 }
 
 void Engine::Impl::log(const QueryRequest& request, const QueryStats& stats, const Error* error) {
@@ -152,7 +169,7 @@ void Engine::Impl::log(const QueryRequest& request, const QueryStats& stats, con
   log_failing = !written;
 }
 
-Engine::Engine(EngineOptions options, const Clock& clock, prometheus::Registry* registry,
+Engine::Engine(EngineOptions options, const Clock& clock, telemetry::Registry* registry,
                std::unique_ptr<ActiveQueryFile> active)
     : impl_(std::make_unique<Impl>(std::move(options), clock, registry, std::move(active))) {}
 
@@ -170,11 +187,39 @@ Result<QueryResult> Engine::run(storage::Queryable& store, const QueryRequest& r
   QueryStats stats;
   auto result = impl_->evaluate(store, request, deadline, ticket.progress(), stats);
   stats.exec_total_seconds = impl_->seconds_since(start);
-  // A query that is no query was never evaluated: it is not logged.
-  const bool was_evaluated = result || result.error().code != Code::invalid;
-  if (was_evaluated) impl_->log(request, stats, result ? nullptr : &result.error());
-  if (impl_->metrics) impl_->metrics->query_ended(stats);
-  if (result) result->stats = std::move(stats);
+  impl_->note_ended(request, result, std::move(stats));
+  return result;
+}
+
+std::optional<Result<QueryResult>> Engine::run_if_small(storage::Queryable& store,
+                                                        const QueryRequest& request,
+                                                        const sync::StopToken& stop) {
+  Impl& self = *impl_;
+  const auto start = self.clock.steady();
+  if (!self.small.may_be_small(request, start)) return std::nullopt;
+  auto root = parse(request.query, self.options.parser);
+  if (!root || !SmallQueries::has_short_steps(**root)) return std::nullopt;
+  const auto slot = self.queue.take_free();
+  if (!slot) return std::nullopt;
+  QueryStats stats;
+  auto result = [&] {
+    const SlotHolder holder(self.queue, self.active.get(), *slot, request.query);
+    RunningQueries::Ticket ticket(self.running, request);
+    ticket.progress().is_running.store(true, std::memory_order_relaxed);
+    const QueryDeadline deadline(self.clock, start + SmallQueries::kTime, stop, ticket.stop_token());
+    return self.run_parsed(**root, store, request, deadline, ticket.progress(), stats,
+                           std::min(self.options.max_bytes, SmallQueries::kBytes), nullptr);
+  }();
+  if (!result && (result.error().code == Code::limit || result.error().code == Code::timeout)) {
+    self.small.note_given_up(request, start);
+    return std::nullopt;
+  }
+  stats.eval_total_seconds = stats.exec_total_seconds = self.seconds_since(start);
+  if (self.metrics) {
+    self.metrics->query_began();
+    self.metrics->observe_queue(0);
+  }
+  self.note_ended(request, result, std::move(stats));
   return result;
 }
 

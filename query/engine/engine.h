@@ -3,11 +3,12 @@
 // A query waits for one of max_concurrency slots, is parsed, planned, evaluated series by
 // series into columns, and gives its slot back before anything is encoded.
 //
-// Threads: any; run() blocks the calling (pool) thread until the query has ended.
+// Threads: any; run() blocks the calling (pool) thread until the query has ended, run_if_small() does not.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "model/clock.h"
 #include "model/result.h"
@@ -20,7 +21,7 @@
 #include "storage/querier.h"
 #include "sync/stop_token.h"
 
-namespace prometheus {
+namespace narthex::telemetry {
 class Registry;
 }
 
@@ -49,7 +50,7 @@ class Engine {
  public:
   /// @param registry  prometheus_engine_* metrics; may be null
   /// @param active    where running queries are noted, with max_concurrency slots; may be null
-  Engine(EngineOptions options, const Clock& clock, prometheus::Registry* registry,
+  Engine(EngineOptions options, const Clock& clock, telemetry::Registry* registry,
          std::unique_ptr<ActiveQueryFile> active = nullptr);
   ~Engine();
 
@@ -59,6 +60,13 @@ class Engine {
   /// (`query timed out in query execution`), cancelled (`query was canceled in ...`).
   Result<QueryResult> run(storage::Queryable& store, const QueryRequest& request,
                           const sync::StopToken& stop);
+
+  /// The same, for a thread that has others waiting: without waiting for a slot, for some milliseconds at
+  /// most.
+  /// @return  nothing: the query turned out to be more than that, and was not counted or logged; run() is for
+  /// it
+  std::optional<Result<QueryResult>> run_if_small(storage::Queryable& store, const QueryRequest& request,
+                                                  const sync::StopToken& stop);
 
   /// Applied to queries that start afterwards (reload of evaluation_interval).
   void set_default_subquery_step(DurationMs step);

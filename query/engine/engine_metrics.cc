@@ -3,10 +3,8 @@
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
-#include <prometheus/registry.h>
-#include <prometheus/summary.h>
 
-#include <chrono>
+#include "telemetry/registry.h"
 
 namespace narthex::query {
 
@@ -14,35 +12,32 @@ namespace {
 
 /// One slice of a query's time, as summary and as histogram.
 struct Slice {
-  prometheus::Summary& summary;
+  telemetry::DurationSummary& summary;
   prometheus::Histogram& histogram;
   void observe(double seconds) const {
-    summary.Observe(seconds);
+    summary.observe(seconds);
     histogram.Observe(seconds);
   }
 };
 
 class Slices {
  public:
-  explicit Slices(prometheus::Registry& registry)
-      : summaries_(prometheus::BuildSummary()
-                       .Name("prometheus_engine_query_duration_seconds")
-                       .Help("Query timings")
-                       .Register(registry)),
+  explicit Slices(telemetry::Registry& registry)
+      : registry_(registry),
         histograms_(prometheus::BuildHistogram()
                         .Name("prometheus_engine_query_duration_histogram_seconds")
                         .Help("The duration of various parts of PromQL query execution.")
                         .Register(registry)) {}
 
   Slice add(const char* name) {
-    const prometheus::Summary::Quantiles quantiles{{0.5, 0.05}, {0.9, 0.01}, {0.99, 0.001}};
     const prometheus::Histogram::BucketBoundaries buckets{.01, .1, 1, 10};
-    return {summaries_.Add({{"slice", name}}, quantiles, std::chrono::minutes(10), 5),
+    return {registry_.summary("prometheus_engine_query_duration_seconds", "Query timings", {{"slice", name}},
+                              {0.5, 0.9, 0.99}),
             histograms_.Add({{"slice", name}}, buckets)};
   }
 
  private:
-  prometheus::Family<prometheus::Summary>& summaries_;
+  telemetry::Registry& registry_;
   prometheus::Family<prometheus::Histogram>& histograms_;
 };
 
@@ -57,7 +52,7 @@ prometheus::Counter& counter(prometheus::Registry& registry, const char* name, c
 }  // namespace
 
 struct EngineMetrics::Impl {
-  explicit Impl(prometheus::Registry& registry)
+  explicit Impl(telemetry::Registry& registry)
       : slices(registry),
         queue(slices.add("queue_time")),
         preparation(slices.add("prepare_time")),
@@ -90,7 +85,7 @@ struct EngineMetrics::Impl {
   prometheus::Counter& samples_read;
 };
 
-EngineMetrics::EngineMetrics(prometheus::Registry& registry, std::size_t max_concurrency)
+EngineMetrics::EngineMetrics(telemetry::Registry& registry, std::size_t max_concurrency)
     : impl_(std::make_unique<Impl>(registry)) {
   impl_->concurrent_max.Set(static_cast<double>(max_concurrency));
 }

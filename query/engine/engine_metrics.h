@@ -8,7 +8,7 @@
 
 #include "query/engine/result.h"
 
-namespace prometheus {
+namespace narthex::telemetry {
 class Registry;
 }
 
@@ -16,7 +16,7 @@ namespace narthex::query {
 
 class EngineMetrics {
  public:
-  EngineMetrics(prometheus::Registry& registry, std::size_t max_concurrency);
+  EngineMetrics(telemetry::Registry& registry, std::size_t max_concurrency);
   ~EngineMetrics();
   void query_began();
   /// @param stats  of what was done, also of a query that failed

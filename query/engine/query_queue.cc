@@ -31,7 +31,15 @@ Result<std::size_t> QueryQueue::take(const QueryDeadline& deadline) {
   waiting_.pop_front();
   const std::size_t slot = free_.back();
   free_.pop_back();
-  if (!free_.empty()) changed_.notify_all();
+  if (!free_.empty() && !waiting_.empty()) changed_.notify_all();
+  return slot;
+}
+
+std::optional<std::size_t> QueryQueue::take_free() {
+  const sync::MutexLock lock(mutex_);
+  if (free_.empty() || !waiting_.empty()) return std::nullopt;
+  const std::size_t slot = free_.back();
+  free_.pop_back();
   return slot;
 }
 
@@ -41,11 +49,13 @@ std::size_t QueryQueue::count_waiting() const {
 }
 
 void QueryQueue::give_back(std::size_t slot) {
+  bool anyone = false;
   {
     const sync::MutexLock lock(mutex_);
     free_.push_back(slot);
+    anyone = !waiting_.empty();
   }
-  changed_.notify_all();
+  if (anyone) changed_.notify_all();
 }
 
 }  // namespace narthex::query

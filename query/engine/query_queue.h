@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "query/engine/query_state.h"
@@ -21,6 +22,8 @@ class QueryQueue {
   /// Waits for a slot. @return  its number, below the number of slots
   /// Errors: timeout, cancelled (`... in query queue`).
   Result<std::size_t> take(const QueryDeadline& deadline);
+  /// Nothing: none is free, or others wait for one.
+  std::optional<std::size_t> take_free();
   void give_back(std::size_t slot);
   [[nodiscard]] std::size_t count_waiting() const;
 

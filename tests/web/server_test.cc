@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <prometheus/registry.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -13,6 +14,7 @@
 #include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <stdexcept>
 #include <thread>
 
 #include "net/gzip.h"
@@ -30,8 +32,8 @@ class Running {
       : Running(ServerHandlers{std::move(handler), {}, {}, nullptr}, std::move(options)) {}
   explicit Running(ServerHandlers handlers, ServerOptions options = {}) {
     options.addresses = {"127.0.0.1:0"};
-    server_ = std::make_unique<Server>(io_.get_executor(), pool_, std::move(options), std::move(handlers),
-                                       registry_);
+    server_ = std::make_unique<Server>(std::vector<boost::asio::any_io_executor>{io_.get_executor()}, pool_,
+                                       std::move(options), std::move(handlers), registry_);
     const auto listening = server_->listen();
     REQUIRE(listening.has_value());
     thread_ = std::thread([this] { io_.run(); });
@@ -101,6 +103,31 @@ TEST_CASE("server: a connection takes several requests, pipelined too") {
   CHECK(answer.contains("GET /3?"));
 }
 
+TEST_CASE("server: what is answered at once goes out whole, however many pieces it has") {
+  ServerHandlers handlers;
+  handlers.handler = echo;
+  handlers.quick = [](const Request& request) -> std::optional<Response> {
+    if (request.path == "/bug") throw std::runtime_error("thrown by a test, on purpose");
+    if (request.path != "/quick") return std::nullopt;
+    Response response;
+    response.pieces = [left = 700](std::string& out) mutable {
+      out.append(1000, 'x');
+      return --left > 0;
+    };
+    return response;
+  };
+  Running server(std::move(handlers));
+  const std::string quick = server.exchange("GET /quick HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  CHECK(quick.contains("Transfer-Encoding: chunked\r\n"));
+  CHECK(std::ranges::count(body_of(quick), 'x') == 700'000);
+  CHECK(quick.ends_with("\r\n0\r\n\r\n"));
+  for (const std::string path : {"/other", "/bug"}) {
+    const std::string answer =
+        server.exchange("GET " + path + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    CHECK(body_of(answer) == "GET " + path + "? ");
+  }
+}
+
 TEST_CASE("server: HEAD has the header of GET and no body") {
   Running server(echo);
   const std::string answer = server.exchange("HEAD /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
@@ -108,21 +135,27 @@ TEST_CASE("server: HEAD has the header of GET and no body") {
   CHECK(body_of(answer).empty());
 }
 
-TEST_CASE("server: an answer in pieces is chunked, and compressed if the client wishes") {
-  const auto pieces = [](const Request&) {
+TEST_CASE(
+    "server: a long answer in pieces is chunked, a short one has a length; compressed if the client wishes") {
+  const auto pieces = [](const Request& request) {
+    const std::size_t size = request.path == "/long" ? 300'000 : 2;
     Response response;
-    response.pieces = [left = 3](std::string& out) mutable {
-      out += "piece ";
+    response.pieces = [left = 3, size](std::string& out) mutable {
+      out.append(size, static_cast<char>('0' + left));
       return --left > 0;
     };
     return response;
   };
   Running server(pieces);
-  const std::string plain = server.exchange("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  const std::string brief = server.exchange("GET /short HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  CHECK(brief.contains("Content-Length: 6\r\n"));
+  CHECK(body_of(brief) == "332211");
+  const std::string plain = server.exchange("GET /long HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   CHECK(plain.contains("Transfer-Encoding: chunked\r\n"));
-  CHECK(body_of(plain) == "6\r\npiece \r\n6\r\npiece \r\n6\r\npiece \r\n0\r\n\r\n");
+  const auto chunk = [](char c) { return "493e0\r\n" + std::string(300'000, c) + "\r\n"; };
+  CHECK(body_of(plain) == chunk('3') + chunk('2') + chunk('1') + "0\r\n\r\n");
   const std::string zipped =
-      server.exchange("GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n");
+      server.exchange("GET /long HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n");
   CHECK(zipped.contains("Content-Encoding: gzip\r\n"));
 }
 

@@ -14,11 +14,12 @@ struct Route {
   std::string_view path;  ///< a `*` stands for one path element
   std::string_view methods;
   Endpoint endpoint;
+  SmallEndpoint small = nullptr;  ///< null: it is always for a pool thread
 };
 
 constexpr std::array kRoutes = {
-    Route{"/query", "GET, POST", instant_query},
-    Route{"/query_range", "GET, POST", range_query},
+    Route{"/query", "GET, POST", instant_query, small_instant_query},
+    Route{"/query_range", "GET, POST", range_query, small_range_query},
     Route{"/query_exemplars", "GET, POST", query_exemplars},
     Route{"/format_query", "GET, POST", format_query},
     Route{"/parse_query", "GET, POST", parse_query},
@@ -190,6 +191,18 @@ Response Api::handle(const Request& request, std::string_view path) const {
   auto answer = found.route->endpoint(impl_->sources, {request, *parameters, found.tail});
   if (!answer) return error_response(answer.error());
   return success_response(std::move(*answer));
+}
+
+std::optional<Response> Api::handle_if_small(const Request& request, std::string_view path) const {
+  const Found found = find_route(path);
+  if (!found.route || !found.route->small || !allows(found.route->methods, request.method))
+    return std::nullopt;
+  auto parameters = Parameters::from(request);
+  if (!parameters) return error_response(parameters.error());
+  auto answer = found.route->small(impl_->sources, {request, *parameters, found.tail});
+  if (!answer) return std::nullopt;
+  if (!*answer) return error_response(answer->error());
+  return success_response(std::move(**answer));
 }
 
 }  // namespace narthex::web

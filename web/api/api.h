@@ -4,12 +4,13 @@
 // the envelope and hands it out in pieces, long after the query has given its slot back.
 // Format: docs/api.md; source: Prometheus web/api/v1/api.go.
 //
-// Threads: any; endpoints run on pool threads and may block.
+// Threads: any; endpoints run on pool threads and may block, but for handle_if_small().
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,6 +80,8 @@ class Api {
 
   /// @param path  behind /api/v1
   Response handle(const Request& request, std::string_view path) const;
+  /// For I/O threads: a query that takes next to nothing. Nothing: it is for handle().
+  [[nodiscard]] std::optional<Response> handle_if_small(const Request& request, std::string_view path) const;
 
  private:
   struct Impl;

@@ -1,7 +1,9 @@
 // The endpoints of /api/v1, by theme; each takes the sources and a call.
 //
-// Threads: any. All may block.
+// Threads: any. All but the small ones may block.
 #pragma once
+
+#include <optional>
 
 #include "model/result.h"
 #include "web/api/api.h"
@@ -9,10 +11,14 @@
 namespace narthex::web {
 
 using Endpoint = Result<Answer> (*)(const ApiSources&, const Call&);
+/// Nothing: there is more to it than an I/O thread has time for.
+using SmallEndpoint = std::optional<Result<Answer>> (*)(const ApiSources&, const Call&);
 
 // query_endpoints.cc
 Result<Answer> instant_query(const ApiSources& sources, const Call& call);
+std::optional<Result<Answer>> small_instant_query(const ApiSources& sources, const Call& call);
 Result<Answer> range_query(const ApiSources& sources, const Call& call);
+std::optional<Result<Answer>> small_range_query(const ApiSources& sources, const Call& call);
 Result<Answer> query_exemplars(const ApiSources& sources, const Call& call);
 Result<Answer> format_query(const ApiSources& sources, const Call& call);
 Result<Answer> parse_query(const ApiSources& sources, const Call& call);

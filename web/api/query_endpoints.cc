@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::int64_t kMaxSteps = 11'000;
 constexpr std::size_t kAnnotationsShown = 10;
-/// A piece is sent when it has grown to this size.
+/// A piece ends with the series that makes it as large as this.
 constexpr std::size_t kPieceBytes = 64 * 1024;
 
 std::string_view type_name(query::ValueType type) {
@@ -115,7 +115,8 @@ class ResultEncoder {
       }
       out += '[';
     }
-    while (next_ < result_.series.size() && out.size() < kPieceBytes) {
+    const std::size_t enough = out.size() + kPieceBytes;
+    while (next_ < result_.series.size() && out.size() < enough) {
       if (next_ > 0) out += ',';
       JsonWriter item(out);
       write_series(item, result_.series[next_], result_.type);
@@ -204,9 +205,13 @@ Result<query::QueryRequest> common_request(const Call& call, std::string_view pa
   return request;
 }
 
-Result<Answer> run(const ApiSources& sources, const Call& call, const query::QueryRequest& request,
-                   std::size_t limit) {
-  auto result = sources.engine.run(sources.db, request, call.request.stop);
+/// What a call of one of the two query endpoints asks for.
+struct Wanted {
+  query::QueryRequest request;
+  std::size_t limit = 0;  ///< of series; 0: none
+};
+
+Result<Answer> answer_of(const Call& call, const Wanted& wanted, Result<query::QueryResult> result) {
   if (!result) {
     if (result.error().code == Code::invalid)
       return std::unexpected(in_parameter(std::move(result).error(), "query"));
@@ -215,8 +220,8 @@ Result<Answer> run(const ApiSources& sources, const Call& call, const query::Que
   Answer answer;
   answer.warnings = result->annotations.texts(query::AnnotationKind::warning, kAnnotationsShown);
   answer.infos = result->annotations.texts(query::AnnotationKind::info, kAnnotationsShown);
-  if (limit > 0 && result->series.size() > limit) {
-    result->series.resize(limit);
+  if (wanted.limit > 0 && result->series.size() > wanted.limit) {
+    result->series.resize(wanted.limit);
     answer.warnings.emplace_back(kTruncated);
   }
   const std::string_view stats = call.parameters.get("stats");
@@ -230,11 +235,24 @@ Result<Answer> run(const ApiSources& sources, const Call& call, const query::Que
   if (result->profile) {
     const bool measured = result->profile->level() == query::ProfileLevel::measured;
     extra += measured ? R"(,"profile":)" : R"(,"explain":)";
-    extra += query::profile_json(*result->profile, request.query);
+    extra += query::profile_json(*result->profile, wanted.request.query);
   }
   auto encoder = std::make_shared<ResultEncoder>(std::move(*result), std::move(extra));
   answer.data = [encoder](std::string& out) { return encoder->next(out); };
   return answer;
+}
+
+Result<Answer> run(const ApiSources& sources, const Call& call, Result<Wanted> wanted) {
+  if (!wanted) return pass(wanted);
+  return answer_of(call, *wanted, sources.engine.run(sources.db, wanted->request, call.request.stop));
+}
+
+std::optional<Result<Answer>> run_if_small(const ApiSources& sources, const Call& call,
+                                           Result<Wanted> wanted) {
+  if (!wanted) return pass(wanted);
+  auto result = sources.engine.run_if_small(sources.db, wanted->request, call.request.stop);
+  if (!result) return std::nullopt;
+  return answer_of(call, *wanted, std::move(*result));
 }
 
 void write_exemplars(std::string& out, const std::vector<storage::SeriesExemplars>& found) {
@@ -263,9 +281,7 @@ Result<Timestamp> required_time(const Parameters& parameters, std::string_view n
   return *t;
 }
 
-}  // namespace
-
-Result<Answer> instant_query(const ApiSources& sources, const Call& call) {
+Result<Wanted> wanted_of_instant(const ApiSources& sources, const Call& call) {
   auto limit = call.parameters.limit();
   if (!limit) return pass(limit);
   auto t = call.parameters.time("time", sources.clock.now());
@@ -273,10 +289,10 @@ Result<Answer> instant_query(const ApiSources& sources, const Call& call) {
   auto request = common_request(call, "/api/v1/query");
   if (!request) return pass(request);
   request->start = request->end = *t;
-  return run(sources, call, *request, *limit);
+  return Wanted{std::move(*request), *limit};
 }
 
-Result<Answer> range_query(const ApiSources& sources, const Call& call) {
+Result<Wanted> wanted_of_range(const Call& call) {
   auto limit = call.parameters.limit();
   if (!limit) return pass(limit);
   auto start = required_time(call.parameters, "start");
@@ -308,7 +324,25 @@ Result<Answer> range_query(const ApiSources& sources, const Call& call) {
   request->start = *start;
   request->end = *end;
   request->step = *step;
-  return run(sources, call, *request, *limit);
+  return Wanted{std::move(*request), *limit};
+}
+
+}  // namespace
+
+Result<Answer> instant_query(const ApiSources& sources, const Call& call) {
+  return run(sources, call, wanted_of_instant(sources, call));
+}
+
+std::optional<Result<Answer>> small_instant_query(const ApiSources& sources, const Call& call) {
+  return run_if_small(sources, call, wanted_of_instant(sources, call));
+}
+
+Result<Answer> range_query(const ApiSources& sources, const Call& call) {
+  return run(sources, call, wanted_of_range(call));
+}
+
+std::optional<Result<Answer>> small_range_query(const ApiSources& sources, const Call& call) {
+  return run_if_small(sources, call, wanted_of_range(call));
 }
 
 Result<Answer> query_exemplars(const ApiSources& sources, const Call& call) {

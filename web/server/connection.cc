@@ -27,7 +27,9 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kCompressFrom = 1024;
 /// How often a waiting connection looks whether its client is still there.
 constexpr auto kClientCheck = std::chrono::milliseconds(200);
-const std::function<void()> kNoWatch = [] {};
+const std::function<void()> kNoWatch;
+/// Sent and encoded in turns: each piece is a trip to a pool thread and back.
+constexpr std::size_t kPieceBytes = 256 * 1024;
 
 using Parser = http::request_parser<http::string_body>;
 
@@ -114,15 +116,16 @@ std::shared_ptr<Pending<Value>> begin_on_pool(sync::ThreadPool* pool, const asio
   return pending;
 }
 
-/// The coroutine goes on, on its strand, when the work is done. While it waits, `watch` is called now and
-/// then. Arguments must be named objects of the caller: GCC 12 misplaces temporaries (closures above all)
-/// that are part of a co_await expression.
+/// The coroutine goes on, on its strand, when the work is done. While it waits, `watch`, if there is one, is
+/// called now and then. Arguments must be named objects of the caller: GCC 12 misplaces temporaries (closures
+/// above all) that are part of a co_await expression.
 template <class Value>
 asio::awaitable<Value> finished(std::shared_ptr<Pending<Value>> pending, const std::function<void()>& watch) {
   while (!pending->value) {
-    pending->done.expires_after(kClientCheck);
+    pending->done.expires_at(watch ? std::chrono::steady_clock::now() + kClientCheck
+                                   : std::chrono::steady_clock::time_point::max());
     co_await pending->done.async_wait(asio::as_tuple(asio::use_awaitable));
-    if (!pending->value) watch();
+    if (!pending->value && watch) watch();
   }
   co_return std::move(*pending->value);
 }
@@ -158,7 +161,8 @@ asio::awaitable<Read> read_request(net::Stream& stream, std::string& pending, Pa
 }
 
 /// Nothing if the target cannot be understood.
-std::optional<Request> to_request(Parser& parser, const net::Stream& stream) {
+/// @param peer  address of the client
+std::optional<Request> to_request(Parser& parser, const std::string& peer) {
   auto& message = parser.get();
   Request request;
   request.method = std::string(message.method_string());
@@ -177,7 +181,7 @@ std::optional<Request> to_request(Parser& parser, const net::Stream& stream) {
     request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   }
   request.body = std::move(message.body());
-  request.peer = stream.remote_address();
+  request.peer = peer;
   return request;
 }
 
@@ -187,7 +191,7 @@ bool client_is_gone(net::Stream& stream) {
   return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-/// An answer with the first piece of its body, made on the pool.
+/// An answer with the first piece of its body.
 struct Prepared {
   Response response;
   std::shared_ptr<BodyEncoder> encoder;
@@ -204,14 +208,17 @@ void vary_by_encoding(net::Headers& headers) {
   headers.emplace_back("Vary", "Accept-Encoding");
 }
 
-Prepared prepare(const Handler& handler, const Request& request) {
+/// Appends a piece that is worth a trip to the pool. @return  whether there is more
+bool next_piece(BodyEncoder& encoder, std::string& out) {
+  while (encoder.next(out))
+    if (out.size() >= kPieceBytes) return true;
+  return false;
+}
+
+/// Chooses the encoding and makes the first piece.
+Prepared prepare(Response made, const Request& request) {
   Prepared prepared;
-  try {
-    prepared.response = handler(request);
-  } catch (const std::exception& e) {
-    telemetry::error("a request failed by a bug", {{"path", request.path}, {"err", e.what()}});
-    prepared.response = Response::text(500, "Internal Server Error\n");
-  }
+  prepared.response = std::move(made);
   Response& response = prepared.response;
   const bool encoded = net::find_header(response.headers, "Content-Encoding").has_value();
   const auto accept = net::find_header(request.headers, "Accept-Encoding");
@@ -222,8 +229,17 @@ Prepared prepare(const Handler& handler, const Request& request) {
   if (coding == ContentCoding::gzip) response.headers.emplace_back("Content-Encoding", "gzip");
   if (coding == ContentCoding::deflate) response.headers.emplace_back("Content-Encoding", "deflate");
   prepared.encoder = std::make_shared<BodyEncoder>(response, coding);
-  prepared.more = prepared.encoder->next(prepared.first);
+  prepared.more = next_piece(*prepared.encoder, prepared.first);
   return prepared;
+}
+
+Response handle(const Handler& handler, const Request& request) {
+  try {
+    return handler(request);
+  } catch (const std::exception& e) {
+    telemetry::error("a request failed by a bug", {{"path", request.path}, {"err", e.what()}});
+    return Response::text(500, "Internal Server Error\n");
+  }
 }
 
 std::string chunk_head(std::size_t size) {
@@ -257,7 +273,7 @@ asio::awaitable<Result<void>> send(net::Stream& stream, Serving& serving, Prepar
   using Piece = std::pair<std::string, bool>;
   const std::function<Piece()> encode = [encoder = prepared.encoder] {
     Piece out;
-    out.second = encoder->next(out.first);
+    out.second = next_piece(*encoder, out.first);
     return out;
   };
   const auto strand = co_await asio::this_coro::executor;
@@ -291,10 +307,24 @@ struct UnderWay {
   Serving& serving;
 };
 
+/// Nothing: it is for a pool thread.
+std::optional<Response> answer_at_once(const ServerHandlers& handlers, const Request& request) {
+  std::optional<Response> response;
+  if (!handlers.quick) return response;
+  // A failure here is nobody's answer yet: the pool thread's is.
+  try {
+    response = handlers.quick(request);
+  } catch (const std::exception& e) {
+    telemetry::error("a request failed by a bug", {{"path", request.path}, {"err", e.what()}});
+  }
+  return response;
+}
+
 /// @return whether the connection can take another request
-asio::awaitable<bool> answer(net::Stream& stream, std::shared_ptr<Serving> serving, Parser& parser) {
+asio::awaitable<bool> answer(net::Stream& stream, std::shared_ptr<Serving> serving, Parser& parser,
+                             const std::string& peer) {
   const bool keep_alive = parser.get().keep_alive() && !serving->stopping;
-  auto request = to_request(parser, stream);
+  auto request = to_request(parser, peer);
   if (!request) {
     co_await refuse(stream, *serving, 400, "the request target is not a path");
     co_return false;
@@ -304,19 +334,15 @@ asio::awaitable<bool> answer(net::Stream& stream, std::shared_ptr<Serving> servi
   const sync::StopSource stop;
   request->stop = stop.token();
   stream.expires_never();
-  if (serving->handlers.quick) {
-    if (auto quick = serving->handlers.quick(*request)) {
-      Prepared prepared;
-      prepared.response = std::move(*quick);
-      prepared.first = prepared.response.body;
-      const auto sent = co_await send(stream, *serving, std::move(prepared), is_head, keep_alive);
-      co_return sent.has_value() && keep_alive;
-    }
+  if (auto quick = answer_at_once(serving->handlers, *request)) {
+    Prepared prepared = prepare(std::move(*quick), *request);
+    const auto sent = co_await send(stream, *serving, std::move(prepared), is_head, keep_alive);
+    co_return sent.has_value() && keep_alive;
   }
   const bool is_slow = serving->handlers.is_slow && serving->handlers.is_slow(*request);
   sync::ThreadPool* const pool = is_slow ? serving->handlers.slow_pool : &serving->pool;
   const std::function<Prepared()> work = [serving, request = std::make_shared<Request>(std::move(*request))] {
-    return prepare(serving->handlers.handler, *request);
+    return prepare(handle(serving->handlers.handler, *request), *request);
   };
   const std::function<void()> watch = [&stream, &serving, &stop] {
     if (client_is_gone(stream)) stop.stop(sync::StopReason::client_gone);
@@ -333,6 +359,7 @@ asio::awaitable<bool> answer(net::Stream& stream, std::shared_ptr<Serving> servi
 
 asio::awaitable<void> serve(std::shared_ptr<Serving> serving, std::shared_ptr<net::Stream> stream) {
   std::string pending;
+  const std::string peer = stream->remote_address();
   for (bool open = true; open;) {
     Parser parser;
     parser.eager(true);
@@ -342,7 +369,7 @@ asio::awaitable<void> serve(std::shared_ptr<Serving> serving, std::shared_ptr<ne
     const Read read = co_await read_request(*stream, pending, parser);
     switch (read) {
       case Read::request:
-        open = co_await answer(*stream, serving, parser);
+        open = co_await answer(*stream, serving, parser, peer);
         break;
       case Read::bad:
         co_await refuse(*stream, *serving, 400, "this is not HTTP/1.1");

@@ -42,7 +42,8 @@ struct Response {
 
 /// Answers one request. Called on a pool thread; may block.
 using Handler = std::function<Response(const Request&)>;
-/// Answers on the I/O thread what needs no work at all; nothing: it is for the Handler.
+/// Answers on the I/O thread what takes next to nothing and waits for nothing; nothing: it is for the
+/// Handler.
 using QuickHandler = std::function<std::optional<Response>(const Request&)>;
 
 }  // namespace narthex::web

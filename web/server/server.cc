@@ -84,19 +84,20 @@ asio::awaitable<void> pause(std::chrono::milliseconds time) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(asio::any_io_executor on, sync::ThreadPool& pool, ServerOptions options, ServerHandlers handlers,
-       prometheus::Registry& registry)
-      : executor(std::move(on)),
+  Impl(std::vector<asio::any_io_executor> on, sync::ThreadPool& pool, ServerOptions options,
+       ServerHandlers handlers, prometheus::Registry& registry)
+      : executors(std::move(on)),
         serving(std::make_shared<Serving>(pool, std::move(options), std::move(handlers))),
-        listeners(executor, "listeners"),
-        connections(executor, "connections"),
+        listeners(executors.front(), "listeners"),
+        connections(executors.front(), "connections"),
         accepted(prometheus::BuildCounter()
                      .Name("net_conntrack_listener_conn_accepted_total")
                      .Help("Total number of connections opened to the listener of a given name.")
                      .Register(registry)
                      .Add({{"listener_name", "http"}})) {}
 
-  asio::any_io_executor executor;
+  const std::vector<asio::any_io_executor> executors;
+  std::atomic<std::size_t> next_executor = 0;
   std::shared_ptr<Serving> serving;
   net::TaskGroup listeners;
   net::TaskGroup connections;
@@ -114,7 +115,8 @@ asio::awaitable<void> Server::Impl::accept(std::shared_ptr<Impl> self,
       co_await pause(kPoll);
       continue;
     }
-    auto [ec, socket] = co_await acceptor->async_accept(self->executor, asio::as_tuple(asio::use_awaitable));
+    const auto& executor = self->executors[self->next_executor++ % self->executors.size()];
+    auto [ec, socket] = co_await acceptor->async_accept(executor, asio::as_tuple(asio::use_awaitable));
     if (ec == asio::error::operation_aborted || ec == asio::error::bad_descriptor) break;
     if (ec) {
       // Out of descriptors or the like: it passes, and a listener must not die of it.
@@ -126,19 +128,20 @@ asio::awaitable<void> Server::Impl::accept(std::shared_ptr<Impl> self,
     boost::system::error_code ignored;  // a connection without the option is only slower
     socket.set_option(tcp::no_delay(true), ignored);
     auto stream = std::make_shared<net::Stream>(std::move(socket));
-    self->connections.spawn(serve_connected(std::make_shared<Connected>(self->serving), std::move(stream)));
+    self->connections.spawn(executor,
+                            serve_connected(std::make_shared<Connected>(self->serving), std::move(stream)));
   }
 }
 
-Server::Server(asio::any_io_executor executor, sync::ThreadPool& pool, ServerOptions options,
+Server::Server(std::vector<asio::any_io_executor> executors, sync::ThreadPool& pool, ServerOptions options,
                ServerHandlers handlers, prometheus::Registry& registry)
-    : impl_(std::make_shared<Impl>(std::move(executor), pool, std::move(options), std::move(handlers),
+    : impl_(std::make_shared<Impl>(std::move(executors), pool, std::move(options), std::move(handlers),
                                    registry)) {}
 Server::~Server() = default;
 
 Result<void> Server::listen() {
   for (const std::string& address : impl_->serving->options.addresses) {
-    auto acceptor = open_acceptor(impl_->executor, address);
+    auto acceptor = open_acceptor(impl_->executors.front(), address);
     if (!acceptor) return pass(acceptor);
     impl_->bound.push_back(net::to_string(acceptor->local_endpoint()));
     impl_->acceptors.push_back(std::make_shared<tcp::acceptor>(std::move(*acceptor)));

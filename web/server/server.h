@@ -1,10 +1,10 @@
 // Server: the HTTP/1.1 listener in front of a Handler.
 //
-// A connection is a coroutine on a strand of its own: read a request under limits and a
-// deadline, have a pool thread answer it, send the answer as the client takes it (chunked and
-// compressed as the client asked), again. A client that goes away stops its request's token.
+// A connection is a coroutine on one event loop: read a request under limits and a deadline, answer it there
+// if that takes next to nothing, else have a pool thread answer it, send the answer as the client takes it
+// (chunked and compressed as the client asked), again. A client that goes away stops its request's token.
 //
-// Threads: listen() and stop() once each, from the owner; the rest runs on the executor.
+// Threads: listen() and stop() once each, from the owner; the rest runs on the executors.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -37,7 +37,8 @@ struct ServerOptions {
 /// Who answers, and where. The pools must outlive the server.
 struct ServerHandlers {
   Handler handler;
-  /// Asked first; may be empty. Health must not wait behind anything.
+  /// Asked first; may be empty. Health must not wait behind anything, and what is small is not worth the
+  /// trip to a pool thread and back.
   QuickHandler quick;
   /// Requests that may wait long, for a slot of the query engine, have a pool of their own; may be
   /// empty.
@@ -47,8 +48,10 @@ struct ServerHandlers {
 
 class Server {
  public:
-  /// @param pool  also encodes the answers
-  Server(boost::asio::any_io_executor executor, sync::ThreadPool& pool, ServerOptions options,
+  /// @param executors  connections take turns on them; of loops with one thread each nothing is handed over
+  ///                   between threads for a small request. At least one
+  /// @param pool       also encodes the answers
+  Server(std::vector<boost::asio::any_io_executor> executors, sync::ThreadPool& pool, ServerOptions options,
          ServerHandlers handlers, prometheus::Registry& registry);
   ~Server();
 

@@ -1,6 +1,5 @@
 // What surrounds a running query: the query log, the list of running ones, the profile.
 #include <doctest/doctest.h>
-#include <prometheus/registry.h>
 
 #include <functional>
 #include <thread>
@@ -8,6 +7,7 @@
 #include "io/fault_file_system.h"
 #include "query/engine/profile.h"
 #include "query/engine/query_queue.h"
+#include "telemetry/registry.h"
 #include "tests/query/engine/engine_fixture.h"
 
 namespace narthex::tests {
@@ -49,7 +49,7 @@ TEST_CASE("an evaluated query is logged as one JSON line with Prometheus' member
   f.clock.set(1'700'000'000'000);
   f.load("m", kMinute, {1, 2, 3});
   io::FaultFileSystem disk;
-  prometheus::Registry registry;
+  telemetry::Registry registry;
   query::Engine engine(f.options, f.clock, &registry);
   CHECK(value_of(registry, "prometheus_engine_query_log_enabled") == 0);
   auto log = query::QueryLog::open(disk, "/query.log", f.clock);

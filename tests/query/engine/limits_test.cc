@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
-#include <prometheus/registry.h>
 
 #include <algorithm>
 
+#include "telemetry/registry.h"
 #include "tests/query/engine/engine_fixture.h"
 
 namespace narthex::tests {
@@ -228,7 +228,7 @@ TEST_CASE("statistics count samples as Prometheus does") {
 TEST_CASE("the engine counts its queries under Prometheus' names") {
   EngineFixture f;
   f.load("m", kMinute, {1, 2});
-  prometheus::Registry registry;
+  telemetry::Registry registry;
   query::Engine engine(f.options, f.clock, &registry);
   REQUIRE(engine.run(f.store, f.request("m"), {}));
   std::vector<std::string> names;

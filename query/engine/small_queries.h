@@ -1,0 +1,43 @@
+// Small queries: those that a thread with other things to do may evaluate itself, since handing them to
+// another thread would cost more than they do.
+//
+// Nobody knows what a query costs before it has run. So it is tried under limits that are soon reached, and
+// whoever tried it gives it up there; SmallQueries knows which queries are not worth trying: those in which a
+// single step may take long before a limit is asked, and those that were given up lately.
+//
+// Threads: any.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "query/engine/request.h"
+#include "query/promql/ast.h"
+
+namespace narthex::query {
+
+class SmallQueries {
+ public:
+  /// What a try may take. The time is the clock's, and the machine may have other things to do meanwhile.
+  static constexpr std::chrono::milliseconds kTime{10};
+  static constexpr std::uint64_t kBytes = 192 * 1024;
+
+  /// By the text and the times alone, before it is parsed.
+  /// @param now  of the steady clock
+  [[nodiscard]] bool may_be_small(const QueryRequest& request, std::chrono::nanoseconds now) const;
+  /// Whether every step of its evaluation is a short one: series are looked up by the values of labels, and
+  /// the windows are short.
+  [[nodiscard]] static bool has_short_steps(const Expr& root);
+  /// It is not worth a try for the next while.
+  void note_given_up(const QueryRequest& request, std::chrono::nanoseconds now);
+
+ private:
+  static std::uint64_t key_of(const QueryRequest& request, std::chrono::nanoseconds now);
+
+  /// Keys of those given up lately, each in its place; a newer one takes the place of an older.
+  std::array<std::atomic<std::uint64_t>, 1024> given_up_{};
+};
+
+}  // namespace narthex::query
