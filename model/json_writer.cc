@@ -101,6 +101,8 @@ JsonWriter& JsonWriter::null() {
 
 JsonWriter& JsonWriter::labels(const Labels& labels) {
   begin_object();
+  // Quotes, colon and comma for each two strings, of which the lengths stand among the bytes.
+  out_.reserve(out_.size() + 3 * labels.bytes().size());
   for (const auto [name, value] : labels) {
     separate();
     escaped(name, Escape::ascii);
@@ -115,12 +117,18 @@ JsonWriter& JsonWriter::time_or_zero(Timestamp t) {
 }
 
 JsonWriter& JsonWriter::sample(Timestamp t, double v) {
-  separate();
-  out_ += '[';
-  append_json_time(out_, t);
-  out_ += ",\"";
-  append_json_value(out_, v);
-  out_ += "\"]";
+  std::array<char, kMaxJsonTime + kMaxJsonValue + 8> text;
+  char* at = text.data();
+  if (comma_) *at++ = ',';
+  comma_ = true;
+  *at++ = '[';
+  at = write_json_time(at, t);
+  *at++ = ',';
+  *at++ = '"';
+  at = write_json_value(at, v);
+  *at++ = '"';
+  *at++ = ']';
+  out_.append(text.data(), at);
   return *this;
 }
 

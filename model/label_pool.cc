@@ -111,10 +111,14 @@ LabelIds LabelPool::ids(const Labels& labels) {
 }
 
 Labels LabelPool::labels(std::span<const PairId> ids) const {
-  std::vector<LabelView> pairs;
-  pairs.reserve(ids.size());
-  for (const PairId id : ids) pairs.push_back({text(name_of(id)), value(id)});
-  return Labels::from_pairs(std::move(pairs));
+  constexpr std::size_t kLengths = 2;  // of most names and values
+  std::size_t size = 0;
+  for (const PairId id : ids) size += text(name_of(id)).size() + value(id).size() + kLengths;
+  std::string bytes;
+  bytes.reserve(size);
+  for (const PairId id : ids)
+    if (!value(id).empty()) Labels::append_pair(bytes, text(name_of(id)), value(id));
+  return Labels::from_bytes(std::move(bytes));
 }
 
 std::strong_ordering LabelPool::compare(std::span<const PairId> a, std::span<const PairId> b) const {

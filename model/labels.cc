@@ -81,16 +81,18 @@ Labels::Iterator& Labels::Iterator::operator++() {
 
 Labels::Labels(std::initializer_list<LabelView> pairs) : Labels(from_pairs(pairs)) {}
 
+void Labels::append_pair(std::string& bytes, std::string_view name, std::string_view value) {
+  append_string(bytes, name);
+  append_string(bytes, value);
+}
+
 Labels Labels::from_pairs(std::vector<LabelView> pairs) {
   if (is_canonical(pairs)) {
     Labels labels;
     std::size_t size = 0;
     for (const LabelView& pair : pairs) size += encoded_size(pair.name, pair.value);
     labels.bytes_.reserve(size);
-    for (const LabelView& pair : pairs) {
-      append_string(labels.bytes_, pair.name);
-      append_string(labels.bytes_, pair.value);
-    }
+    for (const LabelView& pair : pairs) append_pair(labels.bytes_, pair.name, pair.value);
     return labels;
   }
   std::vector<std::size_t> order(pairs.size());
@@ -109,8 +111,7 @@ Labels Labels::from_pairs(std::vector<LabelView> pairs) {
     const LabelView& pair = pairs[order[i]];
     const bool repeated = i + 1 < order.size() && pairs[order[i + 1]].name == pair.name;
     if (repeated || pair.value.empty()) continue;
-    append_string(labels.bytes_, pair.name);
-    append_string(labels.bytes_, pair.value);
+    append_pair(labels.bytes_, pair.name, pair.value);
   }
   return labels;
 }

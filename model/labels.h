@@ -67,6 +67,8 @@ class Labels {
     l.bytes_ = std::move(bytes);
     return l;
   }
+  /// Adds a pair to bytes in this layout. Its name comes after those there are, its value is not empty.
+  static void append_pair(std::string& bytes, std::string_view name, std::string_view value);
 
   [[nodiscard]] Iterator begin() const { return Iterator(bytes_.data()); }
   [[nodiscard]] Iterator end() const { return Iterator(bytes_.data() + bytes_.size()); }

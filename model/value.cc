@@ -1,5 +1,6 @@
 #include "model/value.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -8,6 +9,8 @@
 namespace narthex {
 
 namespace {
+
+constexpr double kTwoTo53 = 9007199254740992.0;
 
 /// The shortest decimal digits that give a number back: 0.DIGITS x 10^point.
 struct Decimal {
@@ -109,7 +112,7 @@ void append_value(std::string& out, double v, Layout layout) {
   if (append_special(out, v)) return;
   // Most samples are whole numbers: their digits need no shortest-float search. Up to 2^53 each is a number
   // of its own, so that none has shorter digits.
-  if (v < (layout == Layout::general ? 1e5 : 9007199254740992.0) && layout != Layout::scientific) {
+  if (v < (layout == Layout::general ? 1e5 : kTwoTo53) && layout != Layout::scientific) {
     const auto whole = static_cast<std::int64_t>(v);
     if (static_cast<double>(whole) == v) {
       std::array<char, 20> text;
@@ -229,8 +232,29 @@ std::optional<double> parse_unsigned(std::string_view text) {
 
 }  // namespace
 
+// hot: bench/query.py
+char* write_json_value(char* out, double v) {
+  const double magnitude = std::abs(v);
+  if (magnitude < kTwoTo53) {
+    // Most samples are whole numbers: their digits need no shortest-float search. Below 2^53 each is a number
+    // of its own, so that none has shorter digits.
+    const auto whole = static_cast<std::int64_t>(magnitude);
+    const bool is_whole = static_cast<double>(whole) == magnitude;
+    if (is_whole || magnitude >= 1e-6) {
+      if (std::signbit(v)) *out++ = '-';
+      if (is_whole) return std::to_chars(out, out + kMaxJsonValue - 1, whole).ptr;
+      // With a fraction its fixed form has the shortest digits.
+      return std::to_chars(out, out + kMaxJsonValue - 1, magnitude, std::chars_format::fixed).ptr;
+    }
+  }
+  std::string text;
+  append_value(text, v, Layout::json);
+  return std::ranges::copy(text, out).out;
+}
+
 void append_json_value(std::string& out, double v) {
-  append_value(out, v, Layout::json);
+  std::array<char, kMaxJsonValue> text;
+  out.append(text.data(), write_json_value(text.data(), v));
 }
 std::string format_plain(double v) {
   return formatted(v, Layout::plain);
@@ -250,20 +274,26 @@ std::string format_open_metrics(double v) {
   return out;
 }
 
-void append_json_time(std::string& out, std::int64_t ms) {
+// hot: bench/query.py
+char* write_json_time(char* out, std::int64_t ms) {
   auto left = static_cast<std::uint64_t>(ms);
   if (ms < 0) {
-    out += '-';
+    *out++ = '-';
     left = 0 - left;
   }
-  std::array<char, 20> seconds;
-  out.append(seconds.data(), std::to_chars(seconds.data(), seconds.data() + seconds.size(), left / 1000).ptr);
+  out = std::to_chars(out, out + kMaxJsonTime - 1, left / 1000).ptr;
   const auto fraction = static_cast<unsigned>(left % 1000);
-  if (fraction == 0) return;
-  out += '.';
-  out += static_cast<char>('0' + fraction / 100);
-  out += static_cast<char>('0' + fraction / 10 % 10);
-  out += static_cast<char>('0' + fraction % 10);
+  if (fraction == 0) return out;
+  *out++ = '.';
+  *out++ = static_cast<char>('0' + fraction / 100);
+  *out++ = static_cast<char>('0' + fraction / 10 % 10);
+  *out++ = static_cast<char>('0' + fraction % 10);
+  return out;
+}
+
+void append_json_time(std::string& out, std::int64_t ms) {
+  std::array<char, kMaxJsonTime> text;
+  out.append(text.data(), write_json_time(text.data(), ms));
 }
 
 std::optional<double> parse_float(std::string_view text) {

@@ -120,6 +120,8 @@ class QueryRun {
       op = merge_same_labels(std::make_unique<FinalNames>(context_, std::move(op)), context_);
     auto series = op->open();
     if (!series) return pass(series);
+    labels_.reserve(series->size());
+    result_.series.reserve(series->size());
     StepColumn column;
     for (std::size_t i = 0;; ++i) {
       auto more = op->next(column);

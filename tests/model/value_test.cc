@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <random>
 
 using namespace narthex;
 
@@ -188,6 +189,19 @@ TEST_CASE("what is printed is read back as the same number") {
     const double small = static_cast<double>(state >> 40U) * scale;
     CHECK(parse_float(format_general(small)) == small);
     CHECK(parse_float(format_scientific(small)) == small);
+  }
+}
+
+TEST_CASE("the JSON form of a number with a fraction has the shortest digits, however large it is") {
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 20'000; ++i) {
+    const double v = std::ldexp(static_cast<double>(random() >> 11), -static_cast<int>(random() % 72));
+    if (v < 1e-6) continue;
+    CAPTURE(v);
+    std::string json;
+    append_json_value(json, -v);
+    // Which looks for the digits in another way.
+    CHECK(json == "-" + format_plain(v));
   }
 }
 

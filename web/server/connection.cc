@@ -11,6 +11,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <ctime>
+#include <utility>
 
 #include "telemetry/log.h"
 #include "web/server/body_encoder.h"
@@ -271,8 +272,11 @@ asio::awaitable<Result<void>> send(net::Stream& stream, Serving& serving, Prepar
   if (auto r = co_await write(stream, serving, head_of(prepared.response, std::nullopt, keep_alive)); !r)
     co_return r;
   using Piece = std::pair<std::string, bool>;
-  const std::function<Piece()> encode = [encoder = prepared.encoder] {
-    Piece out;
+  // The buffer of a piece that was sent is filled again. Touched by the pool or by us, in turns.
+  const auto spare = std::make_shared<std::string>();
+  const std::function<Piece()> encode = [encoder = prepared.encoder, spare] {
+    Piece out{std::move(*spare), false};
+    out.first.clear();
     out.second = next_piece(*encoder, out.first);
     return out;
   };
@@ -284,7 +288,7 @@ asio::awaitable<Result<void>> send(net::Stream& stream, Serving& serving, Prepar
     const auto sent = co_await write_chunk(stream, serving, piece);
     auto [text, again] = co_await finished(next, kNoWatch);
     if (!sent) co_return sent;
-    piece = std::move(text);
+    *spare = std::exchange(piece, std::move(text));
     more = again;
   }
   if (auto r = co_await write_chunk(stream, serving, piece); !r) co_return r;
