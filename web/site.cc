@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
+#include <utility>
 
 #include "net/http.h"
+#include "sync/mutex.h"
 #include "web/api/build_info.h"
 #include "web/api/json_writer.h"
 #include "web/assets.h"
@@ -110,6 +113,14 @@ struct Site::Impl {
   prometheus::Family<prometheus::Histogram>& durations;
   std::string index;
 
+  struct Counters {
+    prometheus::Counter* requests = nullptr;
+    prometheus::Histogram* durations = nullptr;
+  };
+  mutable sync::Mutex mutex;
+  /// By handler and status; a family is asked once for each.
+  mutable std::map<std::pair<std::string, int>, Counters> known NARTHEX_GUARDED_BY(mutex);
+
   [[nodiscard]] std::string make_index() const;
   [[nodiscard]] Response route(const Request& request, std::string_view path) const;
   [[nodiscard]] Response lifecycle(const Request& request, std::string_view path) const;
@@ -121,6 +132,7 @@ struct Site::Impl {
               Response& response) const;
   void set_cors(const Request& request, Response& response) const;
   void count(std::string_view path, int status, double seconds) const;
+  [[nodiscard]] Counters counters_of(std::string handler, int status) const;
   /// Empty: the path does not begin with the prefix.
   [[nodiscard]] std::string_view behind_prefix(std::string_view path) const {
     return path.starts_with(options.route_prefix) ? path.substr(options.route_prefix.size())
@@ -246,11 +258,21 @@ void Site::Impl::finish(const Request& request, std::string_view path,
 void Site::Impl::count(std::string_view path, int status, double seconds) const {
   // Paths that lead nowhere come from outside in any number: they are not counted by name.
   if (status == 404) return;
-  const std::string handler = handler_label(path);
-  requests.Add({{"handler", handler}, {"code", std::to_string(status)}}).Increment();
-  durations
-      .Add({{"handler", handler}}, prometheus::Histogram::BucketBoundaries{.1, .2, .4, 1, 3, 8, 20, 60, 120})
-      .Observe(seconds);
+  const Counters counters = counters_of(handler_label(path), status);
+  counters.requests->Increment();
+  counters.durations->Observe(seconds);
+}
+
+Site::Impl::Counters Site::Impl::counters_of(std::string handler, int status) const {
+  const sync::MutexLock lock(mutex);
+  auto [at, is_new] = known.try_emplace({std::move(handler), status});
+  if (is_new) {
+    const std::string& name = at->first.first;
+    at->second.requests = &requests.Add({{"handler", name}, {"code", std::to_string(status)}});
+    at->second.durations = &durations.Add(
+        {{"handler", name}}, prometheus::Histogram::BucketBoundaries{.1, .2, .4, 1, 3, 8, 20, 60, 120});
+  }
+  return at->second;
 }
 
 Site::Site(SiteOptions options, SiteActions actions, std::function<const Api*()> api,

@@ -14,6 +14,7 @@ constexpr std::size_t kEntryBytes = 1000;
 
 std::string json_entry(std::string_view query, std::int64_t seconds) {
   std::string out;
+  out.reserve(kEntryBytes);
   JsonWriter(out).begin_object().key("query").string(query).key("timestamp_sec").number(seconds).end_object();
   return out;
 }
@@ -28,8 +29,12 @@ std::string_view trim(std::string_view text, std::size_t size) {
 /// A whole slot: the entry, zero bytes, a comma.
 std::string slot_of(std::string_view query, std::int64_t seconds) {
   // Escaping may make the entry longer than its slot: it is cut there, as Prometheus does.
-  const std::size_t room = kEntryBytes - (json_entry("", seconds).size() + 1);
-  std::string slot = json_entry(trim(query, room), seconds);
+  constexpr std::size_t kMostAround = 64;
+  if (query.size() > kEntryBytes - kMostAround) {
+    const std::size_t room = kEntryBytes - (json_entry("", seconds).size() + 1);
+    query = trim(query, room);
+  }
+  std::string slot = json_entry(query, seconds);
   slot.resize(kEntryBytes);
   slot.back() = ',';
   return slot;

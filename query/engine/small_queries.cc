@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMaxText = 1024;
 constexpr std::int64_t kMaxSteps = 1000;
 constexpr DurationMs kMaxSpan = DurationMs{24} * 3600 * 1000;
-constexpr DurationMs kMaxWindow = DurationMs{6} * 3600 * 1000;
+constexpr DurationMs kMaxWindow = DurationMs{1} * 3600 * 1000;
 /// So long it is remembered that a query was given up.
 constexpr std::chrono::minutes kMemory{1};
 
