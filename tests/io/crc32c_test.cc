@@ -22,7 +22,8 @@ TEST_CASE("CRC-32C of known texts") {
 
 TEST_CASE("a checksum can be continued at any place, and both ways agree") {
   std::string text;
-  for (int i = 0; i < 300; ++i) text += static_cast<char>(i * 7);
+  // More than the stretches that are taken three at a time.
+  for (int i = 0; i < 4000; ++i) text += static_cast<char>(i * i * 7);
   for (std::size_t size = 0; size <= text.size(); ++size) {
     const Bytes all = as_bytes(std::string_view(text).substr(0, size));
     CHECK(crc32c(all) == crc32c_by_table(all));
