@@ -45,8 +45,13 @@ PairNumber PairDictionary::find(std::string_view name, std::string_view value) c
   return n == kNoNumber ? kNoNumber : find(n, value);
 }
 
-PairNumber PairDictionary::acquire(std::string_view name, std::string_view value) {
-  const NameNumber n = acquire_name(name);
+PairNumber PairDictionary::acquire(std::string_view name, std::string_view value, PairNumber guess) {
+  const bool is_name_right = has_pair(guess) && name_text(name_of(guess)) == name;
+  if (is_name_right && this->value(guess) == value) {
+    ++pairs_[guess].users;
+    return guess;
+  }
+  const NameNumber n = is_name_right ? name_of(guess) : acquire_name(name);
   PairNumber number = find(n, value);
   if (number != kNoNumber) {
     ++pairs_[number].users;

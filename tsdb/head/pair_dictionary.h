@@ -41,7 +41,12 @@ class PairDictionary {
   [[nodiscard]] PairNumber find(NameNumber name, std::string_view value) const;
   [[nodiscard]] NameNumber find_name(std::string_view name) const;
   /// Finds or makes the pair and counts one more user of it.
-  PairNumber acquire(std::string_view name, std::string_view value);
+  PairNumber acquire(std::string_view name, std::string_view value) {
+    return acquire(name, value, kNoNumber);
+  }
+  /// The same, without a search if `guess`, any number, is the pair's, and with half of one if it is that of
+  /// a pair with the same name.
+  PairNumber acquire(std::string_view name, std::string_view value, PairNumber guess);
   /// One user less; the last one takes the pair with it.
   void release(PairNumber pair);
 

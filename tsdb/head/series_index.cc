@@ -40,8 +40,12 @@ Ordinal SeriesIndex::find(const Labels& labels) const {
 
 Result<SeriesIndex::Acquired, storage::AppendFault> SeriesIndex::acquire(const Labels& labels,
                                                                          std::size_t shard) {
-  if (const auto known = acquire_known(labels)) return *known;
-  return acquire_new(labels, shard);
+  if (const auto fault = fault_of(labels)) return std::unexpected(*fault);
+  acquire_pairs(labels);
+  const Ordinal known = find(scratch_);
+  if (known == kNoNumber) return create(shard);
+  for (const PairNumber p : scratch_) dictionary_.release(p);
+  return pin_known(known);
 }
 
 std::optional<SeriesIndex::Acquired> SeriesIndex::acquire_known(const Labels& labels) {
@@ -53,19 +57,44 @@ std::optional<SeriesIndex::Acquired> SeriesIndex::acquire_known(const Labels& la
   }
   const Ordinal known = find(scratch_);
   if (known == kNoNumber) return std::nullopt;
-  const auto pin = pins_.find(known);
-  if (pin == pins_.end()) return Acquired{known, false, false};
-  ++pin->second;
-  return Acquired{known, false, true};
+  return pin_known(known);
 }
 
 Result<SeriesIndex::Acquired, storage::AppendFault> SeriesIndex::acquire_new(const Labels& labels,
                                                                              std::size_t shard) {
-  if (labels.empty()) return std::unexpected(storage::AppendFault::invalid_labels);
-  if (labels.count() > kMostLabels) return std::unexpected(storage::AppendFault::limit);
-  const Ordinal made = create(labels, shard);
-  pins_.emplace(made, 1);
-  return Acquired{made, true, true};
+  if (const auto fault = fault_of(labels)) return std::unexpected(*fault);
+  acquire_pairs(labels);
+  return create(shard);
+}
+
+std::optional<storage::AppendFault> SeriesIndex::fault_of(const Labels& labels) {
+  if (labels.empty()) return storage::AppendFault::invalid_labels;
+  if (labels.count() > kMostLabels) return storage::AppendFault::limit;
+  return std::nullopt;
+}
+
+void SeriesIndex::acquire_pairs(const Labels& labels) {
+  scratch_.clear();
+  for (const LabelView label : labels) {
+    const std::size_t place = scratch_.size();
+    const PairNumber guess = place < last_made_.size() ? last_made_[place] : kNoNumber;
+    scratch_.push_back(dictionary_.acquire(label.name, label.value, guess));
+  }
+}
+
+SeriesIndex::Acquired SeriesIndex::pin_known(Ordinal ordinal) {
+  const auto pin = pins_.find(ordinal);
+  if (pin == pins_.end()) return {ordinal, false, false};
+  ++pin->second;
+  return {ordinal, false, true};
+}
+
+SeriesIndex::Acquired SeriesIndex::create(std::size_t shard) {
+  const Ordinal ordinal = draw_ordinal(shard);
+  set_labels(ordinal, scratch_);
+  pins_.emplace(ordinal, 1);
+  last_made_ = scratch_;
+  return {ordinal, true, true};
 }
 
 Ordinal SeriesIndex::draw_ordinal(std::size_t shard) {
@@ -80,14 +109,6 @@ Ordinal SeriesIndex::draw_ordinal(std::size_t shard) {
   check(ordinal < kNoNumber - kShards * kPageOrdinals, "the head has run out of series numbers");
   numbers.next = next_in_shard(ordinal);
   slots_.grow_to(ordinal + 1);
-  return ordinal;
-}
-
-Ordinal SeriesIndex::create(const Labels& labels, std::size_t shard) {
-  scratch_.clear();
-  for (const LabelView label : labels) scratch_.push_back(dictionary_.acquire(label.name, label.value));
-  const Ordinal ordinal = draw_ordinal(shard);
-  set_labels(ordinal, scratch_);
   return ordinal;
 }
 

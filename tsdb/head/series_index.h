@@ -85,7 +85,14 @@ class SeriesIndex {
  private:
   static std::uint64_t hash(std::span<const PairNumber> pairs);
   [[nodiscard]] Ordinal find(std::span<const PairNumber> pairs) const;
-  Ordinal create(const Labels& labels, std::size_t shard);
+  /// Fills scratch_; each has one user more.
+  void acquire_pairs(const Labels& labels);
+  /// Whether a series can have them.
+  static std::optional<storage::AppendFault> fault_of(const Labels& labels);
+  /// With the pairs in scratch_, which are acquired.
+  Acquired create(std::size_t shard);
+  /// It is found: whoever asked has it now.
+  Acquired pin_known(Ordinal ordinal);
   Ordinal draw_ordinal(std::size_t shard);
   void set_labels(Ordinal ordinal, std::span<const PairNumber> pairs);
   /// Calls f for each series in ascending order.
@@ -110,6 +117,8 @@ class SeriesIndex {
   boost::unordered_flat_map<Ordinal, std::uint32_t> pins_;
   Roaring all_;
   std::vector<PairNumber> scratch_;
+  /// Of the series that was made last: the next one is mostly of the same target.
+  std::vector<PairNumber> last_made_;
 };
 
 }  // namespace narthex::tsdb

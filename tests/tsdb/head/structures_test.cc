@@ -114,6 +114,27 @@ TEST_CASE("pair dictionary: one number per pair, gone with its last user") {
   CHECK(d.count_pairs() == 1);
 }
 
+TEST_CASE("pair dictionary: whatever is guessed, the number is the pair's") {
+  PairDictionary d;
+  const PairNumber a = d.acquire("job", "api");
+  const PairNumber b = d.acquire("job", "db");
+  const PairNumber gone = d.acquire("zone", "api");
+  d.release(gone);
+  for (const PairNumber guess : {a, b, gone, PairNumber{77}, kNoNumber}) {
+    CAPTURE(guess);
+    CHECK(d.acquire("job", "api", guess) == a);
+    const PairNumber fresh = d.acquire("job", "new", guess);
+    CHECK(d.label(fresh) == LabelView{"job", "new"});
+    d.release(fresh);
+    const PairNumber other = d.acquire("instance", "api", guess);
+    CHECK(d.label(other) == LabelView{"instance", "api"});
+    d.release(other);
+  }
+  CHECK(d.count_users(a) == 6);
+  CHECK(d.count_users(b) == 1);
+  CHECK(d.count_pairs() == 2);
+}
+
 TEST_CASE("pair dictionary: text survives compaction") {
   PairDictionary d;
   std::vector<PairNumber> pairs;
