@@ -1,49 +1,18 @@
 #include "tsdb/wal_replay.h"
 
 #include <algorithm>
-#include <functional>
 #include <optional>
-#include <thread>
 #include <utility>
 
-#include "sync/bounded_queue.h"
 #include "telemetry/log.h"
 #include "tsdb/encoding.h"
+#include "tsdb/log_batches.h"
 #include "tsdb/wal/record.h"
 #include "tsdb/wal/segments.h"
 #include "tsdb/wal/wal.h"
 
 namespace narthex::tsdb {
 namespace {
-
-/// What a directory with segments is.
-enum class LogKind : std::uint8_t { checkpoint, log, out_of_order };
-
-/// Records of the log, in order.
-struct LogBatch {
-  struct Entry {
-    std::size_t begin, end;  ///< in bytes
-    WalPosition at;
-  };
-  std::vector<Entry> entries;
-  std::vector<std::byte> bytes;
-  std::size_t used = 0;  ///< of `bytes`, which keep their length: clearing them costs as much as reading
-  const std::string* directory = nullptr;
-  LogKind kind = LogKind::log;
-
-  [[nodiscard]] bool is_full() const {
-    // Some of them stay in a cache on their way from thread to thread.
-    static constexpr std::size_t kEnoughBytes = 64 * 1024;
-    return used >= kEnoughBytes;
-  }
-  void clear() {
-    // The room of a very long record is not kept for all the short ones.
-    static constexpr std::size_t kMostKept = 1024 * 1024;
-    if (bytes.size() > kMostKept) bytes = {};
-    entries.clear();
-    used = 0;
-  }
-};
 
 bool holds_histograms(RecordType type) {
   switch (type) {
@@ -66,87 +35,23 @@ void warn_of_record(const std::string& directory, WalPosition at, const std::str
                    {"why", why}});
 }
 
-/// Reads, checks and decompresses: half of the work of a replay, done ahead by a thread of its own.
-class LogReader {
- public:
-  /// Takes a batch and gives one to go on with.
-  using Emit = std::function<LogBatch(LogBatch)>;
-  LogReader(io::FileSystem& fs, Emit emit) : fs_(fs), emit_(std::move(emit)) {}
-
-  /// Segments of `directory`, which must outlive the batches, from `first` on.
-  Result<void> read_directory(const std::string& directory, std::uint32_t first, LogKind kind) {
-    kind_ = kind;
-    auto segments = list_segments(fs_, directory);
-    if (!segments) return pass(segments, "replaying " + directory);
-    for (const std::uint32_t segment : *segments) {
-      if (segment < first) continue;
-      const std::uint64_t damaged = report_.damaged;
-      if (auto done = read_segment(directory, segment); !done) return done;
-      if (report_.damaged == damaged) continue;
-      note_damage(segment);
-    }
-    return {};
-  }
-  [[nodiscard]] const ReplayReport& report() const { return report_; }
-
- private:
-  void note_damage(std::uint32_t segment) {
-    if (kind_ == LogKind::checkpoint) report_.damaged_checkpoint_segments.push_back(segment);
-    if (kind_ == LogKind::log) report_.damaged_segments.push_back(segment);
-    if (kind_ == LogKind::out_of_order) report_.damaged_ooo_segments.push_back(segment);
-  }
-
-  Result<void> read_segment(const std::string& directory, std::uint32_t segment) {
-    const std::string path = segment_path(directory, segment);
-    auto reader =
-        WalReader::open(fs_, path, segment, [&](WalPosition at, std::uint64_t bytes, const std::string& why) {
-          ++report_.damaged;
-          telemetry::warn("Part of a WAL segment cannot be read and is skipped",
-                          {{"segment", path},
-                           {"offset", std::to_string(at.offset)},
-                           {"bytes", std::to_string(bytes)},
-                           {"why", why}});
-        });
-    if (!reader) return pass(reader, "replaying the WAL");
-    ++report_.segments;
-    if (kind_ == LogKind::out_of_order) ++report_.late_segments;
-    batch_.directory = &directory;
-    batch_.kind = kind_;
-    while (const auto size = reader->next(batch_.bytes, batch_.used)) {
-      ++report_.records;
-      batch_.entries.push_back({batch_.used, batch_.used + *size, reader->position()});
-      batch_.used += *size;
-      if (batch_.is_full()) emit(directory);
-    }
-    emit(directory);
-    return {};
-  }
-
-  void emit(const std::string& directory) {
-    if (!batch_.entries.empty()) batch_ = emit_(std::move(batch_));
-    batch_.clear();
-    batch_.directory = &directory;
-    batch_.kind = kind_;
-  }
-
-  io::FileSystem& fs_;
-  Emit emit_;
-  LogKind kind_ = LogKind::log;
-  LogBatch batch_;
-  ReplayReport report_;
-};
-
 class Replayer {
  public:
   explicit Replayer(Head& head) : head_(head) {}
 
   void replay(const LogBatch& batch) {
-    for (const LogBatch::Entry& e : batch.entries) {
-      const io::Bytes record = io::Bytes(batch.bytes).subspan(e.begin, e.end - e.begin);
-      auto done = replay(record, batch.kind == LogKind::out_of_order);
+    auto fault = batch.faults.begin();
+    for (std::size_t i = 0; i < batch.records.size(); ++i) {
+      const LogBatch::Record& r = batch.records[i];
+      if (fault != batch.faults.end() && fault->record == i) {
+        note_fault(batch, r, *fault++);
+        continue;
+      }
+      report_.records += only_ ? 0 : 1;
+      auto done = replay(batch.content_of(r), batch.directory->kind == LogKind::out_of_order);
       if (done || only_) continue;
       ++report_.damaged;
-      warn_of_record(*batch.directory, e.at, done.error().text);
+      warn_of_record(batch.directory->path, {batch.segment, r.end}, done.error().text);
     }
   }
 
@@ -159,22 +64,29 @@ class Replayer {
   }
   void add_recovered(std::vector<SeriesRecord> series) { report_.recovered = std::move(series); }
 
-  /// @param read  what the reader has counted
-  ReplayReport finish(const ReplayReport& read) {
-    report_.segments = read.segments;
-    report_.late_segments = read.late_segments;
-    report_.checkpoint = read.checkpoint;
-    report_.records = read.records;
-    report_.damaged += read.damaged;
-    report_.damaged_segments = read.damaged_segments;
-    report_.damaged_ooo_segments = read.damaged_ooo_segments;
-    report_.damaged_checkpoint_segments = read.damaged_checkpoint_segments;
+  ReplayReport finish(const LogSource& source, std::string checkpoint) {
+    report_.segments = source.count_segments();
+    report_.late_segments = source.count_segments(LogKind::out_of_order);
+    report_.checkpoint = std::move(checkpoint);
+    report_.damaged += source.count_gaps();
+    DamagedSegments damaged = source.damaged();
+    for (const auto& [kind, segment] : faulty_segments_) damaged.add(kind, segment);
+    report_.damaged_segments = std::move(damaged.log);
+    report_.damaged_ooo_segments = std::move(damaged.out_of_order);
+    report_.damaged_checkpoint_segments = std::move(damaged.checkpoint);
     const bool is_whole = report_.late_segments > 0 && report_.damaged == 0;
     report_.gone_refs = head_.finish_replay(is_whole ? LateLog::whole : LateLog::missing_or_damaged);
     return std::move(report_);
   }
 
  private:
+  void note_fault(const LogBatch& batch, const LogBatch::Record& record, const LogBatch::Fault& fault) {
+    if (only_) return;
+    ++report_.damaged;
+    faulty_segments_.emplace_back(batch.directory->kind, batch.segment);
+    warn_of_gap(batch.directory->path, {batch.segment, record.offset}, record.end - record.offset, fault.why);
+  }
+
   [[nodiscard]] bool is_wanted(WalRef ref) const { return std::ranges::binary_search(*only_, ref); }
   /// Leaves what is wanted of `entries`.
   template <class Entry>
@@ -295,6 +207,8 @@ class Replayer {
 
   Head& head_;
   ReplayReport report_;
+  /// Of records that could not be unpacked.
+  std::vector<std::pair<LogKind, std::uint32_t>> faulty_segments_;
   std::optional<std::vector<WalRef>> only_;
   std::vector<SeriesRecord> series_;
   std::vector<SampleRecord> samples_;
@@ -303,58 +217,19 @@ class Replayer {
   std::vector<MetadataRecord> metadata_;
 };
 
-/// Where a replay begins: the newest checkpoint, and the segments behind it.
-struct Sources {
-  std::string checkpoint;  ///< empty: none
-  std::string log;
-  std::uint32_t first = 0;
-  std::string out_of_order;  ///< empty: none
-};
-
-Result<void> read_all(LogReader& reader, const Sources& sources) {
-  if (!sources.checkpoint.empty()) {
-    if (auto done = reader.read_directory(sources.checkpoint, 0, LogKind::checkpoint); !done) return done;
-  }
-  if (auto done = reader.read_directory(sources.log, sources.first, LogKind::log); !done) return done;
-  if (sources.out_of_order.empty()) return {};
-  return reader.read_directory(sources.out_of_order, 0, LogKind::out_of_order);
-}
-
-/// Reading goes on in a thread of its own while this one replays.
-Result<void> replay_ahead(io::FileSystem& fs, const Sources& sources, Replayer& replayer,
-                          ReplayReport& read) {
-  static constexpr std::size_t kMostBatches = 6;
-  sync::BoundedQueue<LogBatch> queue(kMostBatches);
-  LogReader reader(fs, [&](LogBatch batch) { return queue.push(std::move(batch)); });
-  Result<void> done;
-  std::thread thread([&] {
-    done = read_all(reader, sources);
-    queue.close();
-  });
-  while (auto batch = queue.pop()) {
-    replayer.replay(*batch);
-    queue.give_back(std::move(*batch));
-  }
-  thread.join();
-  read = reader.report();
-  return done;
-}
-
-/// The same without threads.
-Result<void> replay_here(io::FileSystem& fs, const Sources& sources, Replayer& replayer, ReplayReport& read) {
-  LogReader reader(fs, [&](LogBatch batch) {
-    replayer.replay(batch);
-    return batch;
-  });
-  auto done = read_all(reader, sources);
-  read = reader.report();
-  return done;
+/// @param threads  that unpack, the one that replays among them
+Result<void> replay_all(LogSource& source, std::size_t threads, Replayer& replayer) {
+  // One that replays what is mostly compared keeps up with about so many that unpack.
+  static constexpr std::size_t kMostHelpers = 3;
+  LogBatches batches(source, std::min(threads - 1, kMostHelpers));
+  while (const LogBatch* batch = batches.next()) replayer.replay(*batch);
+  return source.outcome();
 }
 
 /// Samples of series whose record was lost, or came too late: their series get names, and all of the log is
 /// read once more for them.
-Result<void> replay_unnamed(io::FileSystem& fs, const Sources& sources, Head& head, Replayer& replayer,
-                            const NameSource& names) {
+Result<void> replay_unnamed(io::FileSystem& fs, const std::vector<LogDirectory>& directories,
+                            std::size_t threads, Head& head, Replayer& replayer, const NameSource& names) {
   std::vector<WalRef> unnamed = head.unnamed_refs();
   if (unnamed.empty()) return {};
   std::vector<SeriesRecord> recovered;
@@ -367,8 +242,9 @@ Result<void> replay_unnamed(io::FileSystem& fs, const Sources& sources, Head& he
       {{"series", std::to_string(unnamed.size())}, {"named_by_copies", std::to_string(recovered.size())}});
   replayer.replay_only(std::move(unnamed));
   replayer.add_recovered(std::move(recovered));
-  ReplayReport again;
-  return replay_here(fs, sources, replayer, again);
+  auto source = LogSource::open(fs, directories);
+  if (!source) return pass(source);
+  return replay_all(*source, threads, replayer);
 }
 
 }  // namespace
@@ -376,25 +252,26 @@ Result<void> replay_unnamed(io::FileSystem& fs, const Sources& sources, Head& he
 Result<ReplayReport> replay_wal(io::FileSystem& fs, const std::string& wal_dir, Head& head,
                                 std::size_t threads, const std::string& ooo_dir,
                                 std::optional<std::uint32_t> first, const NameSource& names) {
-  Sources sources{.checkpoint = {}, .log = wal_dir, .first = first.value_or(0), .out_of_order = {}};
-  if (!ooo_dir.empty() && fs.exists(ooo_dir)) sources.out_of_order = ooo_dir;
+  std::vector<LogDirectory> directories;
+  std::string checkpoint;
   if (!first) {
-    auto checkpoint = last_checkpoint(fs, wal_dir);
-    if (!checkpoint) return pass(checkpoint, "replaying the WAL");
-    if (*checkpoint) {
-      sources.checkpoint = (*checkpoint)->first;
-      sources.first = (*checkpoint)->second + 1;
+    auto found = last_checkpoint(fs, wal_dir);
+    if (!found) return pass(found, "replaying the WAL");
+    if (*found) {
+      checkpoint = (*found)->first;
+      first = (*found)->second + 1;
+      directories.push_back({checkpoint, LogKind::checkpoint});
     }
   }
+  directories.push_back({wal_dir, LogKind::log, first.value_or(0)});
+  if (!ooo_dir.empty() && fs.exists(ooo_dir)) directories.push_back({ooo_dir, LogKind::out_of_order});
+  auto source = LogSource::open(fs, directories);
+  if (!source) return pass(source);
   Replayer replayer(head);
-  ReplayReport read;
   if (threads > 1) head.replay_with_threads(threads);
-  auto done =
-      threads > 1 ? replay_ahead(fs, sources, replayer, read) : replay_here(fs, sources, replayer, read);
-  if (done) done = replay_unnamed(fs, sources, head, replayer, names);
-  if (!done) return pass(done);
-  read.checkpoint = sources.checkpoint;
-  return replayer.finish(read);
+  if (auto done = replay_all(*source, threads, replayer); !done) return pass(done);
+  if (auto done = replay_unnamed(fs, directories, threads, head, replayer, names); !done) return pass(done);
+  return replayer.finish(*source, std::move(checkpoint));
 }
 
 }  // namespace narthex::tsdb

@@ -49,7 +49,10 @@ void ReplayLanes::hand_over(Worker& worker) {
   }
   {
     const sync::MutexLock lock(worker.mutex);
-    while (worker.waiting.size() >= kMostWaiting) worker.changed.wait(worker.mutex);
+    if (worker.waiting.size() >= kMostWaiting) {
+      // For several at once: waking up for each costs as much as applying some of it.
+      while (worker.waiting.size() > kMostWaiting / 2) worker.changed.wait(worker.mutex);
+    }
     worker.waiting.push_back(std::move(worker.gathering));
     worker.gathering = {};
     if (!worker.free.empty()) {

@@ -186,7 +186,8 @@ std::optional<RawRecord> RecordScanner::next() {
       continue;
     }
     record.data = f.data;
-    if (f.part != Part::full) {
+    record.is_assembled = f.part != Part::full;
+    if (record.is_assembled) {
       put_bytes(assembled_, f.data);
       record.data = assembled_;
     }

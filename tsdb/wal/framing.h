@@ -22,7 +22,9 @@ enum class RecordFlag : std::uint8_t { plain = 0, snappy = 1 << 3, zstd = 1 << 4
 
 struct RawRecord {
   RecordFlag flag = RecordFlag::plain;
-  io::Bytes data;            ///< valid until the scanner moves on
+  io::Bytes data;  ///< in the segment; or, if it was put together of several fragments, valid until the
+                   ///< scanner moves on
+  bool is_assembled = false;
   std::uint64_t offset = 0;  ///< of its first fragment
   std::uint64_t end = 0;     ///< behind its last fragment
 };

@@ -24,6 +24,7 @@
 
 #include "io/file_system.h"
 #include "model/result.h"
+#include "tsdb/wal/framing.h"
 
 namespace prometheus {
 class Registry;
@@ -104,10 +105,12 @@ class WalReader {
 
   /// The next record, decompressed; nothing at the end. Valid until the next call.
   std::optional<io::Bytes> next();
-  /// The same into `buffer` from `at` on, which grows if it has to: what stands behind is anything.
-  /// @return  the record's size; nothing at the end
-  std::optional<std::size_t> next(std::vector<std::byte>& buffer, std::size_t at);
-  /// Behind the record that next() returned last.
+  /// The same as it stands there; whether it can be unpacked is still to be seen. In file(), or valid until
+  /// the next call if it is assembled.
+  std::optional<RawRecord> next_packed();
+  /// Null for an empty segment.
+  [[nodiscard]] std::shared_ptr<const io::Mapping> file() const;
+  /// Behind the record that was returned last.
   [[nodiscard]] WalPosition position() const;
 
  private:

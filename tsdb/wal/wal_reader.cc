@@ -10,7 +10,7 @@ constexpr std::uint64_t kReleaseAfter = std::uint64_t{16} << 20;
 }  // namespace
 
 struct WalReader::Impl {
-  Impl(std::unique_ptr<io::Mapping> m, std::uint32_t s, OnDamage d)
+  Impl(std::shared_ptr<const io::Mapping> m, std::uint32_t s, OnDamage d)
       : mapping(std::move(m)),
         segment(s),
         damaged(std::move(d)),
@@ -19,26 +19,21 @@ struct WalReader::Impl {
                   report(at, bytes, why);
                 }) {}
 
-  /// Goes on to the next record that unpack() takes.
-  template <class Unpack>
-  void next(Unpack&& unpack) {
+  std::optional<RawRecord> next() {
     if (offset - released >= kReleaseAfter) {
       mapping->release_pages();
       released = offset;
     }
-    while (const auto record = scanner.next()) {
-      offset = record->end;
-      const Result<void> unpacked = unpack(*record);
-      if (unpacked) return;
-      report(record->offset, record->end - record->offset, unpacked.error().text);
-    }
+    const auto record = scanner.next();
+    if (record) offset = record->end;
+    return record;
   }
 
   void report(std::uint64_t at, std::uint64_t bytes, const std::string& why) const {
     if (damaged) damaged({segment, at}, bytes, why);
   }
 
-  std::unique_ptr<io::Mapping> mapping;  ///< null for an empty file
+  std::shared_ptr<const io::Mapping> mapping;  ///< null for an empty file
   std::uint32_t segment;
   OnDamage damaged;
   RecordScanner scanner;
@@ -65,25 +60,20 @@ Result<WalReader> WalReader::open(io::FileSystem& fs, const std::string& path, s
 }
 
 std::optional<io::Bytes> WalReader::next() {
-  std::optional<io::Bytes> found;
-  impl_->next([&](const RawRecord& record) -> Result<void> {
-    auto whole = impl_->decompressor.decompress(record.flag, record.data);
-    if (!whole) return pass(whole);
-    found = *whole;
-    return {};
-  });
-  return found;
+  while (const auto record = impl_->next()) {
+    const auto whole = impl_->decompressor.decompress(record->flag, record->data);
+    if (whole) return *whole;
+    impl_->report(record->offset, record->end - record->offset, whole.error().text);
+  }
+  return std::nullopt;
 }
 
-std::optional<std::size_t> WalReader::next(std::vector<std::byte>& buffer, std::size_t at) {
-  std::optional<std::size_t> size;
-  impl_->next([&](const RawRecord& record) -> Result<void> {
-    auto whole = impl_->decompressor.decompress(record.flag, record.data, buffer, at);
-    if (!whole) return pass(whole);
-    size = *whole;
-    return {};
-  });
-  return size;
+std::optional<RawRecord> WalReader::next_packed() {
+  return impl_->next();
+}
+
+std::shared_ptr<const io::Mapping> WalReader::file() const {
+  return impl_->mapping;
 }
 
 WalPosition WalReader::position() const {
