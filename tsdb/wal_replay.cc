@@ -103,6 +103,13 @@ class Replayer {
   }
 
   Result<void> replay_samples(io::Bytes record, bool is_late, bool with_start) {
+    const bool may_be_covered = !only_ && !is_late && !with_start;
+    if (may_be_covered) {
+      if (const std::size_t covered = head_.replay_covered(record); covered > 0) {
+        report_.samples += covered;
+        return {};
+      }
+    }
     samples_.clear();
     starts_.clear();
     auto decoded = with_start ? decode_samples(record, samples_, starts_) : decode_samples(record, samples_);
@@ -113,6 +120,7 @@ class Replayer {
       report_.samples += samples_.size();
     report_.unknown_refs +=
         is_late ? head_.replay_out_of_order(samples_, starts_) : head_.replay_samples(samples_, starts_);
+    if (may_be_covered) head_.note_covered(record, samples_);
     return {};
   }
 

@@ -70,6 +70,11 @@ class Head {
   /// @param starts  their start timestamps; empty: none has one
   /// @return  how many had a reference that no series record had named
   std::size_t replay_samples(std::span<const SampleRecord> samples, std::span<const Timestamp> starts = {});
+  /// Samples of a record of type samples (2) that has been replayed by being known: chunks in files have all
+  /// of them. 0: it is to be decoded, and replay_samples() called.
+  [[nodiscard]] std::size_t replay_covered(io::Bytes record) const;
+  /// The samples of that record were replayed: those like it may be covered from now on.
+  void note_covered(io::Bytes record, std::span<const SampleRecord> samples) NARTHEX_UNCHECKED;
   std::size_t replay_histograms(std::vector<HistogramRecord> histograms);
   std::size_t replay_exemplars(std::span<const ExemplarRecord> exemplars);
   std::size_t replay_metadata(std::span<const MetadataRecord> metadata);

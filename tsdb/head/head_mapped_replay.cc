@@ -5,6 +5,10 @@
 // is skipped only if a chunk covers it: where the log shows one that is newer than all before it
 // and lies in front of the next chunk, a chunk is missing. Those behind the gap are given up and
 // come from the log, too, so that a lost file loses nothing.
+//
+// Records that repeat are seen as covered without decoding them (repeated_records.h), while each of their
+// samples would end at MappedCursor::covers(), or at a cursor that stands behind it: one that has moved on
+// takes back nothing of what it covered.
 #include <algorithm>
 #include <utility>
 
@@ -107,6 +111,29 @@ bool Head::is_mapped(const ReplayItem& item) {
   }
   // Before the chunk at hand, too: one of the chunk's had come before it, so it was refused in its time.
   return true;
+}
+
+std::size_t Head::replay_covered(io::Bytes record) const {
+  return replay_->covered.count_within(record);
+}
+
+void Head::note_covered(io::Bytes record, std::span<const SampleRecord> samples) {
+  // It costs as much as two records, and spares those of the time that is left.
+  static constexpr DurationMs kWorthIt = 60'000;
+  if (replay_->loaded.empty()) return;
+  TimeRange common;
+  RefTable::Cursor refs(replay_->refs);
+  for (const SampleRecord& sample : samples) {
+    const Ordinal o = refs.find(sample.ref);
+    if (o == kNoNumber) return;
+    const MappedCursor& c = replay_->cursors[o];
+    // Not the newest sample of a chunk either: something is to be done about it.
+    if (!c.covers(sample.t)) return;
+    common.mint = std::max(common.mint, c.mint);
+    common.maxt = std::min(common.maxt, c.maxt() - 1);
+    if (common.maxt - sample.t < kWorthIt) return;
+  }
+  if (!samples.empty()) replay_->covered.remember(record, common);
 }
 
 /// @param t  behind the chunk at hand

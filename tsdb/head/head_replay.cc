@@ -35,7 +35,9 @@ void Head::replay_series(const SeriesRecord& series) {
   const auto acquired = state_.index.acquire(series.labels, place.shard);
   if (!acquired) return;
   const Ordinal o = acquired->ordinal;
-  const bool known = replay_->refs.find(series.ref) == o;
+  const Ordinal before = replay_->refs.find(series.ref);
+  const bool known = before == o;
+  if (!known && before != kNoNumber) replay_->covered.forget_all();
   replay_->refs.set(series.ref, o);
   HeadShard& shard = state_.shard(o);
   const sync::MutexLock shard_lock(shard.mutex);
@@ -130,6 +132,7 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
     return true;
   }
   replay_->lanes->drain();
+  replay_->covered.forget_all();
   const sync::MutexLock index_lock(state_.index_mutex);
   const sync::MutexLock lock(shard.mutex);
   shard.chunks.drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
@@ -165,6 +168,7 @@ bool Head::replay_again(WalRef ref) {
   const Ordinal o = replay_->refs.find(ref);
   if (o == kNoNumber) return false;
   replay_->lanes->drain();
+  replay_->covered.forget_all();
   replay_->unnamed.erase(ref);
   HeadShard& shard = state_.shard(o);
   HotSeries& s = shard.hot[o];

@@ -1,8 +1,5 @@
 // The replay side of Head: references of the log to series, and chunks in files to both.
-//
-// References are dense and come in the order of scrapes, so they index pages directly: a hash
-// table would cost a cache miss for each of a hundred million samples.
-// Threads: one, but for RefTable::find() const.
+// Threads: one, but for what is const.
 #pragma once
 
 #include <array>
@@ -14,65 +11,11 @@
 
 #include "tsdb/head/head.h"
 #include "tsdb/head/ooo_replay.h"
+#include "tsdb/head/ref_table.h"
+#include "tsdb/head/repeated_records.h"
 #include "tsdb/head/replay_lanes.h"
 
 namespace narthex::tsdb {
-
-/// One 32-bit value per reference; kNoNumber: none.
-class RefTable {
- public:
-  [[nodiscard]] std::uint32_t find(WalRef ref) const {
-    const auto at = pages_.find(ref / kPerPage);
-    return at == pages_.end() ? kNoNumber : (*at->second)[ref % kPerPage];
-  }
-  void set(WalRef ref, std::uint32_t value) {
-    std::unique_ptr<Page>& page = pages_[ref / kPerPage];
-    if (!page) {
-      page = std::make_unique<Page>();
-      page->fill(kNoNumber);
-    }
-    (*page)[ref % kPerPage] = value;
-  }
-  /// Forgets all references with that value. Walks everything. @return them
-  std::vector<WalRef> erase(std::uint32_t value) {
-    std::vector<WalRef> erased;
-    for (auto& [number, page] : pages_) {
-      for (std::size_t i = 0; i < kPerPage; ++i) {
-        if ((*page)[i] != value) continue;
-        (*page)[i] = kNoNumber;
-        erased.push_back(number * kPerPage + i);
-      }
-    }
-    return erased;
-  }
-
-  /// find() for references that come in order.
-  class Cursor {
-   public:
-    explicit Cursor(const RefTable& table) : table_(table) {}
-    [[nodiscard]] std::uint32_t find(WalRef ref) {
-      const WalRef number = ref / kPerPage;
-      if (page_ == nullptr || number_ != number) {
-        const auto at = table_.pages_.find(number);
-        if (at == table_.pages_.end()) return kNoNumber;
-        page_ = at->second.get();
-        number_ = number;
-      }
-      return (*page_)[ref % kPerPage];
-    }
-
-   private:
-    const RefTable& table_;
-    const std::array<std::uint32_t, 1024>* page_ = nullptr;
-    WalRef number_ = 0;
-  };
-
- private:
-  static constexpr std::size_t kPerPage = 1024;
-  using Page = std::array<std::uint32_t, kPerPage>;
-
-  boost::unordered_flat_map<WalRef, std::unique_ptr<Page>> pages_;
-};
 
 /// Chunks in files by the reference that they were written under.
 class LoadedChunks {
@@ -148,6 +91,8 @@ struct Head::Replay {
   PageArena arena;
   /// Grown only if there are loaded chunks.
   OrdinalArray<MappedCursor> cursors{arena};
+  /// Of which the chunks at hand have all samples for a while.
+  RepeatedRecords covered;
   /// Newest sample of a series in the snapshot that the head began with; empty if there was none.
   OrdinalArray<Timestamp> restored_maxt{arena};
   /// By shard, on cache lines of their own.

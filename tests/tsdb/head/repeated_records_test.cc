@@ -1,0 +1,92 @@
+// Records of samples that are known without decoding: exactly those whose decoding would give the
+// references of the one that was remembered, and times in the range.
+#include "tsdb/head/repeated_records.h"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "tsdb/wal/record.h"
+
+namespace narthex::tsdb {
+namespace {
+
+std::vector<std::byte> record_of(const std::vector<SampleRecord>& samples) {
+  std::vector<std::byte> record;
+  encode_samples(samples, record);
+  return record;
+}
+
+/// References of one, two and three bytes, some times beside that of the scrape.
+std::vector<SampleRecord> scrape(Timestamp t, double v) {
+  std::vector<SampleRecord> samples;
+  for (WalRef ref = 70; ref < 20'000; ref += ref % 3 == 0 ? 97 : 1 + ref / 100)
+    samples.push_back({ref, ref % 5 == 0 ? t - 30 : t + static_cast<Timestamp>(ref % 2), v += 0.1});
+  return samples;
+}
+
+TEST_CASE("repeated records: one with other values and a later time is told, and none that differs in more") {
+  RepeatedRecords known;
+  const Timestamp t = 1'700'000'000'000;
+  CHECK(known.count_within(record_of(scrape(t, 1))) == 0);
+  known.remember(record_of(scrape(t, 1)), {t - 100, t + 60'000});
+  const std::size_t count = scrape(t, 1).size();
+  CHECK(known.count_within(record_of(scrape(t, 1))) == count);
+  CHECK(known.count_within(record_of(scrape(t + 15'000, 7))) == count);
+  // All of its times count.
+  const struct {
+    Timestamp first;
+    bool is_within;
+  } rows[] = {{t - 71, false}, {t - 70, true}, {t + 59'999, true}, {t + 60'000, false}};
+  for (const auto& row : rows) {
+    CAPTURE(row.first - t);
+    CHECK((known.count_within(record_of(scrape(row.first, 2))) > 0) == row.is_within);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    CAPTURE(i);
+    auto other = scrape(t, 3);
+    other[i].ref += 1;
+    CHECK(known.count_within(record_of(other)) == 0);
+    other = scrape(t, 3);
+    other[i].t += 1;
+    CHECK(known.count_within(record_of(other)) == 0);
+    other = scrape(t, 3);
+    other.erase(other.begin() + static_cast<std::ptrdiff_t>(i));
+    CHECK(known.count_within(record_of(other)) == 0);
+  }
+  auto longer = scrape(t, 4);
+  longer.push_back({longer.back().ref + 1, t, 1});
+  CHECK(known.count_within(record_of(longer)) == 0);
+  known.forget_all();
+  CHECK(known.count_within(record_of(scrape(t, 1))) == 0);
+}
+
+TEST_CASE("repeated records: the last one with a first reference counts") {
+  RepeatedRecords known;
+  const auto one = record_of({{5, 100, 1}, {6, 100, 1}});
+  const auto two = record_of({{5, 100, 1}, {9, 100, 1}});
+  known.remember(one, {0, 1000});
+  known.remember(record_of({{4, 100, 1}, {6, 100, 1}}), {0, 1000});
+  CHECK(known.count_within(one) == 2);
+  known.remember(two, {0, 1000});
+  CHECK(known.count_within(one) == 0);
+  CHECK(known.count_within(two) == 2);
+}
+
+TEST_CASE("repeated records: heads longer than four bytes are not remembered, and scraps are no record") {
+  RepeatedRecords known;
+  const auto far = record_of({{5, 100, 1}, {std::uint64_t{1} << 40, 100, 1}});
+  known.remember(far, {0, 1000});
+  CHECK(known.count_within(far) == 0);
+  const auto whole = record_of({{5, 100, 1}, {6, 101, 1}});
+  known.remember(whole, {0, 1000});
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    CHECK(known.count_within(io::Bytes(whole).first(size)) == 0);
+  known.forget_all();
+  known.remember(io::Bytes(whole).first(10), {0, 1000});
+  known.remember(record_of({}), {0, 1000});
+  CHECK(known.count_within(record_of({})) == 0);
+}
+
+}  // namespace
+}  // namespace narthex::tsdb
