@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <iterator>
 #include <optional>
 #include <span>
@@ -147,18 +148,25 @@ Result<void> Db::Impl::replay() {
   const auto foreign = options.snapshots.enabled ? snapshots.why_foreign() : std::nullopt;
   std::optional<SnapshotStore::Found> snapshot;
   if (!foreign) snapshot = find_snapshot();
-  auto chunks = head.replay_chunk_files(snapshot ? &snapshot->state : nullptr);
-  if (!chunks) return pass(chunks);
-  damaged_records += chunks->damaged;
+  const auto load_chunks = [&] { return head.replay_chunk_files(snapshot ? &snapshot->state : nullptr); };
+  Result<HeadChunkFiles::Loaded> chunks;
+  std::future<Result<HeadChunkFiles::Loaded>> loading;
   std::optional<std::uint32_t> first;
   if (snapshot) {
+    chunks = load_chunks();
+    if (!chunks) return pass(chunks);
     if (auto restored = restore(*snapshot); !restored) return restored;
     first = snapshot->state.first_segment;
+  } else {
+    // A log begins with its series, mostly: they are made meanwhile.
+    loading = std::async(std::launch::async, load_chunks);
+    head.replay_chunk_files_beside([&] { chunks = loading.get(); });
   }
   const NameSource names = [this](std::span<const WalRef> refs) { return other_names_of(refs); };
   auto report = replay_wal(fs, wal_directory(), head, restart_threads(), ooo_log_directory(), first, names);
   if (!report) return pass(report);
-  damaged_records += report->damaged;
+  if (!chunks) return pass(chunks);
+  damaged_records += chunks->damaged + report->damaged;
   if (auto repaired = repair_logs(*report); !repaired) return repaired;
   if (auto tidied = head.tidy_chunk_files(); !tidied) {
     telemetry::warn("Head chunks could not be written anew; the log holds what they hold",

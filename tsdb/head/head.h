@@ -62,7 +62,10 @@ class Head {
   /// are then skipped. Before the first series. Errors: io.
   /// @param snapshot  what will be restored, or null: it has the chunks up to its end
   Result<HeadChunkFiles::Loaded> replay_chunk_files(const SnapshotState* snapshot = nullptr);
-  /// Samples are applied by so many threads from here on.
+  /// For who calls replay_chunk_files() in a thread of its own: series are replayed beside it. Before
+  /// anything else is replayed, and at the end, `wait` is called once, which returns when it is done.
+  void replay_chunk_files_beside(std::function<void()> wait);
+  /// Samples are applied, and chunks taken over, by so many threads from here on.
   void replay_with_threads(std::size_t threads);
   /// A series record; a second reference for the same labels becomes another name of the series.
   void replay_series(const SeriesRecord& series);
@@ -198,7 +201,12 @@ class Head {
   struct Replay;
   void apply_replayed(std::span<const ReplayItem> items) NARTHEX_UNCHECKED;
   void apply_replayed_histogram(const ReplayItem& item) NARTHEX_UNCHECKED;
-  void take_over_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
+  /// What is known of a series once it is named: chunks in files.
+  void match_chunks(Ordinal o, WalRef ref, bool is_new) NARTHEX_UNCHECKED;
+  /// The same for those that had to wait for the files.
+  void settle_chunks() NARTHEX_UNCHECKED;
+  /// @return  false: not all of them make sense
+  bool take_over_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
   /// Whether a chunk in a file covers the sample, or the sample was refused in its time.
   bool is_mapped(const ReplayItem& item) NARTHEX_UNCHECKED;
   bool find_chunk(Ordinal o, Timestamp t, MappedCursor& cursor) NARTHEX_UNCHECKED;

@@ -9,6 +9,7 @@
 namespace narthex::tsdb {
 
 std::size_t Head::replay_histograms(std::vector<HistogramRecord> histograms) {
+  settle_chunks();
   std::size_t unknown = 0;
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
   const bool any_mapped = !replay_->loaded.empty();

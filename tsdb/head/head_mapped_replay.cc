@@ -10,7 +10,9 @@
 // samples would end at MappedCursor::covers(), or at a cursor that stands behind it: one that has moved on
 // takes back nothing of what it covered.
 #include <algorithm>
+#include <future>
 #include <utility>
+#include <vector>
 
 #include "model/value.h"
 #include "telemetry/log.h"
@@ -43,12 +45,12 @@ double value_of(const AnyHistogram& value) {
 }  // namespace
 
 void LoadedChunks::add(WalRef ref, const MappedChunk& chunk) {
-  if (count_ % kPerPage == 0) pages_.push_back(std::make_unique_for_overwrite<Node[]>(kPerPage));
+  if (count_ % kPerPage == 0) pages_.push_back(reinterpret_cast<Node*>(arena_.take(kPerPage * sizeof(Node))));
   const std::uint32_t i = count_++;
   Node& n = node(i);
   n = {.mint = chunk.range.mint,
-       .span = static_cast<std::uint32_t>(chunk.range.maxt - chunk.range.mint),
        .place = chunk.place,
+       .span = static_cast<std::uint32_t>(chunk.range.maxt - chunk.range.mint),
        .next = i};
   if (const std::uint32_t last = last_.find(ref); last != kNoNumber) {
     n.next = node(last).next;
@@ -76,21 +78,65 @@ Result<HeadChunkFiles::Loaded> Head::replay_chunk_files(const SnapshotState* sna
   return state_.chunk_files->load(on_chunk, all ? HeadChunkPlace{} : known);
 }
 
-void Head::take_over_chunks(Ordinal o, WalRef ref) {
+void Head::replay_chunk_files_beside(std::function<void()> wait) {
+  replay_->await_chunks = std::move(wait);
+}
+
+void Head::match_chunks(Ordinal o, WalRef ref, bool is_new) {
+  {
+    const sync::MutexLock lock(state_.ooo_mutex);
+    replay_->ooo.name(ref, o, state_.ooo);
+  }
+  if (replay_->loaded.empty()) return;
+  if (is_new) {
+    replay_->cursors.grow_to(o + 1);
+    replay_->cursors[o] = {};
+  }
+  if (!replay_->loaded.has(ref)) return;
+  // Threads may be at work in the same memory.
+  replay_->lanes->drain();
+  if (!take_over_chunks(o, ref)) irregular_chunk_files_ = true;
+}
+
+void Head::settle_chunks() {
+  if (!replay_->await_chunks) return;
+  std::exchange(replay_->await_chunks, nullptr)();
+  const std::vector<Replay::Unmatched> series = std::exchange(replay_->unmatched, {});
+  {
+    const sync::MutexLock lock(state_.ooo_mutex);
+    for (const Replay::Unmatched& s : series) replay_->ooo.name(s.ref, s.ordinal, state_.ooo);
+  }
+  if (replay_->loaded.empty()) return;
+  for (const Replay::Unmatched& s : series) replay_->cursors.grow_to(s.ordinal + 1);
+  // Nothing but series was replayed yet, so the lanes have nothing to do. Shards have nothing in common.
+  const std::size_t threads = std::clamp<std::size_t>(replay_->threads, 1, kShards);
+  const auto settle_every = [&](std::size_t first) NARTHEX_UNCHECKED {
+    bool is_regular = true;
+    for (const Replay::Unmatched& s : series) {
+      if (shard_of(s.ordinal) % threads != first) continue;
+      if (s.is_new) replay_->cursors[s.ordinal] = {};
+      is_regular = take_over_chunks(s.ordinal, s.ref) && is_regular;
+    }
+    return is_regular;
+  };
+  std::vector<std::future<bool>> others;
+  for (std::size_t i = 1; i < threads; ++i) others.push_back(std::async(std::launch::async, settle_every, i));
+  bool is_regular = settle_every(0);
+  for (std::future<bool>& other : others) is_regular = other.get() && is_regular;
+  if (!is_regular) irregular_chunk_files_ = true;
+}
+
+bool Head::take_over_chunks(Ordinal o, WalRef ref) {
   HeadShard& shard = state_.shard(o);
   SeriesChunks& chunks = shard.chunks;
   HotSeries& series = shard.hot[o];
   FullChunks& full = shard.full[o];
   MappedCursor& cursor = replay_->cursors[o];
   Replay::Tally& tally = replay_->tallies[shard_of(o)];
-  bool is_first = true;
+  bool is_regular = true;
   replay_->loaded.for_each(ref, [&](const MappedChunk& chunk) {
-    // Threads may be at work in the same memory.
-    if (std::exchange(is_first, false)) replay_->lanes->drain();
-    if (!chunks.take_over(series, full, chunk)) {
-      irregular_chunk_files_ = true;
-      return false;
-    }
+    is_regular = chunks.take_over(series, full, chunk);
+    if (!is_regular) return false;
     ++cursor.count;
     cursor.has_value = false;
     tally.oldest = std::min(tally.oldest, std::max(chunk.range.mint, state_.min_valid.load()));
@@ -98,6 +144,7 @@ void Head::take_over_chunks(Ordinal o, WalRef ref) {
     ++tally.chunks;
     return true;
   });
+  return is_regular;
 }
 
 bool Head::is_mapped(const ReplayItem& item) {

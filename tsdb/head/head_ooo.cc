@@ -60,6 +60,7 @@ std::size_t Head::replay_out_of_order(std::vector<HistogramRecord> histograms) {
 }
 
 std::size_t Head::replay_markers(std::span<const MmapMarkerRecord> markers) {
+  settle_chunks();
   std::size_t unknown = 0;
   const sync::MutexLock lock(state_.ooo_mutex);
   for (const MmapMarkerRecord& marker : markers) {

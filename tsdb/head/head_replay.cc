@@ -24,6 +24,7 @@ void Head::replay_with_threads(std::size_t threads) {
     }
     replay_->cursors.reserve(kMostSeries);
   }
+  replay_->threads = threads;
   replay_->lanes.emplace(threads, [this](std::span<const ReplayItem> items) { apply_replayed(items); });
 }
 
@@ -47,20 +48,16 @@ void Head::replay_series(const SeriesRecord& series) {
   } else if (shard.refs[o] != series.ref && !known) {
     replay_->gone.push_back(series.ref);
   }
-  if (!known) {
-    const sync::MutexLock lock(state_.ooo_mutex);
-    replay_->ooo.name(series.ref, o, state_.ooo);
-  }
-  if (replay_->loaded.empty()) return;
-  if (acquired->created) {
-    replay_->cursors.grow_to(o + 1);
-    replay_->cursors[o] = {};
-  }
-  if (!known) take_over_chunks(o, series.ref);
+  if (known) return;
+  if (replay_->await_chunks)
+    replay_->unmatched.push_back({series.ref, o, acquired->created});
+  else
+    match_chunks(o, series.ref, acquired->created);
 }
 
 // hot: bench/restart_bench
 std::size_t Head::replay_samples(std::span<const SampleRecord> samples, std::span<const Timestamp> starts) {
+  settle_chunks();
   std::size_t unknown = 0;
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
   const bool any_mapped = !replay_->loaded.empty();
@@ -122,6 +119,7 @@ void Head::apply_replayed(std::span<const ReplayItem> items) {
 }
 
 bool Head::replay_deletion(WalRef ref, TimeRange range) {
+  settle_chunks();
   state_.skip_ref(ref);
   const Ordinal ordinal = replay_->refs.find(ref);
   if (ordinal == kNoNumber) return false;
@@ -181,6 +179,7 @@ bool Head::replay_again(WalRef ref) {
 }
 
 std::vector<WalRef> Head::finish_replay(LateLog late_log) {
+  settle_chunks();
   replay_->lanes->drain();
   finish_out_of_order_replay(late_log);
   for (const auto& [ref, counts] : replay_->unnamed) {

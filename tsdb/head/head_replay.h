@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,8 +21,10 @@ namespace narthex::tsdb {
 /// Chunks in files by the reference that they were written under.
 class LoadedChunks {
  public:
+  explicit LoadedChunks(PageArena& arena) : arena_(arena) {}
   void add(WalRef ref, const MappedChunk& chunk);
   [[nodiscard]] bool empty() const { return count_ == 0; }
+  [[nodiscard]] bool has(WalRef ref) const { return last_.find(ref) != kNoNumber; }
   /// Calls f(chunk) in the order of add() until it returns false. Threads: any, while nothing is added.
   template <class F>
   void for_each(WalRef ref, F&& f) const {
@@ -37,16 +40,18 @@ class LoadedChunks {
  private:
   struct Node {
     Timestamp mint;
-    std::uint32_t span;
     HeadChunkPlace place;
+    std::uint32_t span;
     std::uint32_t next;
   };
+  static_assert(sizeof(Node) == 24);
   static constexpr std::uint32_t kPerPage = 1 << 15;
   [[nodiscard]] const Node& node(std::uint32_t i) const { return pages_[i / kPerPage][i % kPerPage]; }
   [[nodiscard]] Node& node(std::uint32_t i) { return pages_[i / kPerPage][i % kPerPage]; }
 
+  PageArena& arena_;
   RefTable last_;
-  std::vector<std::unique_ptr<Node[]>> pages_;
+  std::vector<Node*> pages_;
   std::uint32_t count_ = 0;
 };
 
@@ -85,10 +90,22 @@ struct Head::Replay {
   boost::unordered_flat_map<WalRef, Unnamed> unnamed;
   /// Deleted series, and other names of series.
   std::vector<WalRef> gone;
-  LoadedChunks loaded;
-  OooReplay ooo;
 
   PageArena arena;
+  /// Of whoever reads the chunk files, until await_chunks has returned.
+  LoadedChunks loaded{arena};
+  OooReplay ooo;
+  /// Empty if nobody does.
+  std::function<void()> await_chunks;
+  /// Series that were named meanwhile.
+  struct Unmatched {
+    WalRef ref;
+    Ordinal ordinal;
+    bool is_new;
+  };
+  std::vector<Unmatched> unmatched;
+  std::size_t threads = 1;
+
   /// Grown only if there are loaded chunks.
   OrdinalArray<MappedCursor> cursors{arena};
   /// Of which the chunks at hand have all samples for a while.

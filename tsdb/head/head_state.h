@@ -149,7 +149,9 @@ struct HeadState {
   }
   /// No new series gets a reference that something has named. While replaying.
   void skip_ref(WalRef ref) {
-    if (ref > last_ref.load(std::memory_order_relaxed)) last_ref.store(ref, std::memory_order_relaxed);
+    WalRef last = last_ref.load(std::memory_order_relaxed);
+    while (ref > last && !last_ref.compare_exchange_weak(last, ref, std::memory_order_relaxed)) {
+    }
   }
   void widen(Timestamp from, Timestamp to) {
     Timestamp known = mint.load(std::memory_order_relaxed);

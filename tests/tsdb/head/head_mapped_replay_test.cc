@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <future>
 #include <map>
 
 #include "io/fault_file_system.h"
@@ -11,6 +12,7 @@
 #include "tests/tsdb/why.h"
 #include "tsdb/chunk/xor_chunk.h"
 #include "tsdb/head/head.h"
+#include "tsdb/head/head_shard.h"
 #include "tsdb/wal/wal.h"
 #include "tsdb/wal_replay.h"
 
@@ -22,7 +24,7 @@ constexpr Timestamp kStart = 1'700'000'000'000 / kRange * kRange;
 constexpr DurationMs kStep = 15'000;
 const std::string kChunks = "/chunks_head";
 
-/// A head over a disk, as the database sets it up.
+/// A head over a disk, as the database sets it up; with several threads its chunk files are read beside.
 struct Run {
   std::unique_ptr<HeadChunkFiles> files;
   std::unique_ptr<Wal> wal;
@@ -41,10 +43,17 @@ struct Run {
     }
     REQUIRE(fs.make_directories(data + "/wal"));
     REQUIRE(repair_wal(fs, data + "/wal", data + "/quarantine"));
-    auto chunks = head.replay_chunk_files();
+    Result<HeadChunkFiles::Loaded> chunks;
+    std::future<Result<HeadChunkFiles::Loaded>> loading;
+    if (threads > 1) {
+      loading = std::async(std::launch::async, [&] { return head.replay_chunk_files(); });
+      head.replay_chunk_files_beside([&] { chunks = loading.get(); });
+    } else {
+      chunks = head.replay_chunk_files();
+    }
+    auto replayed = replay_wal(fs, data + "/wal", head, threads);
     REQUIRE_MESSAGE(chunks, why(chunks));
     loaded = *chunks;
-    auto replayed = replay_wal(fs, data + "/wal", head, threads);
     REQUIRE_MESSAGE(replayed, why(replayed));
     report = *replayed;
     REQUIRE(head.tidy_chunk_files());
@@ -248,6 +257,36 @@ TEST_CASE("chunks in files: two references of one series, and references that no
     // No new series gets a reference that a chunk names.
     if (i == 0) CHECK(r.head.state().last_ref.load() >= 901);
   }
+}
+
+TEST_CASE("chunks in files: a record like covered ones is looked at once a series of it was deleted") {
+  io::FaultFileSystem fs;
+  {
+    Run r(fs, "/data", 1);
+    for (int step = 0; step < 300; ++step) r.scrape(3, step);
+    REQUIRE(r.head.map_chunks());
+    TimeRange last;
+    REQUIRE(r.files->load([&](const HeadChunk& chunk, HeadChunkPlace) { last = chunk.range; }));
+    const Timestamp inside = last.mint + (last.maxt - last.mint) / 2;
+    std::vector<SampleRecord> samples;
+    auto appender = r.head.appender();
+    for (std::size_t s = 0; s < 3; ++s)
+      samples.push_back({generation_of(*appender->series(series_labels(s))), inside, 7});
+    std::vector<std::byte> record;
+    const TombstoneRecord tombstone{samples[1].ref, {}};
+    encode_tombstones({&tombstone, 1}, record);
+    REQUIRE(r.wal->log(record));
+    record.clear();
+    encode_samples(samples, record);
+    REQUIRE(r.wal->log(record));
+  }
+  Run r(fs, "/data", 2);
+  CHECK(r.report.samples == 301 * 3);
+  CHECK(r.report.unknown_refs == 1);
+  const Contents contents = r.contents();
+  CHECK(contents.size() == 2);
+  // What the others have at that time is what they had.
+  for (const std::size_t s : {0U, 2U}) CHECK(contents.at(series_labels(s).to_string()).size() == 300);
 }
 
 TEST_CASE("peers: promtool reads a directory with head chunks of ours, and finds nothing to complain about") {
