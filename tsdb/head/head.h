@@ -208,7 +208,8 @@ class Head {
   /// @return  false: not all of them make sense
   bool take_over_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
   /// Whether a chunk in a file covers the sample, or the sample was refused in its time.
-  bool is_mapped(const ReplayItem& item) NARTHEX_UNCHECKED;
+  /// @param v  its value, or what HotSeries says of a histogram
+  bool is_mapped(Ordinal o, Timestamp t, double v) NARTHEX_UNCHECKED;
   bool find_chunk(Ordinal o, Timestamp t, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void give_up_chunks(Ordinal o, MappedCursor& cursor) NARTHEX_UNCHECKED;
   void complete_closed(Ordinal o) NARTHEX_UNCHECKED;

@@ -22,13 +22,9 @@ std::size_t Head::replay_histograms(std::vector<HistogramRecord> histograms) {
       continue;
     }
     if (h.t < min_valid || h.t == kMinTime) continue;
+    if (any_mapped && is_mapped(o, h.t, value_of(h.value))) continue;
     // Through the lanes, so that it stays between the floats before and behind it.
-    auto owned = std::make_unique<const HistogramRecord>(std::move(h));
-    ReplayItem item{
-        .ordinal = o, .kind = ReplayItem::Kind::histogram, .t = owned->t, .histogram = owned.get()};
-    if (any_mapped && is_mapped(item)) continue;
-    item.histogram = owned.release();  // the lane's now
-    replay_->lanes->add(item);
+    replay_->lanes->add_histogram(o, std::make_unique<const HistogramRecord>(std::move(h)));
   }
   return unknown;
 }

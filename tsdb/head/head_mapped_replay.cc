@@ -36,12 +36,6 @@ bool is_known(std::uint8_t encoding) {
   return e == ChunkEncoding::xor_floats || e == ChunkEncoding::xor2_floats || is_histogram_encoding(encoding);
 }
 
-/// What HotSeries says of a histogram: whether it is a staleness marker.
-double value_of(const AnyHistogram& value) {
-  const double sum = std::visit([](const auto& h) { return h.sum; }, value);
-  return is_stale_nan(sum) ? sum : 0;
-}
-
 }  // namespace
 
 void LoadedChunks::add(WalRef ref, const MappedChunk& chunk) {
@@ -147,13 +141,17 @@ bool Head::take_over_chunks(Ordinal o, WalRef ref) {
   return is_regular;
 }
 
-bool Head::is_mapped(const ReplayItem& item) {
-  MappedCursor& c = replay_->cursors[item.ordinal];
-  if (item.t > c.maxt() && !find_chunk(item.ordinal, item.t, c)) return false;
-  if (item.t == c.maxt() && c.next == c.count && !c.has_value) {
+double value_of(const AnyHistogram& value) {
+  const double sum = std::visit([](const auto& h) { return h.sum; }, value);
+  return is_stale_nan(sum) ? sum : 0;
+}
+
+bool Head::is_mapped(Ordinal o, Timestamp t, double v) {
+  MappedCursor& c = replay_->cursors[o];
+  if (t > c.maxt() && !find_chunk(o, t, c)) return false;
+  if (t == c.maxt() && c.next == c.count && !c.has_value) {
     // Nothing newer has gone to the lane, so nobody else is at the series.
-    state_.shard(item.ordinal).hot[item.ordinal].enc.v =
-        item.kind == ReplayItem::Kind::sample ? item.v : value_of(item.histogram->value);
+    state_.shard(o).hot[o].enc.v = v;
     c.has_value = true;
   }
   // Before the chunk at hand, too: one of the chunk's had come before it, so it was refused in its time.
@@ -186,10 +184,11 @@ void Head::note_covered(io::Bytes record, std::span<const SampleRecord> samples)
 /// @param t  behind the chunk at hand
 /// @return  whether a chunk behind it, or a snapshot, has the sample
 bool Head::find_chunk(Ordinal o, Timestamp t, MappedCursor& c) {
-  const HeadShard& shard = state_.shard(o);
-  const SlotRef list = shard.full[o].mapped;
   while (c.next < c.count) {
-    const TimeRange range = exact_range(*state_.chunk_files, shard.chunks.mapped().at(list, c.next));
+    // Looked for here, as most of what comes this way is behind the last chunk.
+    const HeadShard& shard = state_.shard(o);
+    const MappedChunk chunk = shard.chunks.mapped().at(shard.full[o].mapped, c.next);
+    const TimeRange range = exact_range(*state_.chunk_files, chunk);
     if (t < range.mint) {
       if (o < replay_->restored_maxt.size() && t <= replay_->restored_maxt[o]) return true;
       give_up_chunks(o, c);

@@ -74,13 +74,11 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples, std::spa
     // Most of a log ends here.
     if (any_mapped && replay_->cursors[o].covers(sample.t)) continue;
     if (sample.t < min_valid || sample.t == kMinTime) continue;
-    const ReplayItem item{.ordinal = o, .kind = ReplayItem::Kind::sample, .t = sample.t, .v = sample.v};
-    if (any_mapped && is_mapped(item)) continue;
-    if (starts.empty() || starts[i] == 0) {
-      replay_->lanes->add(item);
-    } else {
-      replay_->lanes->add({.ordinal = o, .kind = ReplayItem::Kind::start, .t = starts[i], .v = 0}, item);
-    }
+    if (any_mapped && is_mapped(o, sample.t, sample.v)) continue;
+    if (starts.empty() || starts[i] == 0)
+      replay_->lanes->add_sample(o, sample.t, sample.v);
+    else
+      replay_->lanes->add_sample_with_start(o, starts[i], sample.t, sample.v);
   }
   return unknown;
 }

@@ -79,6 +79,9 @@ struct MappedCursor {
 };
 static_assert(sizeof(MappedCursor) == 16 && MappedChunks::kMost <= MappedCursor::kMostChunks);
 
+/// What HotSeries says of a histogram: whether it is a staleness marker.
+double value_of(const AnyHistogram& value);
+
 struct Head::Replay {
   explicit Replay(Head& head);
 

@@ -33,7 +33,11 @@ struct ReplayItem {
     start,      ///< t is the start timestamp of the sample behind it
     histogram,  ///< at t; whoever takes it deletes it
   };
-  std::uint32_t ordinal;
+  ReplayItem(Ordinal o, Kind k, Timestamp at, double value) : ordinal(o), kind(k), t(at), v(value) {}
+  ReplayItem(Ordinal o, const HistogramRecord* of)
+      : ordinal(o), kind(Kind::histogram), t(of->t), histogram(of) {}
+
+  Ordinal ordinal;
   Kind kind;
   Timestamp t;
   union {
@@ -54,16 +58,24 @@ class ReplayLanes {
   ReplayLanes(const ReplayLanes&) = delete;
   ReplayLanes& operator=(const ReplayLanes&) = delete;
 
-  void add(const ReplayItem& item) {
-    Worker& worker = worker_of(item);
-    worker.gathering.push_back(item);
+  // An item is made where it stays: copied from where its parts were just stored, it would have to wait
+  // until they are in the cache.
+  void add_sample(Ordinal o, Timestamp t, double v) {
+    Worker& worker = worker_of(o);
+    worker.gathering.emplace_back(o, ReplayItem::Kind::sample, t, v);
     if (worker.gathering.size() >= kBatch) hand_over(worker);
   }
   /// Both, and never one without the other.
-  void add(const ReplayItem& start, const ReplayItem& sample) {
-    Worker& worker = worker_of(sample);
-    worker.gathering.push_back(start);
-    worker.gathering.push_back(sample);
+  void add_sample_with_start(Ordinal o, Timestamp start, Timestamp t, double v) {
+    Worker& worker = worker_of(o);
+    worker.gathering.emplace_back(o, ReplayItem::Kind::start, start, 0.0);
+    worker.gathering.emplace_back(o, ReplayItem::Kind::sample, t, v);
+    if (worker.gathering.size() >= kBatch) hand_over(worker);
+  }
+  void add_histogram(Ordinal o, std::unique_ptr<const HistogramRecord> histogram) {
+    Worker& worker = worker_of(o);
+    worker.gathering.emplace_back(o, histogram.get());
+    histogram.release();
     if (worker.gathering.size() >= kBatch) hand_over(worker);
   }
   /// Hands over what add() has gathered.
@@ -86,7 +98,7 @@ class ReplayLanes {
     std::thread thread;
   };
 
-  Worker& worker_of(const ReplayItem& item) { return *worker_of_shard_[shard_of(item.ordinal)]; }
+  Worker& worker_of(Ordinal o) { return *worker_of_shard_[shard_of(o)]; }
   void hand_over(Worker& worker);
   void work(Worker& worker);
 
