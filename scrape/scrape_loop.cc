@@ -169,9 +169,10 @@ net::Awaitable<void> ScrapeLoop::scrape(Timestamp t) {
   ScrapeInput& input = page.input;
   input.t = t;
   input.start = context_.clock.steady();
-  if (last_ != 0)
-    context_.metrics.observe_interval(target_->interval(),
-                                      std::chrono::duration<double>(input.start - last_start_).count());
+  if (last_ != 0) {
+    if (!interval_) interval_ = context_.metrics.interval(target_->interval());
+    interval_->observe(std::chrono::duration<double>(input.start - last_start_).count());
+  }
   last_ = t;
   last_start_ = input.start;
   {

@@ -165,10 +165,14 @@ ScrapeMetrics::ScrapeMetrics(std::unique_ptr<prometheus::Registry> own, promethe
 
 ScrapeMetrics::~ScrapeMetrics() = default;
 
-void ScrapeMetrics::observe_interval(DurationMs interval, double seconds) {
+void ScrapeMetrics::Interval::observe(double seconds) const {
+  summary_->Observe(seconds);
+  histogram_->Observe(seconds);
+}
+
+ScrapeMetrics::Interval ScrapeMetrics::interval(DurationMs interval) {
   const prometheus::Labels labels{{"interval", go_duration(interval)}};
-  families_->interval.Add(labels, kQuantiles).Observe(seconds);
-  families_->interval_histogram.Add(labels, kBuckets).Observe(seconds);
+  return {families_->interval.Add(labels, kQuantiles), families_->interval_histogram.Add(labels, kBuckets)};
 }
 
 void ScrapeMetrics::observe_sync(const std::string& job, double seconds, std::size_t targets,

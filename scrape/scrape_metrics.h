@@ -28,8 +28,22 @@ class ScrapeMetrics {
   explicit ScrapeMetrics(prometheus::Registry* registry);
   ~ScrapeMetrics();
 
-  /// Time between the beginnings of two scrapes of a target.
-  void observe_interval(DurationMs interval, double seconds);
+  /// Times between the beginnings of two scrapes of a target. Looking a metric up by its labels costs
+  /// more than observing: a loop keeps this.
+  class Interval {
+   public:
+    void observe(double seconds) const;
+
+   private:
+    friend class ScrapeMetrics;
+    Interval(prometheus::Summary& summary, prometheus::Histogram& histogram)
+        : summary_(&summary), histogram_(&histogram) {}
+
+    prometheus::Summary* summary_;
+    prometheus::Histogram* histogram_;
+  };
+  /// Of targets with this interval; on the page from now on. Valid while this is.
+  [[nodiscard]] Interval interval(DurationMs interval);
   void observe_sync(const std::string& job, double seconds, std::size_t targets, std::size_t failures);
   void observe_reload(DurationMs interval, double seconds);
   void observe_scrape(double seconds);
