@@ -12,6 +12,7 @@
 #include "net/dial.h"
 #include "net/gzip.h"
 #include "net/http_exchange.h"
+#include "net/prepared_request.h"
 #include "net/tls_client.h"
 #include "net/url.h"
 
@@ -40,21 +41,23 @@ std::string trim(std::string text) {
   return text;
 }
 
-// As Go prefixes the errors of a request: `Get "http://a/b": `.
-std::string go_prefix(const std::string& method, const Url& url) {
-  std::string name = method;
-  for (std::size_t i = 1; i < name.size(); ++i)
-    name[i] = static_cast<char>(std::tolower(static_cast<unsigned char>(name[i])));
-  return name + " \"" + url.shown + "\"";
-}
-
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-// A header value with a line break would end the header and begin what its author likes.
-bool has_line_break(std::string_view text) {
-  return text.find_first_of("\r\n") != std::string_view::npos;
+/// The request that an answer with `status` and `location` to `before` asks for. Errors: invalid.
+Result<Request> after_redirect(const PreparedRequest& before, int status, std::string_view location) {
+  auto url = resolve_url(before.request.url, location);
+  if (!url) return pass(url, before.shown() + ": failed to parse Location header");
+  Request next = before.request;
+  next.url = std::move(*url);
+  const bool keeps_method = status == 307 || status == 308 || next.method == "HEAD";
+  if (!keeps_method && next.method != "GET") {
+    next.method = "GET";
+    next.body.clear();
+    std::erase_if(next.headers, [](const auto& h) { return h.first.starts_with("Content-"); });
+  }
+  return next;
 }
 
 }  // namespace
@@ -64,10 +67,10 @@ struct HttpClient::Impl {
       : executor(std::move(on)), config(std::move(with)), fs(files), tls(config.tls, files) {}
 
   /// One hop: connects or takes an idle connection, sends, receives.
-  Awaitable<Result<Response>> round_trip(const Request& request, const Url& url, bool trusted,
-                                         Stream::Deadline deadline, const BodyMemory& memory);
+  Awaitable<Result<Response>> round_trip(const PreparedRequest& request, Stream::Deadline deadline,
+                                         const Awaited& awaited);
   Awaitable<Result<std::unique_ptr<Stream>>> connect(const Url& url, Stream::Deadline deadline);
-  Result<std::string> compose_head(const Request& request, const Url& url, bool trusted) const;
+  Result<std::string> complete_head(const PreparedRequest& request) const;
   Result<std::string> authorization(const Url& url) const;
   Result<std::string> secret(const std::string& text, const std::string& path, std::string_view what) const;
 
@@ -90,60 +93,61 @@ Result<std::shared_ptr<HttpClient>> HttpClient::make(boost::asio::any_io_executo
   return std::shared_ptr<HttpClient>(new HttpClient(std::move(impl)));
 }
 
-Awaitable<Result<Response>> HttpClient::send(Request request, BodyMemory memory) {
+Result<std::shared_ptr<const PreparedRequest>> HttpClient::prepare(Request request) const {
+  return PreparedRequest::make(std::move(request), impl_->config);
+}
+
+Awaitable<Result<Response>> HttpClient::send(Request request, Awaited awaited) {
+  auto prepared = prepare(std::move(request));
+  if (!prepared) co_return pass(prepared);
+  co_return co_await send(std::move(*prepared), std::move(awaited));
+}
+
+Awaitable<Result<Response>> HttpClient::send(std::shared_ptr<const PreparedRequest> request,
+                                             Awaited awaited) {
   const auto impl = impl_;  // this client may go away while we wait
-  const auto deadline = std::chrono::steady_clock::now() + request.timeout;
-  auto url = parse_url(request.url);
-  if (!url) co_return pass(url);
-  const std::string first_host = url->host;
+  const auto deadline = std::chrono::steady_clock::now() + request->request.timeout;
+  const std::shared_ptr<const PreparedRequest> first = request;
   for (int hop = 0;; ++hop) {
-    // Credentials stay with the host that they were meant for.
-    const bool trusted = url->host == first_host;
-    auto response = co_await impl->round_trip(request, *url, trusted, deadline, memory);
+    auto response = co_await impl->round_trip(*request, deadline, awaited);
     if (!response || !impl->config.follow_redirects || !is_redirect(response->status)) co_return response;
     const auto location = find_header(response->headers, "Location");
     if (!location) co_return response;
     if (hop == kMaxRedirects) {
-      url->shown = *location;  // Go shows where it would go next, as it was told
-      co_return fail(Code::invalid, go_prefix(request.method, *url) + ": stopped after 10 redirects");
+      PreparedRequest last = *request;
+      last.url.shown = *location;  // Go shows where it would go next, as it was told
+      co_return fail(Code::invalid, last.shown() + ": stopped after 10 redirects");
     }
-    auto next = resolve_url(request.url, *location);
-    if (!next) co_return pass(next, go_prefix(request.method, *url) + ": failed to parse Location header");
-    request.url = std::move(*next);
-    url = parse_url(request.url);
-    if (!url) co_return pass(url);
-    const bool keeps_method = response->status == 307 || response->status == 308 || request.method == "HEAD";
-    if (!keeps_method && request.method != "GET") {
-      request.method = "GET";
-      request.body.clear();
-      std::erase_if(request.headers, [](const auto& h) { return h.first.starts_with("Content-"); });
-    }
+    auto next = after_redirect(*request, response->status, *location);
+    if (!next) co_return pass(next);
+    auto prepared = PreparedRequest::make_redirected(std::move(*next), impl->config, first->url.host);
+    if (!prepared) co_return pass(prepared);
+    request = std::move(*prepared);
   }
 }
 
-Awaitable<Result<Response>> HttpClient::Impl::round_trip(const Request& request, const Url& url, bool trusted,
-                                                         Stream::Deadline deadline,
-                                                         const BodyMemory& memory) {
-  const auto head = compose_head(request, url, trusted);
-  if (!head) co_return std::unexpected(head.error().during(go_prefix(request.method, url)));
+Awaitable<Result<Response>> HttpClient::Impl::round_trip(const PreparedRequest& prepared,
+                                                         Stream::Deadline deadline, const Awaited& awaited) {
+  const Request& request = prepared.request;
+  auto head = complete_head(prepared);
+  if (!head) co_return pass(head, prepared.shown());
   const std::uint64_t max_body = request.max_body_bytes == 0 ? kDefaultMaxBody : request.max_body_bytes;
   const Exchange out{*head, request.body, request.method == "HEAD", max_body + kGzipSlack,
-                     request.usual_bytes};
+                     awaited.usual_bytes};
 
   const boost::asio::any_io_executor strand = co_await boost::asio::this_coro::executor;
   const bool repeatable = request.method == "GET" || request.method == "HEAD";
-  const std::string origin = url.origin();
-  std::unique_ptr<Stream> stream = pool.take(origin);
+  std::unique_ptr<Stream> stream = pool.take(prepared.origin);
   bool reused = stream != nullptr;
   for (;;) {
     if (!stream) {
-      auto fresh = co_await connect(url, deadline);
-      if (!fresh) co_return pass(fresh, go_prefix(request.method, url));
+      auto fresh = co_await connect(prepared.url, deadline);
+      if (!fresh) co_return pass(fresh, prepared.shown());
       stream = std::move(*fresh);
     }
     stream->attach(strand);
     stream->expires_at(deadline);
-    auto answer = co_await exchange(*stream, out, memory);
+    auto answer = co_await exchange(*stream, out, awaited.memory);
     if (!answer) {
       ExchangeError failed = std::move(answer).error();
       stream.reset();
@@ -154,11 +158,11 @@ Awaitable<Result<Response>> HttpClient::Impl::round_trip(const Request& request,
       }
       if (failed.in_body || failed.error.code == Code::limit)
         co_return std::unexpected(std::move(failed.error));
-      co_return std::unexpected(std::move(failed.error).during(go_prefix(request.method, url)));
+      co_return std::unexpected(std::move(failed.error).during(prepared.shown()));
     }
     if (answer->keep_alive) {
       stream->expires_never();
-      pool.give(origin, std::move(stream));
+      pool.give(prepared.origin, std::move(stream));
     }
     Response response = std::move(answer->response);
     const bool gzipped = find_header(response.headers, "Content-Encoding") == "gzip" && !out.head_only;
@@ -188,36 +192,22 @@ Awaitable<Result<std::unique_ptr<Stream>>> HttpClient::Impl::connect(const Url& 
   co_return dialed;
 }
 
-Result<std::string> HttpClient::Impl::compose_head(const Request& request, const Url& url,
-                                                   bool trusted) const {
-  constexpr std::size_t kUsualBytes = 512;
-  std::string head;
-  head.reserve(kUsualBytes);
-  head.append(request.method).append(" ").append(url.target);
-  head.append(" HTTP/1.1\r\nHost: ").append(url.host_header).append("\r\n");
-  const auto add = [&](std::string_view name, std::string_view value) {
-    head.append(name).append(": ").append(value).append("\r\n");
-  };
-  for (const auto& [name, value] : request.headers) {
-    if (has_line_break(name) || has_line_break(value))
-      return fail(Code::invalid, "net/http: invalid header field value for \"" + name + "\"");
-    add(name, value);
-  }
-  if (!find_header(request.headers, "Accept-Encoding"))
-    add("Accept-Encoding", request.accept_gzip ? "gzip" : "identity");
-  if (!request.body.empty() || request.method == "POST" || request.method == "PUT")
-    add("Content-Length", std::to_string(request.body.size()));
-  if (trusted) {
-    for (const auto& [name, values] : config.headers)
-      for (const auto& value : values) add(name, value);
-    auto credentials = authorization(url);
-    if (!credentials) return pass(credentials);
-    if (has_line_break(*credentials))
+Result<std::string> HttpClient::Impl::complete_head(const PreparedRequest& request) const {
+  constexpr std::string_view kName = "Authorization: ";
+  constexpr std::string_view kEnd = "\r\n";
+  std::string credentials;
+  if (request.trusted) {
+    auto found = authorization(request.url);
+    if (!found) return pass(found);
+    if (has_line_break(*found))
       return fail(Code::invalid, "net/http: invalid header field value for \"Authorization\"");
-    if (!credentials->empty() && !find_header(request.headers, "Authorization"))
-      add("Authorization", *credentials);
+    if (!find_header(request.request.headers, "Authorization")) credentials = std::move(*found);
   }
-  head += "\r\n";
+  std::string head;
+  head.reserve(request.head.size() + kName.size() + credentials.size() + 2 * kEnd.size());
+  head += request.head;
+  if (!credentials.empty()) head.append(kName).append(credentials).append(kEnd);
+  head += kEnd;
   return head;
 }
 

@@ -28,8 +28,6 @@ struct Request {
   std::string body;
   std::chrono::milliseconds timeout{10'000};
   std::uint64_t max_body_bytes = 0;  ///< decompressed; 0 = 256 MiB
-  /// Of the body of such an answer, as received; 0: not known. Fewer wake-ups if it is about right.
-  std::uint64_t usual_bytes = 0;
   bool accept_gzip = true;
   /// false: a gzip body is handed on as it came, for a caller that inflates it (net/gzip.h) on a
   /// pool thread; it may be a little longer than max_body_bytes, as gzip makes small bodies longer.
@@ -48,6 +46,15 @@ struct Response {
 /// that wait for theirs hold none.
 using BodyMemory = std::function<std::string()>;
 
+/// What the sender of a request has for its answer.
+struct Awaited {
+  /// Of the body of such an answer, as received; 0: not known. Fewer wake-ups if it is about right.
+  std::uint64_t usual_bytes = 0;
+  BodyMemory memory;  ///< may be empty
+};
+
+struct PreparedRequest;
+
 class HttpClient {
  public:
   /// @param executor  that sockets are made on: the context's own, not a strand
@@ -57,11 +64,16 @@ class HttpClient {
   ~HttpClient();
 
   /// Sends and receives the whole answer, whatever its status.
-  /// `memory` may be empty.
   /// Errors: timeout (`context deadline exceeded`, as Prometheus words it), limit (body over
   /// max_body_bytes), io (`Get "URL": dial tcp 127.0.0.1:1: connect: connection refused`),
   /// invalid (bad URL), corruption (not HTTP, bad gzip).
-  Awaitable<Result<Response>> send(Request request, BodyMemory memory = {});
+  Awaitable<Result<Response>> send(Request request, Awaited awaited = {});
+  /// For a request that is sent again and again: what of it is always the same is worked out once.
+  /// Errors: invalid (bad URL, header with a line break).
+  [[nodiscard]] Result<std::shared_ptr<const PreparedRequest>> prepare(Request request) const;
+  /// @param request  that this client prepared
+  /// Errors: as above
+  Awaitable<Result<Response>> send(std::shared_ptr<const PreparedRequest> request, Awaited awaited = {});
 
  private:
   struct Impl;

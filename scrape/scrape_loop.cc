@@ -153,6 +153,7 @@ void ScrapeLoop::take_new_settings() {
   if (!settings) return;
   const bool keep = ScrapeCycle::can_keep_cache(*settings_.job, *settings->job);
   settings_ = std::move(*settings);
+  request_.reset();
   if (keep) {
     cycle_->adopt(cycle_settings());
     return;
@@ -218,8 +219,16 @@ net::Awaitable<void> ScrapeLoop::take_in(Page page) {
 
 net::Awaitable<void> ScrapeLoop::fetch(Page& page) {
   ScrapeInput& input = page.input;
-  net::BodyMemory memory = [this] { return context_.buffers.take(); };
-  auto response = co_await settings_.client->send(request(), std::move(memory));
+  if (!request_) {
+    auto prepared = settings_.client->prepare(request());
+    if (!prepared) {
+      input.failure = std::move(prepared).error();
+      co_return;
+    }
+    request_ = std::move(*prepared);
+  }
+  net::Awaited awaited{usual_bytes_, [this] { return context_.buffers.take(); }};
+  auto response = co_await settings_.client->send(request_, std::move(awaited));
   if (!response) {
     input.failure = std::move(response).error();
     co_return;
@@ -308,7 +317,6 @@ net::Request ScrapeLoop::request() const {
   request.timeout = std::chrono::milliseconds(target_->timeout());
   request.max_body_bytes = max_body();
   request.inflate = false;
-  request.usual_bytes = usual_bytes_;
   request.headers = {
       {"User-Agent", "Prometheus/" + context_.options.version},
       {"Accept", accept_header(*settings_.job)},

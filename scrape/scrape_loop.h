@@ -118,14 +118,16 @@ class ScrapeLoop {
 
   // Of the coroutine only.
   Settings settings_;
+  /// By settings_.client; null: not yet.
+  std::shared_ptr<const net::PreparedRequest> request_;
   std::shared_ptr<ScrapeCycle> cycle_;
   PageHold hold_;
   Timestamp due_ = 0;
   Timestamp last_ = 0;  ///< time of the last scrape; 0: none yet
   std::chrono::nanoseconds last_start_{};
   std::optional<ScrapeMetrics::Interval> interval_;  ///< from the second scrape on
-  std::uint64_t usual_bytes_ = 0;  ///< of the last answer, on the wire
-  double metadata_entries_ = 0;    ///< as counted for the job's metrics
+  std::uint64_t usual_bytes_ = 0;                    ///< of the last answer, on the wire
+  double metadata_entries_ = 0;                      ///< as counted for the job's metrics
   double metadata_bytes_ = 0;
   double cache_bytes_ = 0;  ///< likewise
 };

@@ -38,8 +38,8 @@ struct Fixture {
     request.url = url;
     return send(client, std::move(request));
   }
-  Result<Response> send(HttpClient& client, Request request) {
-    return test::run(io, client.send(std::move(request)));
+  Result<Response> send(HttpClient& client, Request request, std::uint64_t usual_bytes = 0) {
+    return test::run(io, client.send(std::move(request), {.usual_bytes = usual_bytes}));
   }
 };
 
@@ -174,15 +174,14 @@ TEST_CASE_FIXTURE(Fixture, "an answer of another length than the usual one is wh
                                     std::uint64_t{900'000}, std::uint64_t{1} << 40}) {
     CAPTURE(usual);
     Request request;
-    request.usual_bytes = usual;
     for (const std::string path : {"/", "/short", "/", "/"}) {
       request.url = server.url(path);
-      const auto response = send(*http, request);
+      const auto response = send(*http, request, usual);
       REQUIRE(response);
       CHECK((response->body == (path == "/" ? page : short_page)));
     }
     request.url = refusing.url("/");
-    const auto refused = send(*http, request);
+    const auto refused = send(*http, request, usual);
     REQUIRE(refused);
     CHECK(refused->status == 503);
   }
@@ -227,11 +226,11 @@ TEST_CASE_FIXTURE(Fixture, "memory for a body is asked for when its answer comes
   Request request;
   request.url = server.url("/silent");
   request.timeout = std::chrono::milliseconds(20);
-  CHECK(!test::run(io, http->send(request, memory)));
+  CHECK(!test::run(io, http->send(request, {.memory = memory})));
   CHECK(asked == 0);
   request.url = server.url("/");
   request.timeout = std::chrono::milliseconds(test::kBound);
-  const auto response = test::run(io, http->send(request, memory));
+  const auto response = test::run(io, http->send(request, {.memory = memory}));
   REQUIRE(response);
   CHECK(asked == 1);
   CHECK((response->body == body));
@@ -458,6 +457,47 @@ TEST_CASE_FIXTURE(Fixture, "secrets in files are read anew for each request") {
   const auto missing = get(*http, server.url());
   REQUIRE(!missing);
   CHECK(has(missing.error().text, path.string()));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a prepared request is the same each time, but for the secrets of the moment") {
+  const auto path = std::filesystem::temp_directory_path() / "narthex_http_client_test_prepared_secret";
+  const auto write = [&](const std::string& text) { std::ofstream(path) << text; };
+  FakeServer server(io.get_executor(), [](const std::string& request) {
+    if (request.starts_with("GET /there"))
+      return FakeAnswer{"HTTP/1.1 302 Found\r\nLocation: /end\r\nContent-Length: 0\r\n\r\n"};
+    return FakeAnswer{http_ok("")};
+  });
+  config::HttpConfig config;
+  config.authorization = config::Authorization{"Bearer", {}, path.string()};
+  config.headers = {{"X-Api-Key", {"k1"}}};
+  const auto http = client(config);
+  Request request;
+  request.url = server.url("/there?a=b");
+  request.headers = {{"Accept", "text/plain"}};
+  const auto prepared = http->prepare(request);
+  REQUIRE(prepared);
+  for (const std::string secret : {"one", "two"}) {
+    write(secret);
+    const auto answer = test::run(io, http->send(*prepared));
+    REQUIRE(answer);
+    CHECK(answer->status == 200);
+  }
+  std::filesystem::remove(path);
+  REQUIRE(server.requests().size() == 4);
+  const auto head = [&](const std::string& target, const std::string& secret) {
+    return "GET " + target + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(server.port()) +
+           "\r\nAccept: text/plain\r\nAccept-Encoding: gzip\r\nX-Api-Key: k1\r\nAuthorization: Bearer " +
+           secret + "\r\n\r\n";
+  };
+  CHECK(server.requests()[0] == head("/there?a=b", "one"));
+  CHECK(server.requests()[1] == head("/end", "one"));
+  CHECK(server.requests()[2] == head("/there?a=b", "two"));
+  CHECK(server.requests()[3] == head("/end", "two"));
+
+  request.headers = {{"Accept", "text/plain\r\nX-Injected: 1"}};
+  CHECK(!http->prepare(request));
+  request.url = "no address";
+  CHECK(!http->prepare(request));
 }
 
 TEST_CASE_FIXTURE(Fixture, "TLS servers are verified") {
