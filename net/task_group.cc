@@ -25,18 +25,25 @@ using boost::system::error_code;
 
 struct TaskGroup::State {
   struct Task {
-    asio::strand<asio::any_io_executor> strand;
+    /// Runs one thing at a time.
+    asio::any_io_executor strand;
     asio::cancellation_signal signal;  // touched on `strand` only
   };
 
-  State(asio::any_io_executor on, std::string as)
-      : executor(std::move(on)), name(std::move(as)), ended(executor, 1) {}
+  State(asio::any_io_executor on, std::string as, RunBy by)
+      : executor(std::move(on)), name(std::move(as)), run_by(by), ended(executor, 1) {}
+
+  [[nodiscard]] asio::any_io_executor make_strand() const {
+    if (run_by == RunBy::one_thread) return executor;
+    return asio::make_strand(executor);
+  }
 
   void finish(std::uint64_t id, const std::exception_ptr& thrown);
   void report(const std::exception_ptr& thrown) const;
 
   asio::any_io_executor executor;
   std::string name;
+  const RunBy run_by;
   mutable sync::Mutex mutex;
   std::unordered_map<std::uint64_t, std::shared_ptr<Task>> tasks NARTHEX_GUARDED_BY(mutex);
   std::uint64_t next_id NARTHEX_GUARDED_BY(mutex) = 0;
@@ -72,8 +79,8 @@ void TaskGroup::State::report(const std::exception_ptr& thrown) const {
   }
 }
 
-TaskGroup::TaskGroup(asio::any_io_executor executor, std::string name)
-    : state_(std::make_shared<State>(std::move(executor), std::move(name))) {}
+TaskGroup::TaskGroup(asio::any_io_executor executor, std::string name, RunBy run_by)
+    : state_(std::make_shared<State>(std::move(executor), std::move(name), run_by)) {}
 
 TaskGroup::~TaskGroup() {
   sync::MutexLock lock(state_->mutex);
@@ -81,11 +88,15 @@ TaskGroup::~TaskGroup() {
 }
 
 bool TaskGroup::spawn(asio::awaitable<void> work) {
-  return spawn(state_->executor, std::move(work));
+  return spawn_on(state_->make_strand(), std::move(work));
 }
 
 bool TaskGroup::spawn(asio::any_io_executor executor, asio::awaitable<void> work) {
-  auto task = std::make_shared<State::Task>(asio::make_strand(std::move(executor)));
+  return spawn_on(asio::make_strand(std::move(executor)), std::move(work));
+}
+
+bool TaskGroup::spawn_on(asio::any_io_executor strand, asio::awaitable<void> work) {
+  auto task = std::make_shared<State::Task>(std::move(strand));
   std::uint64_t id = 0;
   {
     sync::MutexLock lock(state_->mutex);

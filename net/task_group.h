@@ -8,21 +8,29 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <memory>
 #include <string>
 
 namespace narthex::net {
 
+/// Who runs an executor's work.
+enum class RunBy : std::uint8_t {
+  any_threads,
+  one_thread,  ///< strands are not needed, and cost a trip through two queues for each event
+};
+
 class TaskGroup {
  public:
   /// @param name  for the log
-  TaskGroup(boost::asio::any_io_executor executor, std::string name);
+  TaskGroup(boost::asio::any_io_executor executor, std::string name, RunBy run_by = RunBy::any_threads);
   /// Must be closed before (check).
   ~TaskGroup();
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  /// Each task runs on a strand of its own. @return false if the group is closed.
+  /// Each task runs on a strand of its own, if several threads may run it. @return false if the group is
+  /// closed.
   bool spawn(boost::asio::awaitable<void> task);
   /// The same on another executor than the group's: that of one thread of several, say.
   bool spawn(boost::asio::any_io_executor executor, boost::asio::awaitable<void> task);
@@ -31,6 +39,7 @@ class TaskGroup {
   [[nodiscard]] std::size_t count() const;
 
  private:
+  bool spawn_on(boost::asio::any_io_executor strand, boost::asio::awaitable<void> task);
   struct State;
   std::shared_ptr<State> state_;
 };

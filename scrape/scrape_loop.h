@@ -47,7 +47,7 @@ struct ScrapeContext {
         clock(time),
         options(how),
         metrics(counts),
-        tasks(executor, "scrape loops") {}
+        tasks(executor, "scrape loops", net::RunBy::one_thread) {}
 
   boost::asio::any_io_executor executor;
   sync::ThreadPool& pool;
