@@ -49,6 +49,7 @@ void MetadataCache::update(const Entry& entry, Format format) {
     lines_[expected_++].family->second.seen = scrape_;
     return;
   }
+  lines_tell_all_ = false;
   std::string name = unescape_name(entry.name);
   sync::MutexLock lock(mutex_);
   const auto [it, fresh] = families_.try_emplace(std::move(name));
@@ -80,20 +81,28 @@ storage::Metadata MetadataCache::metadata() const {
 }
 
 void MetadataCache::end_scrape(bool accepted) {
-  if (accepted) {
+  // As nearly always: all families were seen, none can have become old.
+  const bool all_seen = lines_tell_all_ && expected_ == lines_.size();
+  if (accepted && !all_seen) {
     lines_.resize(expected_, Line{});
-    sync::MutexLock lock(mutex_);
-    for (auto it = families_.begin(); it != families_.end();) {
-      if (scrape_ - it->second.seen <= kScrapesKept) {
-        ++it;
-        continue;
-      }
-      bytes_ -= size_of(it->second.type, it->second.help, it->second.unit);
-      it = families_.erase(it);
-    }
+    forget_unseen();
   }
   expected_ = 0;
   ++scrape_;
+}
+
+void MetadataCache::forget_unseen() {
+  lines_tell_all_ = true;
+  sync::MutexLock lock(mutex_);
+  for (auto it = families_.begin(); it != families_.end();) {
+    lines_tell_all_ = lines_tell_all_ && it->second.seen == scrape_;
+    if (scrape_ - it->second.seen <= kScrapesKept) {
+      ++it;
+      continue;
+    }
+    bytes_ -= size_of(it->second.type, it->second.help, it->second.unit);
+    it = families_.erase(it);
+  }
 }
 
 std::vector<std::pair<std::string, MetricMetadata>> MetadataCache::list(const std::string& family) const {

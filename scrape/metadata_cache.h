@@ -57,6 +57,7 @@ class MetadataCache {
   };
   /// Whether the family is known to be as the line says.
   static bool says(const Family& family, const Entry& entry, Format format);
+  void forget_unseen();
 
   using Families = std::map<std::string, Family, std::less<>>;
   struct Line {
@@ -72,6 +73,7 @@ class MetadataCache {
   std::vector<Line> lines_;  ///< in the order of the last page
   std::size_t expected_ = 0;
   std::uint64_t scrape_ = 1;
+  bool lines_tell_all_ = true;  ///< every family is one that lines_ are about
 };
 
 }  // namespace narthex::scrape

@@ -52,3 +52,16 @@ TEST_CASE("metadata outlives its lines by ten scrapes") {
   CHECK(cache.count() == 1);
   CHECK(cache.size_bytes() == 5);
 }
+
+TEST_CASE("metadata outlives its lines by ten scrapes, too, if they were missing in a refused page first") {
+  MetadataCache cache;
+  scrape_page(cache, "# TYPE a counter\n# TYPE b gauge\n");
+  scrape_page(cache, "# TYPE a counter\n# TYPE c gauge\n", false);
+  for (int i = 0; i < 9; ++i) {
+    scrape_page(cache, "# TYPE a counter\n# TYPE c gauge\n");
+    CHECK(cache.count() == 3);
+  }
+  scrape_page(cache, "# TYPE a counter\n# TYPE c gauge\n");
+  CHECK(cache.count() == 2);
+  CHECK(cache.list("b").empty());
+}
