@@ -3,6 +3,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "scrape/exposition/parser.h"
@@ -46,7 +47,7 @@ bool MetadataCache::says(const Family& family, const Entry& entry, Format format
 void MetadataCache::update(const Entry& entry, Format format) {
   const std::uint64_t hash = hash_of(entry);
   if (expected_ < lines_.size() && lines_[expected_].hash == hash) {
-    lines_[expected_++].family->second.seen = scrape_;
+    ++expected_;
     return;
   }
   lines_tell_all_ = false;
@@ -63,7 +64,7 @@ void MetadataCache::update(const Entry& entry, Format format) {
   family.seen = scrape_;
   if (changed) family.changed = scrape_;
   // From here on this page's order counts.
-  lines_.resize(expected_, Line{});
+  drop_lines_behind();
   lines_.push_back({hash, it});
   ++expected_;
 }
@@ -83,12 +84,28 @@ storage::Metadata MetadataCache::metadata() const {
 void MetadataCache::end_scrape(bool accepted) {
   // As nearly always: all families were seen, none can have become old.
   const bool all_seen = lines_tell_all_ && expected_ == lines_.size();
-  if (accepted && !all_seen) {
-    lines_.resize(expected_, Line{});
+  if (!all_seen) take_lines_of_page();
+  if (!all_seen && accepted) {
+    drop_lines_behind();
     forget_unseen();
   }
+  if (expected_ == lines_.size()) all_met_in_ = scrape_;
   expected_ = 0;
   ++scrape_;
+}
+
+/// Tells the families of the lines that were met that they were.
+void MetadataCache::take_lines_of_page() {
+  for (std::size_t i = 0; i < expected_; ++i) lines_[i].family->second.seen = scrape_;
+}
+
+/// Forgets the lines that were not met, and tells their families when they were.
+void MetadataCache::drop_lines_behind() {
+  for (std::size_t i = expected_; i < lines_.size(); ++i) {
+    std::uint64_t& seen = lines_[i].family->second.seen;
+    seen = std::max(seen, all_met_in_);
+  }
+  lines_.resize(expected_, Line{});
 }
 
 void MetadataCache::forget_unseen() {

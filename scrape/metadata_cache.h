@@ -52,11 +52,13 @@ class MetadataCache {
     MetricType type = MetricType::unknown;
     std::string help;
     std::string unit;
-    std::uint64_t seen = 0;
+    std::uint64_t seen = 0;     ///< scrape in which it was seen last; of those in lines_ see all_met_in_
     std::uint64_t changed = 0;  ///< scrape in which it became what it is
   };
   /// Whether the family is known to be as the line says.
   static bool says(const Family& family, const Entry& entry, Format format);
+  void take_lines_of_page();
+  void drop_lines_behind();
   void forget_unseen();
 
   using Families = std::map<std::string, Family, std::less<>>;
@@ -74,6 +76,9 @@ class MetadataCache {
   std::size_t expected_ = 0;
   std::uint64_t scrape_ = 1;
   bool lines_tell_all_ = true;  ///< every family is one that lines_ are about
+  /// Scrape in which all of lines_ were met last. Their families are not told while nothing changes: each
+  /// would be a cache miss.
+  std::uint64_t all_met_in_ = 0;
 };
 
 }  // namespace narthex::scrape

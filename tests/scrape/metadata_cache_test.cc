@@ -65,3 +65,30 @@ TEST_CASE("metadata outlives its lines by ten scrapes, too, if they were missing
   CHECK(cache.count() == 2);
   CHECK(cache.list("b").empty());
 }
+
+TEST_CASE("the ten scrapes count from the last page that had the line, refused or not") {
+  const std::string a = "# TYPE a counter\n";
+  const std::string b = "# TYPE b gauge\n";
+  const struct {
+    std::string before;   // accepted, many times
+    std::string refused;  // then this
+    int times;
+    int kept;  // pages without `b` that leave it
+  } rows[] = {
+      {a + b, "", 0, 10}, {a + b, a + b, 12, 10}, {a + b, a, 4, 6}, {a + b, "", 4, 6}, {b + a, b, 4, 10},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.before);
+    CAPTURE(row.refused);
+    CAPTURE(row.times);
+    MetadataCache cache;
+    for (int i = 0; i < 20; ++i) scrape_page(cache, row.before);
+    for (int i = 0; i < row.times; ++i) scrape_page(cache, row.refused, false);
+    for (int i = 0; i < row.kept; ++i) {
+      scrape_page(cache, a);
+      CHECK(cache.count() == 2);
+    }
+    scrape_page(cache, a);
+    CHECK(cache.count() == 1);
+  }
+}
