@@ -35,12 +35,12 @@ SlotRef Slab::allocate(std::size_t bytes) {
   std::uint32_t slot;
   if (r.free != kNoFree) {
     slot = r.free;
-    std::memcpy(&r.free, r.base + std::size_t{slot} * r.slot_bytes, sizeof(r.free));
+    std::memcpy(&r.free, data(number << kSlotBits | slot), sizeof(r.free));
   } else {
     slot = r.fresh++;
   }
   if (++r.used == r.slots) unlist(number);
-  used_bytes_ += r.slot_bytes;
+  used_bytes_ += kSizes[r.size_class];
   return number << kSlotBits | slot;
 }
 
@@ -49,7 +49,7 @@ void Slab::free(SlotRef ref) {
   const auto slot = static_cast<std::uint16_t>(ref & kSlotMask);
   Region& r = regions_[number];
   debug_check(r.used > 0 && slot < r.fresh, "a slot was given back twice");
-  used_bytes_ -= r.slot_bytes;
+  used_bytes_ -= kSizes[r.size_class];
   if (--r.used == 0) {
     if (r.listed) unlist(number);
     r.free = kNoFree;
@@ -57,7 +57,7 @@ void Slab::free(SlotRef ref) {
     empty_.push_back(number);
     return;
   }
-  std::memcpy(r.base + std::size_t{slot} * r.slot_bytes, &r.free, sizeof(r.free));
+  std::memcpy(data(ref), &r.free, sizeof(r.free));
   r.free = slot;
   if (!r.listed) list(number);
 }
@@ -68,15 +68,16 @@ std::uint32_t Slab::region_with_room(std::size_t size_class) {
   if (!empty_.empty()) {
     number = empty_.back();
     empty_.pop_back();
+    places_[number] = Place(places_[number].base(), size_class);
   } else {
     number = static_cast<std::uint32_t>(regions_.size());
     check(number < (kNone >> kSlotBits), "a slab is full: 64 GiB");
-    regions_.emplace_back().base = arena_.take(kRegionBytes);
+    regions_.emplace_back();
+    places_.emplace_back(arena_.take(kRegionBytes), size_class);
   }
   Region& r = regions_[number];
   r.size_class = static_cast<std::uint8_t>(size_class);
-  r.slot_bytes = kSizes[size_class];
-  r.slots = static_cast<std::uint16_t>(kRegionBytes / r.slot_bytes);
+  r.slots = static_cast<std::uint16_t>(kRegionBytes / kSizes[size_class]);
   list(number);
   return number;
 }

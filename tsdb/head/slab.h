@@ -37,10 +37,10 @@ class Slab {
   void free(SlotRef ref);
 
   [[nodiscard]] std::byte* data(SlotRef ref) const {
-    const Region& r = regions_[ref >> kSlotBits];
-    return r.base + static_cast<std::size_t>(ref & kSlotMask) * r.slot_bytes;
+    const Place place = places_[ref >> kSlotBits];
+    return place.base() + static_cast<std::size_t>(ref & kSlotMask) * place.slot_bytes();
   }
-  [[nodiscard]] std::size_t capacity(SlotRef ref) const { return regions_[ref >> kSlotBits].slot_bytes; }
+  [[nodiscard]] std::size_t capacity(SlotRef ref) const { return places_[ref >> kSlotBits].slot_bytes(); }
   /// Size of the slot that allocate(bytes) would give.
   static std::size_t slot_bytes_for(std::size_t bytes);
 
@@ -56,9 +56,30 @@ class Slab {
   static constexpr std::uint16_t kNoFree = 0xffff;
   static constexpr std::size_t kClasses = 22;
 
+  // Whole parts of a region, so that little of it is left over.
+  static constexpr std::array<std::uint16_t, kClasses> kSizes = {24,  32,  48,  64,   80,   96,  112, 128,
+                                                                 160, 192, 224, 256,  288,  336, 408, 512,
+                                                                 584, 680, 816, 1024, 2048, 4096};
+
+  /// Where a region is and what size its slots have: all that an append needs, in so few bytes that the
+  /// places of a large head stay in a core's cache.
+  class Place {
+   public:
+    Place(std::byte* base, std::size_t size_class)
+        : bits_(reinterpret_cast<std::uintptr_t>(base) | size_class) {}
+    [[nodiscard]] std::byte* base() const { return reinterpret_cast<std::byte*>(bits_ & ~kClassMask); }
+    [[nodiscard]] std::size_t slot_bytes() const { return kSizes[bits_ & kClassMask]; }
+
+   private:
+    /// The arena's memory is aligned to cache lines.
+    static constexpr std::uintptr_t kClassMask = 63;
+    static_assert(kClasses <= kClassMask + 1);
+
+    std::uintptr_t bits_;
+  };
+  static_assert(sizeof(Place) == 8);
+
   struct Region {
-    std::byte* base = nullptr;
-    std::uint16_t slot_bytes = 0;
     std::uint16_t slots = 0;
     std::uint16_t used = 0;
     std::uint16_t fresh = 0;       // slots from here on were never given out
@@ -73,13 +94,10 @@ class Slab {
   void list(std::uint32_t number);
   void unlist(std::uint32_t number);
 
-  // Whole parts of a region, so that little of it is left over.
-  static constexpr std::array<std::uint16_t, kClasses> kSizes = {24,  32,  48,  64,   80,   96,  112, 128,
-                                                                 160, 192, 224, 256,  288,  336, 408, 512,
-                                                                 584, 680, 816, 1024, 2048, 4096};
   static std::size_t class_for(std::size_t bytes);
 
   PageArena& arena_;
+  std::vector<Place> places_;  ///< of regions_
   std::vector<Region> regions_;
   std::vector<std::uint32_t> empty_;
   std::array<std::uint32_t, kClasses> partial_ = [] {
