@@ -10,6 +10,7 @@
 // Threads: one at a time per chunk.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -44,6 +45,24 @@ void xor_append(XorState& state, std::byte* bytes, Timestamp t, double v);
 /// to be read: its begin is another cache line.
 /// @param end  byte state.bits / 8 of the chunk, with room for kXorMaxSampleBytes + 1 from there on
 void xor_append_at(XorState& state, std::byte* end, Timestamp t, double v);
+/// The bits of a sample that asks for no other distance and no other window: what nearly all do.
+struct XorUsualSample {
+  static constexpr unsigned kMostBits = 57;  ///< so that with the used bits of a byte they fit a word
+
+  std::uint64_t bits = 0;
+  unsigned count = 0;  ///< 0: the sample is not such a one, xor_append_at() can write it
+};
+inline XorUsualSample xor_usual_sample(const XorState& state, Timestamp t, double v) {
+  const std::uint64_t delta = static_cast<std::uint64_t>(t) - static_cast<std::uint64_t>(state.t);
+  if (state.count < 2 || delta != static_cast<std::uint64_t>(state.delta)) return {};
+  const std::uint64_t diff = std::bit_cast<std::uint64_t>(v) ^ std::bit_cast<std::uint64_t>(state.v);
+  if (diff == 0) return {0, 2};
+  // Without a window no number of leading zeros is enough.
+  if (std::countl_zero(diff) < state.leading || std::countr_zero(diff) < state.trailing) return {};
+  const unsigned width = 64U - state.leading - state.trailing;
+  if (3 + width > XorUsualSample::kMostBits) return {};
+  return {std::uint64_t{0b010} << width | diff >> state.trailing, 3 + width};
+}
 /// Writes a chunk's count.
 void xor_set_count(std::byte* bytes, std::uint16_t count);
 

@@ -9,6 +9,7 @@
 #include "model/check.h"
 #include "tsdb/chunk/chunk_samples.h"
 #include "tsdb/chunk/xor2_chunk.h"
+#include "tsdb/encoding.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -41,6 +42,21 @@ void append_repeats_at(XorState& enc, std::byte* end, std::uint32_t count) {
 void append_repeats(XorState& enc, std::byte* bytes, std::uint32_t count) {
   append_repeats_at(enc, bytes + enc.bits / 8, count);
   xor_set_count(bytes, enc.count);
+}
+
+/// The upper `count` bytes of `word`, 7 at most, the highest first.
+void store_front(std::byte* to, std::uint64_t word, std::size_t count) {
+  if ((count & 4) != 0) {
+    store_be(to, static_cast<std::uint32_t>(word >> 32));
+    to += 4;
+    word <<= 32;
+  }
+  if ((count & 2) != 0) {
+    store_be(to, static_cast<std::uint16_t>(word >> 48));
+    to += 2;
+    word <<= 16;
+  }
+  if ((count & 1) != 0) *to = static_cast<std::byte>(word >> 56);
 }
 
 /// The bytes of a run.
@@ -123,11 +139,35 @@ void SeriesChunks::predict_end(HotSeries& s) const {
 /// A slot's own count is old: that of the hot line counts, and the slot's begin is another cache
 /// line. copy_open() sets it right.
 void SeriesChunks::write(HotSeries& s, Timestamp t, double v) {
-  const std::size_t needed = s.enc.size_bytes() + s.run / 4U + 1 + kXorMaxSampleBytes;
-  if (needed > open_.capacity(s.slot)) return write_beside(s, t, v);
   std::byte* const bytes = open_.data(s.slot);
+  const std::size_t capacity = open_.capacity(s.slot);
+  if (s.run == 0 && write_usual(s, bytes, capacity, t, v)) return;
+  const std::size_t needed = s.enc.size_bytes() + s.run / 4U + 1 + kXorMaxSampleBytes;
+  if (needed > capacity) return write_beside(s, t, v);
   flush_run(s, bytes + s.enc.bits / 8);
   xor_append_at(s.enc, bytes + s.enc.bits / 8, t, v);
+}
+
+/// A sample of few bits whose end is known beforehand: it is written to the last byte of a slot.
+/// @return  false: it is none, or does not fit
+bool SeriesChunks::write_usual(HotSeries& s, std::byte* bytes, std::size_t capacity, Timestamp t, double v) {
+  const XorUsualSample sample = xor_usual_sample(s.enc, t, v);
+  const std::size_t begin = s.enc.bits / 8;
+  const std::size_t end = (s.enc.bits + sample.count + 7) / 8;
+  if (sample.count == 0 || end > capacity) return false;
+  const std::uint32_t used = s.enc.bits % 8;
+  std::byte* const to = bytes + begin;
+  const auto kept = std::to_integer<std::uint64_t>(*to) & (0xff00U >> used) & 0xffU;
+  const std::uint64_t word = kept << 56 | sample.bits << (64 - used - sample.count);
+  if (begin + sizeof word <= capacity)
+    store_be(to, word);
+  else
+    store_front(to, word, end - begin);
+  s.enc.bits += sample.count;
+  s.enc.t = t;
+  s.enc.v = v;
+  ++s.enc.count;
+  return true;
 }
 
 /// Where the sample may or may not fit: what is new is encoded beside the slot, then its size is known.

@@ -195,6 +195,7 @@ class SeriesChunks {
   void write(HotSeries& series, Timestamp t, double v);
   void finish(HotSeries& series, FullChunks& full);
   void materialise(HotSeries& series);
+  static bool write_usual(HotSeries& series, std::byte* bytes, std::size_t capacity, Timestamp t, double v);
   void write_beside(HotSeries& series, Timestamp t, double v);
   static void flush_run(HotSeries& series, std::byte* end);
   void copy_open(const HotSeries& series, std::byte* out) const;
