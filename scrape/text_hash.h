@@ -27,4 +27,8 @@ struct TextHash {
 
 TextHash hash_text(std::string_view text);
 
+using HashText = TextHash (*)(std::string_view);
+/// The same hash as a machine without wide registers computes it; for tests.
+HashText narrow_hash_text();
+
 }  // namespace narthex::scrape
