@@ -38,6 +38,23 @@ PageReader::PageReader(const Page& page, const CycleSettings& settings, SeriesCa
   if (settings_.starts && page.format == Format::open_metrics) created_.emplace();
 }
 
+inline bool PageReader::may_append(Timestamp t) {
+  if (++offered_ > sample_limit_) {
+    // The rest is still read, to report how many there are.
+    outcome_.sample_limit_exceeded = true;
+    return false;
+  }
+  if (t <= max_time_) return true;
+  ++outcome_.out_of_bounds;
+  return false;
+}
+
+inline void PageReader::append(SeriesCache::Entry& entry, Timestamp t, double value, bool own_time) {
+  batch_.samples.push_back({entry.ref, t, value});
+  // Who gives times of his own says himself when a series ends.
+  if (!own_time || job_.track_timestamps_staleness) cache_.mark_exposed(entry);
+}
+
 // hot: bench/scrape
 Result<void> PageReader::read() {
   for (;;) {
@@ -78,6 +95,7 @@ bool PageReader::take_expected_line() {
     return false;
   if (created_ && CreatedLines::are_for(parser_.type())) [[unlikely]]
     return false;
+  cache_.prefetch_behind(i);
   SeriesCache::Entry& entry = cache_[i];
   if (entry.text_size == 0 || entry.ref == storage::SeriesRef::none || cache_.seen_now(entry)) return false;
   const std::string_view series = parser_.expect_series(entry.text_size);
@@ -272,23 +290,6 @@ bool PageReader::read_value(SeriesCache::Entry& entry, double& value) {
   entry.value_text = bytes;
   value = entry.value = *parsed;
   return true;
-}
-
-bool PageReader::may_append(Timestamp t) {
-  if (++offered_ > sample_limit_) {
-    // The rest is still read, to report how many there are.
-    outcome_.sample_limit_exceeded = true;
-    return false;
-  }
-  if (t <= max_time_) return true;
-  ++outcome_.out_of_bounds;
-  return false;
-}
-
-void PageReader::append(SeriesCache::Entry& entry, Timestamp t, double value, bool own_time) {
-  batch_.samples.push_back({entry.ref, t, value});
-  // Who gives times of his own says himself when a series ends.
-  if (!own_time || job_.track_timestamps_staleness) cache_.mark_exposed(entry);
 }
 
 std::unexpected<Error> PageReader::bad_value() {

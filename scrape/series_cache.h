@@ -72,6 +72,12 @@ class SeriesCache {
   /// Valid until the next insert(), take_…() or begin().
   [[nodiscard]] Entry& operator[](Index i) { return entries_[i]; }
 
+  /// Asks for an entry that will be looked at some lines later.
+  void prefetch_behind(Index i) const {
+    constexpr std::size_t kAhead = 12;
+    if (i + kAhead < entries_.size()) __builtin_prefetch(&entries_[i + kAhead], 1);
+  }
+
   /// True if the entry was seen in this scrape already.
   [[nodiscard]] bool seen_now(const Entry& e) const { return e.seen == scrape_; }
   /// True if it was not in the last accepted page, nor in a refused one since.
