@@ -51,27 +51,25 @@ bool is_unmarked(io::Bytes data) {
 
 }  // namespace
 
-RecordFlag compress_record(WalCompression how, io::Bytes record, std::vector<std::byte>& out) {
-  if (how == WalCompression::none || record.empty()) return RecordFlag::plain;
-  const std::size_t start = out.size();
+CompressedRecord compress_record(WalCompression how, io::Bytes record, std::vector<std::byte>& buffer,
+                                 std::size_t at) {
+  if (how == WalCompression::none || record.empty()) return {};
+  const auto make_room = [&](std::size_t bytes) {
+    if (buffer.size() < at + bytes) buffer.resize(at + bytes);
+    return buffer.data() + at;
+  };
   std::size_t size = 0;
   if (how == WalCompression::snappy && record_type(record) == RecordType::samples) {
-    out.resize(start + packed_samples_bound(record.size()));
-    size = pack_samples(record, out.data() + start);
+    size = pack_samples(record, make_room(packed_samples_bound(record.size())));
   } else if (how == WalCompression::snappy) {
-    out.resize(start + snappy::MaxCompressedLength(record.size()));
-    snappy::RawCompress(chars(record), record.size(), reinterpret_cast<char*>(out.data() + start), &size);
+    std::byte* const to = make_room(snappy::MaxCompressedLength(record.size()));
+    snappy::RawCompress(chars(record), record.size(), reinterpret_cast<char*>(to), &size);
   } else {
     const std::size_t room = ZSTD_compressBound(record.size());
-    out.resize(start + room);
-    size = compress_zstd(record, out.data() + start, room);
+    size = compress_zstd(record, make_room(room), room);
   }
-  if (size == 0 || size >= record.size()) {
-    out.resize(start);
-    return RecordFlag::plain;
-  }
-  out.resize(start + size);
-  return how == WalCompression::snappy ? RecordFlag::snappy : RecordFlag::zstd;
+  if (size == 0 || size >= record.size()) return {};
+  return {how == WalCompression::snappy ? RecordFlag::snappy : RecordFlag::zstd, size};
 }
 
 struct RecordDecompressor::Zstd {

@@ -16,9 +16,15 @@ namespace narthex::tsdb {
 /// More is not unpacked: a record of ours is a scrape or a request, far below this.
 inline constexpr std::size_t kMaxRecordBytes = std::size_t{512} << 20;
 
-/// Appends the compressed record to `out`.
-/// @return how it is compressed; plain if that would not be smaller: then nothing was appended
-RecordFlag compress_record(WalCompression how, io::Bytes record, std::vector<std::byte>& out);
+/// How a record was compressed, and to how many bytes; plain and none if they would not be fewer.
+struct CompressedRecord {
+  RecordFlag flag = RecordFlag::plain;
+  std::size_t size = 0;
+};
+/// Compresses the record into `buffer` from `at` on, which grows if it has to: what stands behind is
+/// anything. (A buffer that is emptied for each record would be filled with zeros for each.)
+CompressedRecord compress_record(WalCompression how, io::Bytes record, std::vector<std::byte>& buffer,
+                                 std::size_t at);
 
 class RecordDecompressor {
  public:

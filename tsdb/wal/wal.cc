@@ -27,12 +27,13 @@ constexpr std::size_t kKeptBufferBytes = 4 << 20;
 class Group {
  public:
   void encode(std::span<const io::Bytes> records, WalCompression compression) {
+    std::size_t end = 0;
     for (const io::Bytes record : records) {
-      const std::size_t start = packed_.size();
-      const RecordFlag flag = compress_record(compression, record, packed_);
-      pieces_.push_back(
-          {flag, flag == RecordFlag::plain ? record : io::Bytes(), start, packed_.size() - start});
-      if (flag != RecordFlag::plain) saved_ += record.size() - (packed_.size() - start);
+      const CompressedRecord packed = compress_record(compression, record, packed_, end);
+      const bool is_plain = packed.flag == RecordFlag::plain;
+      pieces_.push_back({packed.flag, is_plain ? record : io::Bytes(), end, packed.size});
+      if (!is_plain) saved_ += record.size() - packed.size;
+      end += packed.size;
     }
   }
   /// @return the offset behind the group
@@ -49,7 +50,6 @@ class Group {
   [[nodiscard]] std::uint64_t saved_bytes() const { return saved_; }
   void clear() {
     pieces_.clear();
-    packed_.clear();
     framed_.clear();
     saved_ = 0;
     if (packed_.capacity() > kKeptBufferBytes) packed_ = {};
@@ -64,7 +64,7 @@ class Group {
     std::size_t size;
   };
   std::vector<Piece> pieces_;
-  std::vector<std::byte> packed_;
+  std::vector<std::byte> packed_;  ///< what stands behind the last piece is of older groups
   std::vector<std::byte> framed_;
   std::uint64_t saved_ = 0;
 };

@@ -29,8 +29,9 @@ void write_segment(io::FileSystem& fs, const std::string& dir, std::uint32_t seg
 /// Appends the record, packed.
 void add_record(std::vector<std::byte>& segment, const std::vector<std::byte>& content) {
   std::vector<std::byte> packed;
-  const RecordFlag flag = compress_record(WalCompression::snappy, content, packed);
-  frame_record(segment.size(), flag, flag == RecordFlag::plain ? content : packed, segment);
+  const auto [flag, size] = compress_record(WalCompression::snappy, content, packed, 0);
+  const io::Bytes bytes = flag == RecordFlag::plain ? content : io::Bytes(packed).first(size);
+  frame_record(segment.size(), flag, bytes, segment);
 }
 
 TEST_CASE("log batches: all records in order, with and without helpers") {

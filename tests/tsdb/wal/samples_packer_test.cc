@@ -111,12 +111,17 @@ TEST_CASE("packed samples take little more than the library makes of them") {
 }
 
 TEST_CASE("records of samples are packed, and stay plain where that saves nothing") {
-  std::vector<std::byte> out;
+  std::vector<std::byte> buffer;
   const auto same = encode(std::vector<SampleRecord>(20, {1, kT, 5}));
-  CHECK(compress_record(WalCompression::snappy, same, out) == RecordFlag::snappy);
-  CHECK(out == pack(same));
-  out.clear();
+  const auto packed = pack(same);
+  // In an empty buffer, behind another record, and in a buffer that is large enough.
+  for (const std::size_t at : {0, 100, 7}) {
+    const auto made = compress_record(WalCompression::snappy, same, buffer, at);
+    CHECK(made.flag == RecordFlag::snappy);
+    CHECK(std::ranges::equal(io::Bytes(buffer).subspan(at, made.size), packed));
+  }
   const auto single = encode({{1, kT, 5}});
-  CHECK(compress_record(WalCompression::snappy, single, out) == RecordFlag::plain);
-  CHECK(out.empty());
+  const auto plain = compress_record(WalCompression::snappy, single, buffer, 0);
+  CHECK(plain.flag == RecordFlag::plain);
+  CHECK(plain.size == 0);
 }
