@@ -90,6 +90,7 @@ Stream::~Stream() {
 }
 
 void Stream::attach(asio::any_io_executor strand) {
+  if (watch_->timer.get_executor() == strand) return expires_never();
   watch_->stream = nullptr;
   watch_->timer.cancel();
   watch_ = std::make_shared<Watch>(std::move(strand), this);
