@@ -12,6 +12,7 @@
 #include "scrape/scrape_pool.h"
 #include "sync/mutex.h"
 #include "telemetry/log.h"
+#include "telemetry/registry.h"
 
 namespace narthex::scrape {
 
@@ -37,7 +38,7 @@ std::uint64_t server_seed(const Labels& external_labels) {
 
 struct ScrapeManager::Impl {
   Impl(const ScrapeThreads& threads, storage::Appendable* store, io::FileSystem& fs, const Clock& given_clock,
-       ScrapeOptions given_options, prometheus::Registry* registry)
+       ScrapeOptions given_options, telemetry::Registry* registry)
       : metrics(registry),
         options(std::move(given_options)),
         clock(given_clock),
@@ -74,7 +75,7 @@ struct ScrapeManager::Impl {
 };
 
 ScrapeManager::ScrapeManager(ScrapeThreads threads, storage::Appendable* store, io::FileSystem& fs,
-                             const Clock& clock, ScrapeOptions options, prometheus::Registry* registry)
+                             const Clock& clock, ScrapeOptions options, telemetry::Registry* registry)
     : impl_(std::make_shared<Impl>(threads, store, fs, clock, std::move(options), registry)) {}
 ScrapeManager::~ScrapeManager() = default;
 

@@ -25,7 +25,7 @@
 #include "storage/appender.h"
 #include "sync/thread_pool.h"
 
-namespace prometheus {
+namespace narthex::telemetry {
 class Registry;
 }
 
@@ -90,7 +90,7 @@ class ScrapeManager {
  public:
   /// @param store  null: scrapes are held until use_store()
   ScrapeManager(ScrapeThreads threads, storage::Appendable* store, io::FileSystem& fs, const Clock& clock,
-                ScrapeOptions options, prometheus::Registry* registry);
+                ScrapeOptions options, telemetry::Registry* registry);
   ~ScrapeManager();
 
   /// Takes in what was held, and everything from now on at once. Only where there was no store.

@@ -4,12 +4,12 @@
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
-#include <prometheus/registry.h>
 #include <prometheus/summary.h>
 
 #include <utility>
 
 #include "telemetry/memory_metric.h"
+#include "telemetry/registry.h"
 
 namespace narthex::scrape {
 
@@ -40,11 +40,8 @@ prometheus::Labels of_job(const std::string& job) {
 }  // namespace
 
 struct ScrapeMetrics::Families {
-  explicit Families(prometheus::Registry& registry)
-      : interval(prometheus::BuildSummary()
-                     .Name("prometheus_target_interval_length_seconds")
-                     .Help("Actual intervals between scrapes.")
-                     .Register(registry)),
+  explicit Families(telemetry::Registry& on)
+      : registry(on),
         interval_histogram(prometheus::BuildHistogram()
                                .Name("prometheus_target_interval_length_histogram_seconds")
                                .Help("Actual intervals between scrapes.")
@@ -93,7 +90,7 @@ struct ScrapeMetrics::Families {
                             .Add({}, prometheus::Histogram::BucketBoundaries{.005, .01, .025, .05, .1, .25,
                                                                              .5, 1, 2.5, 5, 10})) {}
 
-  prometheus::Family<prometheus::Summary>& interval;
+  telemetry::Registry& registry;
   prometheus::Family<prometheus::Histogram>& interval_histogram;
   prometheus::Family<prometheus::Summary>& reload;
   prometheus::Family<prometheus::Summary>& sync;
@@ -107,10 +104,10 @@ struct ScrapeMetrics::Families {
   prometheus::Histogram& scrape_duration;
 };
 
-ScrapeMetrics::ScrapeMetrics(prometheus::Registry* registry)
-    : ScrapeMetrics(registry ? nullptr : std::make_unique<prometheus::Registry>(), registry) {}
+ScrapeMetrics::ScrapeMetrics(telemetry::Registry* registry)
+    : ScrapeMetrics(registry ? nullptr : std::make_unique<telemetry::Registry>(), registry) {}
 
-ScrapeMetrics::ScrapeMetrics(std::unique_ptr<prometheus::Registry> own, prometheus::Registry* registry)
+ScrapeMetrics::ScrapeMetrics(std::unique_ptr<telemetry::Registry> own, telemetry::Registry* registry)
     : pools(counter(registry ? *registry : *own, "prometheus_target_scrape_pools_total",
                     "Total number of scrape pool creation attempts.")),
       pools_failed(counter(registry ? *registry : *own, "prometheus_target_scrape_pools_failed_total",
@@ -166,13 +163,16 @@ ScrapeMetrics::ScrapeMetrics(std::unique_ptr<prometheus::Registry> own, promethe
 ScrapeMetrics::~ScrapeMetrics() = default;
 
 void ScrapeMetrics::Interval::observe(double seconds) const {
-  summary_->Observe(seconds);
+  summary_->observe(seconds);
   histogram_->Observe(seconds);
 }
 
 ScrapeMetrics::Interval ScrapeMetrics::interval(DurationMs interval) {
   const prometheus::Labels labels{{"interval", go_duration(interval)}};
-  return {families_->interval.Add(labels, kQuantiles), families_->interval_histogram.Add(labels, kBuckets)};
+  return {
+      families_->registry.summary("prometheus_target_interval_length_seconds",
+                                  "Actual intervals between scrapes.", labels, {0.01, 0.05, 0.5, 0.9, 0.99}),
+      families_->interval_histogram.Add(labels, kBuckets)};
 }
 
 void ScrapeMetrics::observe_sync(const std::string& job, double seconds, std::size_t targets,

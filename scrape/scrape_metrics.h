@@ -14,18 +14,21 @@ namespace prometheus {
 class Counter;
 class Gauge;
 class Histogram;
-class Registry;
-class Summary;
 template <typename T>
 class Family;
 }  // namespace prometheus
+
+namespace narthex::telemetry {
+class DurationSummary;
+class Registry;
+}  // namespace narthex::telemetry
 
 namespace narthex::scrape {
 
 class ScrapeMetrics {
  public:
   /// @param registry  null: counted where nobody looks
-  explicit ScrapeMetrics(prometheus::Registry* registry);
+  explicit ScrapeMetrics(telemetry::Registry* registry);
   ~ScrapeMetrics();
 
   /// Times between the beginnings of two scrapes of a target. Looking a metric up by its labels costs
@@ -36,10 +39,10 @@ class ScrapeMetrics {
 
    private:
     friend class ScrapeMetrics;
-    Interval(prometheus::Summary& summary, prometheus::Histogram& histogram)
+    Interval(telemetry::DurationSummary& summary, prometheus::Histogram& histogram)
         : summary_(&summary), histogram_(&histogram) {}
 
-    prometheus::Summary* summary_;
+    telemetry::DurationSummary* summary_;
     prometheus::Histogram* histogram_;
   };
   /// Of targets with this interval; on the page from now on. Valid while this is.
@@ -74,9 +77,9 @@ class ScrapeMetrics {
 
  private:
   struct Families;
-  explicit ScrapeMetrics(std::unique_ptr<prometheus::Registry> own, prometheus::Registry* registry);
+  explicit ScrapeMetrics(std::unique_ptr<telemetry::Registry> own, telemetry::Registry* registry);
 
-  std::unique_ptr<prometheus::Registry> own_;
+  std::unique_ptr<telemetry::Registry> own_;
   std::unique_ptr<Families> families_;
 };
 

@@ -12,7 +12,7 @@ namespace {
 constexpr int kLeast = -24;
 constexpr int kPowers = 34;
 constexpr int kParts = 32;
-constexpr std::size_t kCounts = std::size_t{kPowers} * kParts;
+constexpr std::size_t kPlaces = std::size_t{kPowers} * kParts;
 
 std::size_t place_of(double seconds) {
   // Not a number, too: nothing that is measured.
@@ -21,29 +21,24 @@ std::size_t place_of(double seconds) {
   const double mantissa = std::frexp(seconds, &exponent);  // in [0.5, 1)
   const int power = exponent - 1 - kLeast;
   if (power < 0) return 0;
-  if (power >= kPowers) return kCounts - 1;
+  if (power >= kPowers) return kPlaces - 1;
   const auto part = static_cast<std::size_t>((mantissa - 0.5) * 2 * kParts);
   return static_cast<std::size_t>(power) * kParts + part;
-}
-
-/// The middle of what counts there.
-double value_at(std::size_t place) {
-  const auto power = static_cast<int>(place / kParts) + kLeast;
-  const double part = (static_cast<double>(place % kParts) + 0.5) / kParts;
-  return std::ldexp(1 + part, power);
 }
 
 }  // namespace
 
 DurationSummary::DurationSummary() {
-  for (auto& window : counts_) window.resize(kCounts);
+  for (auto& window : places_) window.resize(kPlaces);
 }
 
 void DurationSummary::observe(double seconds, Time now) {
-  const std::size_t place = place_of(seconds);
+  const std::size_t number = place_of(seconds);
   const sync::MutexLock lock(mutex_);
   if (now >= ends_) move_on(now);
-  ++counts_[window_][place];
+  Place& place = places_[window_][number];
+  ++place.count;
+  place.sum += seconds;
   ++count_;
   sum_ += seconds;
 }
@@ -51,12 +46,13 @@ void DurationSummary::observe(double seconds, Time now) {
 DurationSummary::State DurationSummary::state(const std::vector<double>& quantiles, Time now) {
   const sync::MutexLock lock(mutex_);
   if (now >= ends_) move_on(now);
-  std::vector<std::uint64_t> recent(kCounts);
+  std::vector<Place> recent(kPlaces);
   std::uint64_t observed = 0;
-  for (const auto& window : counts_) {
-    for (std::size_t place = 0; place < kCounts; ++place) {
-      recent[place] += window[place];
-      observed += window[place];
+  for (const auto& window : places_) {
+    for (std::size_t i = 0; i < kPlaces; ++i) {
+      recent[i].count += window[i].count;
+      recent[i].sum += window[i].sum;
+      observed += window[i].count;
     }
   }
   State state{count_, sum_, {}};
@@ -66,10 +62,10 @@ DurationSummary::State DurationSummary::state(const std::vector<double>& quantil
       continue;
     }
     const auto rank = std::max(1.0, std::ceil(q * static_cast<double>(observed)));
-    std::size_t place = 0;
-    for (std::uint64_t below = recent[0]; static_cast<double>(below) < rank && place + 1 < kCounts;)
-      below += recent[++place];
-    state.quantiles.push_back(value_at(place));
+    std::size_t i = 0;
+    for (std::uint64_t below = recent[0].count; static_cast<double>(below) < rank && i + 1 < kPlaces;)
+      below += recent[++i].count;
+    state.quantiles.push_back(recent[i].sum / static_cast<double>(recent[i].count));
   }
   return state;
 }
@@ -79,11 +75,11 @@ void DurationSummary::move_on(Time now) {
   if (all) ends_ = now;
   for (std::size_t passed = 0; now >= ends_ && passed < kWindows; ++passed) {
     window_ = (window_ + 1) % kWindows;
-    std::ranges::fill(counts_[window_], 0);
+    std::ranges::fill(places_[window_], Place{});
     ends_ += kWindow;
   }
   if (!all) return;
-  for (auto& window : counts_) std::ranges::fill(window, 0);
+  for (auto& window : places_) std::ranges::fill(window, Place{});
 }
 
 }  // namespace narthex::telemetry

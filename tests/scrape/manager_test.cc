@@ -1,7 +1,6 @@
 #include "scrape/manager.h"
 
 #include <doctest/doctest.h>
-#include <prometheus/registry.h>
 
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
@@ -11,6 +10,7 @@
 #include "net/http.h"
 #include "net/wake.h"
 #include "telemetry/metrics_text.h"
+#include "telemetry/registry.h"
 #include "tests/net/fake_server.h"
 #include "tests/net/run.h"
 #include "tests/scrape/recording_store.h"
@@ -32,7 +32,7 @@ struct Fixture {
   test::RecordingStore store;
   storage::Appendable* const first_store;
   net::Wake committed{io.get_executor()};
-  prometheus::Registry registry;
+  telemetry::Registry registry;
   std::string page = "a 1\n";
   bool gzip = false;
   int status = 200;
