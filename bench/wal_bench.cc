@@ -1,11 +1,16 @@
-// WAL: nanoseconds a sample to encode, decode, and to log a scrape of 1,000 samples.
+// WAL: nanoseconds a sample to encode, decode, unpack, and to log a scrape of 1,000 samples.
 #include <benchmark/benchmark.h>
+#include <snappy.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <random>
 #include <vector>
 
+#include "bench/head_load.h"
+#include "tsdb/wal/compression.h"
 #include "tsdb/wal/record.h"
+#include "tsdb/wal/snappy_block.h"
 #include "tsdb/wal/wal.h"
 
 namespace narthex::tsdb {
@@ -73,6 +78,42 @@ void decode_thousand_series(benchmark::State& state) {
   per_sample(state, 1000);
 }
 BENCHMARK(decode_thousand_series);
+
+/// Scrapes of as many targets as no branch predictor can learn by heart.
+/// @param state  range(0): 0 packed as here, 1 as by the library, and so by Prometheus
+void unpack_scrapes(benchmark::State& state) {
+  constexpr std::size_t kTargets = 200;
+  LoadValues values(kTargets * kSeriesPerTarget);
+  std::vector<std::vector<std::byte>> blocks;
+  std::size_t most = 0;
+  for (int scrape = 0; scrape < 40; ++scrape) {
+    blocks.clear();
+    for (std::size_t first = 0; first < kTargets * kSeriesPerTarget; first += kSeriesPerTarget) {
+      std::vector<SampleRecord> samples;
+      for (std::size_t i = first; i < first + kSeriesPerTarget; ++i)
+        samples.push_back({4'000'000 + i, kLoadStart + scrape * kLoadInterval, values.next(i)});
+      std::vector<std::byte> record;
+      encode_samples(samples, record);
+      most = std::max(most, record.size());
+      std::vector<std::byte>& block = blocks.emplace_back();
+      if (state.range(0) == 0) {
+        block.resize(compress_record(WalCompression::snappy, record, block, 0).size);
+        continue;
+      }
+      block.resize(snappy::MaxCompressedLength(record.size()));
+      std::size_t size = 0;
+      snappy::RawCompress(reinterpret_cast<const char*>(record.data()), record.size(),
+                          reinterpret_cast<char*>(block.data()), &size);
+      block.resize(size);
+    }
+  }
+  std::vector<std::byte> out(most + kUnpackSlack);
+  for (auto _ : state) {
+    for (const auto& block : blocks) benchmark::DoNotOptimize(unpack_snappy(block, out));
+  }
+  per_sample(state, kTargets * kSeriesPerTarget);
+}
+BENCHMARK(unpack_scrapes)->ArgName("library")->Arg(0)->Arg(1);
 
 void log_scrape(benchmark::State& state) {
   const auto dir = std::filesystem::temp_directory_path() / "narthex_wal_bench";

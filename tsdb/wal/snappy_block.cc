@@ -71,6 +71,11 @@ NARTHEX_SSSE3_INLINE __m128i load16(const void* at) {
 NARTHEX_SSSE3_INLINE void store16(std::byte* at, __m128i bytes) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(at), bytes);
 }
+/// The value, of which compilers know nothing more: of what they know of a condition they make a branch.
+NARTHEX_SSSE3_INLINE std::uintptr_t hidden(std::uintptr_t value) {
+  asm("" : "+r"(value));
+  return value;
+}
 /// The newest 16 bytes once the first `size` of `piece` follow.
 NARTHEX_SSSE3_INLINE __m128i slide(__m128i newest, __m128i piece, std::size_t size) {
   return _mm_or_si128(_mm_shuffle_epi8(newest, load16(kSlide.data() + kWindow + size)),
@@ -161,9 +166,11 @@ class Unpacker {
         continue;
       }
       // Near and far copies follow each other as the values have it: no branch could be predicted.
-      const bool is_near = back <= kWindow;
-      const auto* const shuffle = kRepeats[is_near ? back : kFar].data();
-      const void* const far = is_near ? static_cast<const void*>(kRepeats[0].data()) : at - back;
+      const std::uintptr_t is_far = hidden(std::uintptr_t{0} - (back > kWindow ? 1U : 0U));
+      const auto* const shuffle = kRepeats[(back & ~is_far) | (kFar & is_far)].data();
+      const auto nothing = reinterpret_cast<std::uintptr_t>(kRepeats[0].data());
+      const auto source = reinterpret_cast<std::uintptr_t>(at - back);
+      const auto* const far = reinterpret_cast<const std::byte*>((nothing & ~is_far) | (source & is_far));
       const __m128i piece = _mm_or_si128(_mm_shuffle_epi8(newest, load16(shuffle)), load16(far));
       store16(at, piece);
       newest = slide(newest, piece, size);
