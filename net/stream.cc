@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -121,10 +122,23 @@ Awaitable<Result<void>> Stream::connect(asio::ip::tcp::endpoint peer) {
   if (!socket_.is_open()) socket_.open(peer.protocol(), ec);
   if (ec) co_return std::unexpected(error_of(ec, "socket"));
   std::tie(ec) = co_await socket_.async_connect(peer, kUse);
+  if (!ec) ec = expect_reads_only(peer.protocol());
   if (ec) co_return std::unexpected(error_of(ec, "connect"));
   dialed_ = peer;
   socket_.set_option(asio::ip::tcp::no_delay(true), ec);
   co_return Result<void>{};
+}
+
+/// Asio learns from the reactor that a socket can be written, which is that it is connected, and goes on
+/// asking: each wait for an answer would be disturbed at once by the news that more could be written. What
+/// is registered anew is asked for reads, until a write has to wait.
+error_code Stream::expect_reads_only(asio::ip::tcp protocol) {
+  error_code ec;
+  const int descriptor = socket_.release(ec);
+  if (ec) return ec;
+  socket_.assign(protocol, descriptor, ec);
+  if (ec) ::close(descriptor);
+  return ec;
 }
 
 Awaitable<Result<void>> Stream::handshake_as_client(std::shared_ptr<asio::ssl::context> context,

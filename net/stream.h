@@ -106,6 +106,7 @@ class Stream {
   struct Tls;
   struct Watch;
 
+  boost::system::error_code expect_reads_only(boost::asio::ip::tcp protocol);
   Result<std::size_t> outcome_of_read(const boost::system::error_code& ec, std::size_t count) const;
   std::size_t write_at_once(std::string_view head, std::string_view body);
   void wake_at(std::size_t bytes);

@@ -1,14 +1,22 @@
 #include "net/stream.h"
 
 #include <doctest/doctest.h>
+#include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "net/task_group.h"
 #include "tests/net/run.h"
@@ -84,6 +92,50 @@ asio::awaitable<void> quiet_or_not() {
   REQUIRE(got);
   CHECK(*got == 0);
   CHECK(!client->is_quiet());
+}
+
+/// What the process's epoll instances watch a descriptor for.
+std::uint32_t watched_for(int descriptor) {
+  std::uint32_t events = 0;
+  const std::regex entry("tfd: +" + std::to_string(descriptor) + R"( +events: +([0-9a-f]+))");
+  for (const auto& file : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+    std::ifstream in(file.path());
+    for (std::string line; std::getline(in, line);) {
+      std::smatch found;
+      if (std::regex_search(line, found, entry))
+        events |= static_cast<std::uint32_t>(std::stoul(found[1].str(), nullptr, 16));
+    }
+  }
+  return events;
+}
+
+asio::awaitable<void> answer_after(std::size_t bytes, std::shared_ptr<Stream> server) {
+  std::vector<char> into(64 * 1024);
+  while (bytes > 0) {
+    auto got = co_await server->read_some(into);
+    if (!got || *got == 0) co_return;
+    bytes -= std::min(bytes, *got);
+  }
+  auto written = co_await server->write("ok");
+  CHECK(written);
+}
+
+asio::awaitable<void> connected_and_watched() {
+  auto [client, server] = co_await connected_pair();
+  const std::uint32_t events = watched_for(client->socket().native_handle());
+  CHECK((events & EPOLLIN) != 0);
+  CHECK((events & EPOLLOUT) == 0);
+  // More than fits the socket's buffers: it waits until it can go on.
+  net::TaskGroup group(co_await asio::this_coro::executor, "readers");
+  const std::string body(32'000'000, 'b');
+  CHECK(group.spawn(answer_after(body.size(), std::shared_ptr<Stream>(std::move(server)))));
+  auto written = co_await client->write({}, body);
+  CHECK(written);
+  std::array<char, 16> into{};
+  auto got = co_await client->read_some(into);
+  REQUIRE(got);
+  CHECK(*got == 2);
+  co_await group.close();
 }
 
 asio::awaitable<void> refused() {
@@ -169,6 +221,11 @@ TEST_CASE("a deadline can be taken back in the last moment") {
 TEST_CASE("an idle connection tells whether it is still good") {
   asio::io_context io;
   test::run(io, quiet_or_not());
+}
+
+TEST_CASE("a connected stream is not woken because it could write, and can wait to write all the same") {
+  asio::io_context io;
+  test::run(io, connected_and_watched());
 }
 
 TEST_CASE("a closed port is said in Go's words") {
