@@ -62,7 +62,9 @@ Awaitable<void> cancel_during_work(sync::ThreadPool& pool) {
     may_end->notify_all();
     return true;
   };
-  pool.post(release);
+  // Not before close() has told the task.
+  const auto executor = co_await asio::this_coro::executor;
+  asio::post(executor, [&pool, release]() { pool.post(release); });
   co_await group.close();
   CHECK(*resumed);
 }
