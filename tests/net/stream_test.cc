@@ -127,7 +127,8 @@ asio::awaitable<void> connected_and_watched() {
   CHECK((events & EPOLLOUT) == 0);
   // More than fits the socket's buffers: it waits until it can go on.
   net::TaskGroup group(co_await asio::this_coro::executor, "readers");
-  const std::string body(32'000'000, 'b');
+  std::string body;
+  body.resize(32'000'000, 'b');
   CHECK(group.spawn(answer_after(body.size(), std::shared_ptr<Stream>(std::move(server)))));
   auto written = co_await client->write({}, body);
   CHECK(written);
