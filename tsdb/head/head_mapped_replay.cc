@@ -128,7 +128,7 @@ bool Head::take_over_chunks(Ordinal o, WalRef ref) {
   MappedCursor& cursor = replay_->cursors[o];
   Replay::Tally& tally = replay_->tallies[shard_of(o)];
   bool is_regular = true;
-  replay_->loaded.for_each(ref, [&](const MappedChunk& chunk) {
+  replay_->loaded.for_each(ref, [&](const MappedChunk& chunk) NARTHEX_UNCHECKED {
     is_regular = chunks.take_over(series, full, chunk);
     if (!is_regular) return false;
     ++cursor.count;
