@@ -161,12 +161,14 @@ LogBatches::~LogBatches() {
 
 const LogBatch* LogBatches::next() {
   if (std::exchange(holds_one_, false)) {
+    bool has_room;
     {
       const sync::MutexLock lock(mutex_);
       slot_of(taken_).is_ready = false;
       ++taken_;
+      has_room = read_ - taken_ == kEnoughAhead;
     }
-    changed_.notify_all();
+    if (has_room) changed_.notify_all();
   }
   for (bool may_unpack = true;;) {
     {
@@ -208,12 +210,14 @@ LogBatches::Step LogBatches::unpack_one(RecordDecompressor& decompressor) {
       batch = nullptr;
     }
   }
+  bool is_next = true;
   if (batch != nullptr) {
     batch->unpack(decompressor);
     const sync::MutexLock lock(mutex_);
     slot_of(number).is_ready = true;
+    is_next = number == taken_;
   }
-  changed_.notify_all();
+  if (is_next) changed_.notify_all();
   return batch != nullptr ? Step::unpacked : Step::no_more;
 }
 
@@ -225,7 +229,7 @@ void LogBatches::help() {
     if (step == Step::unpacked) continue;
     // Until there is room for several: waking up for each would cost as much as unpacking it.
     const sync::MutexLock lock(mutex_);
-    while (!ended_ && read_ - taken_ > kMostAhead / 2) changed_.wait(mutex_);
+    while (!ended_ && read_ - taken_ > kEnoughAhead) changed_.wait(mutex_);
   }
 }
 

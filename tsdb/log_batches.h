@@ -143,6 +143,8 @@ class LogBatches {
  private:
   /// How far unpacking may be ahead: little enough for a cache that the cores share.
   static constexpr std::size_t kMostAhead = 16;
+  /// Helpers that have found no room go on at so many.
+  static constexpr std::size_t kEnoughAhead = kMostAhead / 2;
   struct Slot {
     LogBatch batch;  ///< of whoever fills it, or reads it
     bool is_ready = false;

@@ -47,6 +47,10 @@ class Replayer {
         note_fault(batch, r, *fault++);
         continue;
       }
+      if (i + 1 < batch.records.size()) {
+        const io::Bytes next = batch.content_of(batch.records[i + 1]);
+        if (record_type(next) == RecordType::samples) head_.prefetch_covered(next);
+      }
       report_.records += only_ ? 0 : 1;
       auto done = replay(batch.content_of(r), batch.directory->kind == LogKind::out_of_order);
       if (done || only_) continue;

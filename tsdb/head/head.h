@@ -76,6 +76,8 @@ class Head {
   /// Samples of a record of type samples (2) that has been replayed by being known: chunks in files have all
   /// of them. 0: it is to be decoded, and replay_samples() called.
   [[nodiscard]] std::size_t replay_covered(io::Bytes record) const;
+  /// That will be asked of the record soon.
+  void prefetch_covered(io::Bytes record) const;
   /// The samples of that record were replayed: those like it may be covered from now on.
   void note_covered(io::Bytes record, std::span<const SampleRecord> samples) NARTHEX_UNCHECKED;
   std::size_t replay_histograms(std::vector<HistogramRecord> histograms);

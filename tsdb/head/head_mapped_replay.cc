@@ -162,6 +162,10 @@ std::size_t Head::replay_covered(io::Bytes record) const {
   return replay_->covered.count_within(record);
 }
 
+void Head::prefetch_covered(io::Bytes record) const {
+  replay_->covered.prefetch(record);
+}
+
 void Head::note_covered(io::Bytes record, std::span<const SampleRecord> samples) {
   // It costs as much as two records, and spares those of the time that is left.
   static constexpr DurationMs kWorthIt = 60'000;

@@ -49,6 +49,18 @@ std::size_t RepeatedRecords::count_within(io::Bytes record) const {
   return differences == 0 ? shape.heads.size() : 0;
 }
 
+void RepeatedRecords::prefetch(io::Bytes record) const {
+  if (record.size() < kHeaderBytes) return;
+  const std::uint32_t number = numbers_.find(load_be<std::uint64_t>(record.data() + 1));
+  if (number == kNoNumber) return;
+  const Shape& shape = shapes_[number];
+  __builtin_prefetch(shape.runs.data());
+  // The rest of them is read in a row, which processors see by themselves.
+  constexpr std::size_t kLine = 64 / sizeof(std::uint32_t);
+  for (std::size_t i = 0; i < std::min<std::size_t>(shape.heads.size(), 4 * kLine); i += kLine)
+    __builtin_prefetch(shape.heads.data() + i);
+}
+
 void RepeatedRecords::remember(io::Bytes record, TimeRange range) {
   if (record.size() < kHeaderBytes) return;
   Shape shape;

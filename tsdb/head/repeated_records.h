@@ -27,6 +27,8 @@ class RepeatedRecords {
   /// Samples in `record`, if it is like one that was remembered and has all its times in the range that was
   /// given then; else 0.
   [[nodiscard]] std::size_t count_within(io::Bytes record) const;
+  /// count_within() will be asked of that record soon: what it needs is on its way to the cache then.
+  void prefetch(io::Bytes record) const;
   /// @param record  of type samples (2), sound
   /// @param range  of times; replaces what was known of records with the same first reference
   void remember(io::Bytes record, TimeRange range);

@@ -47,12 +47,14 @@ void ReplayLanes::hand_over(Worker& worker) {
     worker.gathering.clear();
     return;
   }
+  bool is_idle;
   {
     const sync::MutexLock lock(worker.mutex);
     if (worker.waiting.size() >= kMostWaiting) {
-      // For several at once: waking up for each costs as much as applying some of it.
+      // For several at once, as work() says only then: waking up for each costs as much as applying some.
       while (worker.waiting.size() > kMostWaiting / 2) worker.changed.wait(worker.mutex);
     }
+    is_idle = worker.waiting.empty();
     worker.waiting.push_back(std::move(worker.gathering));
     worker.gathering = {};
     if (!worker.free.empty()) {
@@ -60,7 +62,7 @@ void ReplayLanes::hand_over(Worker& worker) {
       worker.free.pop_back();
     }
   }
-  worker.changed.notify_all();
+  if (is_idle) worker.changed.notify_all();
   worker.gathering.clear();
   worker.gathering.reserve(kBatch);
 }
@@ -76,6 +78,7 @@ void ReplayLanes::drain() {
 void ReplayLanes::work(Worker& worker) {
   Batch batch;
   for (;;) {
+    bool has_room;
     {
       const sync::MutexLock lock(worker.mutex);
       if (batch.capacity() > 0) worker.free.push_back(std::move(batch));
@@ -85,9 +88,10 @@ void ReplayLanes::work(Worker& worker) {
       if (worker.waiting.empty()) return;
       batch = std::move(worker.waiting.front());
       worker.waiting.pop_front();
+      has_room = worker.waiting.size() == kMostWaiting / 2;
       worker.busy = true;
     }
-    worker.changed.notify_all();
+    if (has_room) worker.changed.notify_all();
     apply_(batch);
   }
 }
