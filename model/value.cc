@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "model/shortest_decimal.h"
+
 namespace narthex {
 
 namespace {
@@ -232,6 +234,8 @@ std::optional<double> parse_unsigned(std::string_view text) {
 
 }  // namespace
 
+static_assert(kMaxJsonValue > kShortestFractionRoom);  // and a sign
+
 // hot: bench/query.py
 char* write_json_value(char* out, double v) {
   const double magnitude = std::abs(v);
@@ -243,8 +247,7 @@ char* write_json_value(char* out, double v) {
     if (is_whole || magnitude >= 1e-6) {
       if (std::signbit(v)) *out++ = '-';
       if (is_whole) return std::to_chars(out, out + kMaxJsonValue - 1, whole).ptr;
-      // With a fraction its fixed form has the shortest digits.
-      return std::to_chars(out, out + kMaxJsonValue - 1, magnitude, std::chars_format::fixed).ptr;
+      return write_shortest_fraction(out, magnitude);
     }
   }
   std::string text;
