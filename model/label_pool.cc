@@ -11,7 +11,12 @@ namespace narthex {
 
 namespace {
 
-constexpr std::size_t kArenaBlock = std::size_t{64} << 10U;
+/// Blocks of text grow with what the query selects: most have a few series, some a million.
+constexpr std::size_t kFirstArenaBlock = std::size_t{4} << 10U;
+constexpr std::size_t kLastArenaBlock = std::size_t{64} << 10U;
+/// The labels of a few series.
+constexpr std::size_t kFewNames = 16;
+constexpr std::size_t kFewPairs = 32;
 
 std::uint64_t hash_text(std::string_view text, std::uint64_t seed) {
   return XXH3_64bits_withSeed(text.data(), text.size(), seed);
@@ -61,7 +66,12 @@ struct LabelPool::Index {
 
   explicit Index(const LabelPool& pool)
       : names(0, HashOf{&name_hashes}, SameName{&pool.names_}),
-        pairs(0, HashOf{&pair_hashes}, SamePair{&pool.pairs_}) {}
+        pairs(0, HashOf{&pair_hashes}, SamePair{&pool.pairs_}) {
+    name_hashes.reserve(kFewNames);
+    pair_hashes.reserve(kFewPairs);
+    names.reserve(kFewNames);
+    pairs.reserve(kFewPairs);
+  }
 
   std::vector<std::uint64_t> name_hashes;
   std::vector<std::uint64_t> pair_hashes;
@@ -69,7 +79,10 @@ struct LabelPool::Index {
   boost::unordered_flat_set<std::uint32_t, HashOf, SamePair> pairs;
 };
 
-LabelPool::LabelPool() : index_(std::make_unique<Index>(*this)) {}
+LabelPool::LabelPool() : index_(std::make_unique<Index>(*this)) {
+  names_.reserve(kFewNames);
+  pairs_.reserve(kFewPairs);
+}
 LabelPool::~LabelPool() = default;
 
 PairId LabelPool::pair(std::string_view name_text, std::string_view value) {
@@ -158,7 +171,7 @@ void LabelPool::remove(LabelIds& ids, NameId name) const {
 std::string_view LabelPool::store(std::string_view text) {
   if (text.empty()) return {};
   if (arena_size_ - arena_used_ < text.size()) {
-    arena_size_ = std::max(kArenaBlock, text.size());
+    arena_size_ = std::max(std::clamp(2 * arena_size_, kFirstArenaBlock, kLastArenaBlock), text.size());
     arena_.push_back(std::make_unique_for_overwrite<char[]>(arena_size_));
     arena_bytes_ += arena_size_;
     arena_used_ = 0;
