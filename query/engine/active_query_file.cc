@@ -1,6 +1,7 @@
 #include "query/engine/active_query_file.h"
 
 #include <algorithm>
+#include <array>
 
 #include "model/json_writer.h"
 #include "model/unicode.h"
@@ -77,7 +78,8 @@ void ActiveQueryFile::begin(std::size_t slot, std::string_view query) {
 }
 
 void ActiveQueryFile::end(std::size_t slot) {
-  write(slot, std::string(kEntryBytes, '\0'));
+  static constexpr std::array<char, kEntryBytes> kFree{};
+  write(slot, {kFree.data(), kFree.size()});
 }
 
 void ActiveQueryFile::write(std::size_t slot, std::string_view entry) {

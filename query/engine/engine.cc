@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "query/engine/engine_metrics.h"
+#include "query/engine/parsed_queries.h"
 #include "query/engine/query_queue.h"
 #include "query/engine/query_run.h"
 #include "query/engine/small_queries.h"
@@ -97,6 +98,7 @@ struct Engine::Impl {
   RunningQueries running;
   std::unique_ptr<ActiveQueryFile> active;
   SmallQueries small;
+  ParsedQueries parsed;
   std::shared_ptr<MemoryPool> pool;
   std::unique_ptr<sync::ThreadPool> helpers;  ///< of all queries; null: each works alone
   std::atomic<DurationMs> subquery_step;
@@ -197,8 +199,8 @@ std::optional<Result<QueryResult>> Engine::run_if_small(storage::Queryable& stor
   Impl& self = *impl_;
   const auto start = self.clock.steady();
   if (!self.small.may_be_small(request, start)) return std::nullopt;
-  auto root = parse(request.query, self.options.parser);
-  if (!root || !SmallQueries::has_short_steps(**root)) return std::nullopt;
+  const auto root = self.parsed.small(request.query, self.options.parser);
+  if (!root) return std::nullopt;
   const auto slot = self.queue.take_free();
   if (!slot) return std::nullopt;
   QueryStats stats;
@@ -207,7 +209,7 @@ std::optional<Result<QueryResult>> Engine::run_if_small(storage::Queryable& stor
     RunningQueries::Ticket ticket(self.running, request);
     ticket.progress().is_running.store(true, std::memory_order_relaxed);
     const QueryDeadline deadline(self.clock, start + SmallQueries::kTime, stop, ticket.stop_token());
-    return self.run_parsed(**root, store, request, deadline, ticket.progress(), stats,
+    return self.run_parsed(*root, store, request, deadline, ticket.progress(), stats,
                            std::min(self.options.max_bytes, SmallQueries::kBytes), nullptr);
   }();
   if (!result && (result.error().code == Code::limit || result.error().code == Code::timeout)) {

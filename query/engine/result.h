@@ -4,6 +4,7 @@
 // Threads: values.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,9 +23,13 @@ class QueryProfile;
 
 /// One output series. An instant vector has one sample in each.
 struct ResultSeries {
+  /// One element, as an instant vector has it, is kept in place.
+  template <class T>
+  using Column = boost::container::small_vector<T, 1>;
+
   Labels labels;
-  std::vector<Timestamp> t;                                      ///< times of the float samples, ascending
-  std::vector<double> v;                                         ///< v[i] at t[i]
+  Column<Timestamp> t;                                           ///< times of the float samples, ascending
+  Column<double> v;                                              ///< v[i] at t[i]
   std::vector<std::pair<Timestamp, FloatHistogram>> histograms;  ///< ascending
 };
 

@@ -73,7 +73,8 @@ constexpr std::array kDurationKeywords = {
 template <std::size_t N>
 const Word* find_word(const std::array<Word, N>& words, std::string_view text) {
   const auto same = [&](const Word& w) {
-    return std::ranges::equal(w.text, text, [](char a, char b) { return a == ascii_lower(b); });
+    return w.text.size() == text.size() &&
+           std::ranges::equal(w.text, text, [](char a, char b) { return a == ascii_lower(b); });
   };
   const auto it = std::ranges::find_if(words, same);
   return it == words.end() ? nullptr : &*it;
@@ -140,6 +141,11 @@ std::int32_t Lexer::advance() {
   if (pos_ >= text_.size()) {
     width_ = 0;
     return kEnd;
+  }
+  if (const auto c = static_cast<unsigned char>(text_[pos_]); c < 0x80) {
+    width_ = 1;
+    ++pos_;
+    return c;
   }
   const Rune c = decode_rune(text_.substr(pos_));
   width_ = c.size;

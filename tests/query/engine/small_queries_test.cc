@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "query/engine/parsed_queries.h"
 #include "telemetry/registry.h"
 #include "tests/query/engine/engine_fixture.h"
 
@@ -80,6 +81,30 @@ TEST_CASE("a query that was given up is not tried again for a while") {
   CHECK(small.may_be_small(range_request("up", 0, 0), seconds(121)));
 }
 
+TEST_CASE("what was parsed before is not parsed again, if its steps are short") {
+  query::ParsedQueries parsed;
+  const query::ParserOptions options;
+  const auto first = parsed.small("rate(m[5m])", options);
+  REQUIRE(first != nullptr);
+  CHECK(parsed.small("rate(m[5m])", options) == first);
+  const auto other = parsed.small("rate(m[6m])", options);
+  REQUIRE(other != nullptr);
+  CHECK(other != first);
+  for (const char* text : {"rate(m[5m]", "m{a=~\"b.*\"}", "rate(m[2h])"})
+    CHECK_MESSAGE(parsed.small(text, options) == nullptr, text);
+}
+
+TEST_CASE("a query that takes another's place among the parsed ones leaves it whole") {
+  query::ParsedQueries parsed;
+  const query::ParserOptions options;
+  std::vector<std::shared_ptr<const query::Expr>> all;
+  const auto text = [](int i) { return "m offset " + std::to_string(i + 1) + "s"; };
+  for (int i = 0; i < 2000; ++i) all.push_back(parsed.small(text(i), options));
+  for (int i = 0; i < 2000; ++i) {
+    CHECK(query::print(*all[static_cast<std::size_t>(i)]) == query::print(*parsed.small(text(i), options)));
+  }
+}
+
 TEST_CASE("a small query is answered at once, as any other") {
   EngineFixture f;
   f.load("m", kMinute, {1, 2, 3});
@@ -89,7 +114,7 @@ TEST_CASE("a small query is answered at once, as any other") {
   const auto small = engine.run_if_small(f.store, request, {});
   REQUIRE(small.has_value());
   REQUIRE(small->has_value());
-  CHECK((*small)->series.at(0).v == std::vector<double>{3, 4});
+  CHECK((*small)->series.at(0).v == query::ResultSeries::Column<double>{3, 4});
   CHECK((*small)->stats.total_queryable_samples == 2);
   CHECK(count_queries(registry) == 1);
   // An error of the evaluation is an answer.

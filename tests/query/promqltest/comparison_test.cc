@@ -22,7 +22,7 @@ EvalCommand expectation(std::string_view block) {
   return std::get<EvalCommand>(commands[0]);
 }
 
-ResultSeries series(Labels labels, std::vector<Timestamp> t, std::vector<double> v) {
+ResultSeries series(Labels labels, ResultSeries::Column<Timestamp> t, ResultSeries::Column<double> v) {
   ResultSeries s;
   s.labels = std::move(labels);
   s.t = std::move(t);
