@@ -66,20 +66,26 @@ class WindowCutter {
   }
 
   /// Counts the samples in the windows. @param before  what the samples before one count together
-  /// @return  what the fullest window counts
+  /// @return  what the fullest window counts. hot: bench/query.py
   template <class Before>
   std::uint64_t count(SampleStats& stats, Before before) const {
     std::uint64_t widest = 0;
+    std::uint64_t total = 0;
+    std::uint64_t read = 0;
     std::uint32_t read_until = 0;
+    const bool keeps_steps = stats.keeps_steps();
     for (std::size_t step = 0; step < windows_.size(); ++step) {
       const WindowBounds w = windows_[step];
       if (w.empty()) continue;
       const std::uint64_t all = before(w.last) - before(w.first);
+      const std::uint64_t fresh = is_read(step) ? before(w.last) - before(std::max(w.first, read_until)) : 0;
       widest = std::max(widest, all);
-      stats.add_total(step, all);
-      if (is_read(step)) stats.add_read(step, before(w.last) - before(std::max(w.first, read_until)));
+      total += all;
+      read += fresh;
+      if (keeps_steps) stats.add_steps_own(step, all, fresh);
       read_until = w.last;
     }
+    stats.add(total, read);
     return widest;
   }
   /// Samples of a subquery are counted where it reads them, those at `@` once.

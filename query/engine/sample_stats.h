@@ -27,6 +27,16 @@ class SampleStats {
     read_ += n;
     if (!read_per_step_.empty()) read_per_step_[step] += n;
   }
+  /// Of many steps; each of them is told to add_steps_own(), if those are kept.
+  void add(std::uint64_t total, std::uint64_t read) {
+    total_ += total;
+    read_ += read;
+  }
+  [[nodiscard]] bool keeps_steps() const { return !total_per_step_.empty(); }
+  void add_steps_own(std::size_t step, std::uint64_t total, std::uint64_t read) {
+    total_per_step_[step] += total;
+    read_per_step_[step] += read;
+  }
   /// One float at this step.
   void add_sample(std::size_t step) {
     add_total(step, 1);
@@ -34,7 +44,7 @@ class SampleStats {
   }
 
   /// Of the same steps, with nothing counted yet.
-  [[nodiscard]] SampleStats fresh() const { return {steps_, !total_per_step_.empty()}; }
+  [[nodiscard]] SampleStats fresh() const { return {steps_, keeps_steps()}; }
   /// Takes over what another of the same steps has counted.
   void take(SampleStats& other);
   /// A part that was evaluated once and holds for every step.
