@@ -33,9 +33,10 @@ struct TaskGroup::State {
   State(asio::any_io_executor on, std::string as, RunBy by)
       : executor(std::move(on)), name(std::move(as)), run_by(by), ended(executor, 1) {}
 
-  [[nodiscard]] asio::any_io_executor make_strand() const {
-    if (run_by == RunBy::one_thread) return executor;
-    return asio::make_strand(executor);
+  /// On which a task runs one thing at a time.
+  [[nodiscard]] asio::any_io_executor strand_on(asio::any_io_executor on) const {
+    if (run_by == RunBy::one_thread) return on;
+    return asio::make_strand(std::move(on));
   }
 
   void finish(std::uint64_t id, const std::exception_ptr& thrown);
@@ -88,11 +89,11 @@ TaskGroup::~TaskGroup() {
 }
 
 bool TaskGroup::spawn(asio::awaitable<void> work) {
-  return spawn_on(state_->make_strand(), std::move(work));
+  return spawn_on(state_->strand_on(state_->executor), std::move(work));
 }
 
 bool TaskGroup::spawn(asio::any_io_executor executor, asio::awaitable<void> work) {
-  return spawn_on(asio::make_strand(std::move(executor)), std::move(work));
+  return spawn_on(state_->strand_on(std::move(executor)), std::move(work));
 }
 
 bool TaskGroup::spawn_on(asio::any_io_executor strand, asio::awaitable<void> work) {

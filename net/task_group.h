@@ -32,7 +32,8 @@ class TaskGroup {
   /// Each task runs on a strand of its own, if several threads may run it. @return false if the group is
   /// closed.
   bool spawn(boost::asio::awaitable<void> task);
-  /// The same on another executor than the group's: that of one thread of several, say.
+  /// The same on another executor than the group's, that of one thread of several, say; it is run by as many
+  /// as the group's.
   bool spawn(boost::asio::any_io_executor executor, boost::asio::awaitable<void> task);
   /// Cancels all (terminal cancellation of their current wait) and returns when the last has ended.
   boost::asio::awaitable<void> close();

@@ -211,7 +211,7 @@ Result<void> ServerProcess::Impl::start_listening() {
   server_options.max_body_bytes = kMaxBodyBytes;
   server_options.read_timeout = std::chrono::milliseconds(flags.read_timeout);
   server = std::make_unique<web::Server>(
-      web_threads->executors(), *request_pool, std::move(server_options),
+      web_threads->executors(), net::RunBy::one_thread, *request_pool, std::move(server_options),
       web::ServerHandlers{
           .handler = [this](const web::Request& request) { return site->handle(request); },
           .quick = [this](const web::Request& request) { return site->handle_at_once(request); },

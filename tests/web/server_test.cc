@@ -32,8 +32,9 @@ class Running {
       : Running(ServerHandlers{std::move(handler), {}, {}, nullptr}, std::move(options)) {}
   explicit Running(ServerHandlers handlers, ServerOptions options = {}) {
     options.addresses = {"127.0.0.1:0"};
-    server_ = std::make_unique<Server>(std::vector<boost::asio::any_io_executor>{io_.get_executor()}, pool_,
-                                       std::move(options), std::move(handlers), registry_);
+    server_ = std::make_unique<Server>(std::vector<boost::asio::any_io_executor>{io_.get_executor()},
+                                       net::RunBy::any_threads, pool_, std::move(options),
+                                       std::move(handlers), registry_);
     const auto listening = server_->listen();
     REQUIRE(listening.has_value());
     thread_ = std::thread([this] { io_.run(); });

@@ -67,12 +67,17 @@ std::string_view reason_of(int status) {
   }
 }
 
-std::string http_date() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[40];
-  const std::size_t length = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+/// Made once a second; valid until the thread's next call.
+std::string_view http_date() {
+  thread_local std::time_t made_at = -1;
+  thread_local char text[40];
+  thread_local std::size_t length = 0;
+  if (const std::time_t now = std::time(nullptr); now != made_at) {
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    length = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    made_at = now;
+  }
   return {text, length};
 }
 
@@ -133,9 +138,15 @@ asio::awaitable<Value> finished(std::shared_ptr<Pending<Value>> pending, const s
 
 enum class Read : std::uint8_t { request, closed, bad, too_large, header_too_large };
 
-/// Reads one request; `pending` holds bytes that came with the one before.
-asio::awaitable<Read> read_request(net::Stream& stream, std::string& pending, Parser& parser) {
-  std::string chunk(kReadBytes, '\0');
+/// What a connection reads with.
+struct Input {
+  std::string pending;  ///< bytes that came with the request before
+  std::string chunk = std::string(kReadBytes, '\0');
+};
+
+/// Reads one request.
+asio::awaitable<Read> read_request(net::Stream& stream, Input& input, Parser& parser) {
+  auto& [pending, chunk] = input;
   bool began = !pending.empty();
   for (;;) {
     while (!pending.empty()) {
@@ -362,7 +373,7 @@ asio::awaitable<bool> answer(net::Stream& stream, std::shared_ptr<Serving> servi
 }  // namespace
 
 asio::awaitable<void> serve(std::shared_ptr<Serving> serving, std::shared_ptr<net::Stream> stream) {
-  std::string pending;
+  Input input;
   const std::string peer = stream->remote_address();
   for (bool open = true; open;) {
     Parser parser;
@@ -370,7 +381,7 @@ asio::awaitable<void> serve(std::shared_ptr<Serving> serving, std::shared_ptr<ne
     parser.body_limit(serving->options.max_body_bytes);
     parser.header_limit(serving->options.max_header_bytes);
     stream->expires_after(serving->options.read_timeout);
-    const Read read = co_await read_request(*stream, pending, parser);
+    const Read read = co_await read_request(*stream, input, parser);
     switch (read) {
       case Read::request:
         open = co_await answer(*stream, serving, parser, peer);

@@ -84,12 +84,12 @@ asio::awaitable<void> pause(std::chrono::milliseconds time) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(std::vector<asio::any_io_executor> on, sync::ThreadPool& pool, ServerOptions options,
-       ServerHandlers handlers, prometheus::Registry& registry)
+  Impl(std::vector<asio::any_io_executor> on, net::RunBy run_by, sync::ThreadPool& pool,
+       ServerOptions options, ServerHandlers handlers, prometheus::Registry& registry)
       : executors(std::move(on)),
         serving(std::make_shared<Serving>(pool, std::move(options), std::move(handlers))),
         listeners(executors.front(), "listeners"),
-        connections(executors.front(), "connections"),
+        connections(executors.front(), "connections", run_by),
         accepted(prometheus::BuildCounter()
                      .Name("net_conntrack_listener_conn_accepted_total")
                      .Help("Total number of connections opened to the listener of a given name.")
@@ -133,10 +133,10 @@ asio::awaitable<void> Server::Impl::accept(std::shared_ptr<Impl> self,
   }
 }
 
-Server::Server(std::vector<asio::any_io_executor> executors, sync::ThreadPool& pool, ServerOptions options,
-               ServerHandlers handlers, prometheus::Registry& registry)
-    : impl_(std::make_shared<Impl>(std::move(executors), pool, std::move(options), std::move(handlers),
-                                   registry)) {}
+Server::Server(std::vector<asio::any_io_executor> executors, net::RunBy run_by, sync::ThreadPool& pool,
+               ServerOptions options, ServerHandlers handlers, prometheus::Registry& registry)
+    : impl_(std::make_shared<Impl>(std::move(executors), run_by, pool, std::move(options),
+                                   std::move(handlers), registry)) {}
 Server::~Server() = default;
 
 Result<void> Server::listen() {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "model/result.h"
+#include "net/task_group.h"
 #include "sync/thread_pool.h"
 #include "web/server/message.h"
 
@@ -50,9 +51,10 @@ class Server {
  public:
   /// @param executors  connections take turns on them; of loops with one thread each nothing is handed over
   ///                   between threads for a small request. At least one
+  /// @param run_by     how many threads each executor has
   /// @param pool       also encodes the answers
-  Server(std::vector<boost::asio::any_io_executor> executors, sync::ThreadPool& pool, ServerOptions options,
-         ServerHandlers handlers, prometheus::Registry& registry);
+  Server(std::vector<boost::asio::any_io_executor> executors, net::RunBy run_by, sync::ThreadPool& pool,
+         ServerOptions options, ServerHandlers handlers, prometheus::Registry& registry);
   ~Server();
 
   /// Binds every address, then accepts. Errors: io, invalid (names the address).
