@@ -135,6 +135,8 @@ def import_into(port: int) -> None:
     wait_for_series(port, number)
     for path in ("/internal/force_flush", "/internal/force_merge", "/internal/force_flush"):
         post(path)
+    # A server that ends within seconds of its last import loses series that it has found before.
+    time.sleep(15)
 
 
 def wait_for_series(port: int, count: int) -> None:
