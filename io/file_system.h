@@ -109,7 +109,7 @@ FileSystem& local_file_system();
 
 /// Temporary file beside `path`, sync, rename over `path`, sync of the directory.
 Result<void> replace_file(FileSystem& fs, const std::string& path, Bytes content);
-/// sync of every file in `from`, sync of it, rename to `to`, sync of the parent.
+/// sync of every file in `from` and of it, rename to `to`, sync of the parent; if that fails, rename back.
 Result<void> publish_directory(FileSystem& fs, const std::string& from, const std::string& to);
 
 }  // namespace narthex::io

@@ -54,7 +54,13 @@ Result<void> replace_file(FileSystem& fs, const std::string& path, Bytes content
 Result<void> publish_directory(FileSystem& fs, const std::string& from, const std::string& to) {
   if (auto synced = sync_tree(fs, from); !synced) return synced;
   if (auto renamed = fs.rename(from, to); !renamed) return renamed;
-  return fs.sync_directory(parent_of(to));
+  auto synced = fs.sync_directory(parent_of(to));
+  if (synced) return synced;
+  // What is told as failed must not be found later: a block, say, that nobody knew of when samples were
+  // deleted.
+  if (auto taken_back = fs.rename(to, from); !taken_back)
+    synced.error().text += " (and " + taken_back.error().text + ")";
+  return synced;
 }
 
 }  // namespace narthex::io

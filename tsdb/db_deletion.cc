@@ -49,6 +49,20 @@ Result<void> Db::Impl::delete_in_block(const Block& block, TimeRange range,
   return {};
 }
 
+/// Between its two writes a deletion leaves a block whose meta.json knows less than is deleted: queries heed
+/// the tombstones, but no compaction would be due to them.
+void Db::Impl::mend_tombstone_counts() {
+  for (const auto& block : blocks.snapshot()) {
+    const std::uint64_t count = block->files()->tombstones.size();
+    if (block->meta().num_tombstones == count) continue;
+    const std::string& ulid = block->meta().ulid;
+    const auto counted = blocks.write_meta(ulid, [count](BlockMeta& meta) { meta.num_tombstones = count; });
+    if (!counted)
+      telemetry::warn("The number of a block's tombstones stays wrong in its meta.json",
+                      {{"block", ulid}, {"err", counted.error().text}});
+  }
+}
+
 Result<void> Db::Impl::delete_in_head(TimeRange range, std::span<const Matcher> matchers) {
   auto removed = head.remove(range, matchers);
   if (!removed) return pass(removed);

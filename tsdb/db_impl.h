@@ -115,6 +115,8 @@ struct Db::Impl {
   Result<void> delete_in_head(TimeRange range, std::span<const Matcher> matchers)
       NARTHEX_REQUIRES(maintenance_mutex);
   Result<void> clean_tombstones() NARTHEX_EXCLUDES(maintenance_mutex);
+  /// While opening: what a deletion that was cut short has left undone.
+  void mend_tombstone_counts();
   /// Writes the block anew without what is deleted.
   Result<void> rewrite_block(const Block& block) NARTHEX_REQUIRES(maintenance_mutex);
 

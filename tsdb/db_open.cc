@@ -55,6 +55,7 @@ Result<void> Db::Impl::open(prometheus::Registry* registry) {
   if (auto opened = open_chunk_files(registry); !opened) return opened;
   if (auto replayed = replay(); !replayed) return replayed;
   if (auto removed = remove_redundant_files(); !removed) return removed;
+  mend_tombstone_counts();
   Wal::OnSegment on_segment;
   if (options.snapshots.enabled) {
     on_segment = [this](std::uint32_t) { snapshots.note_segments(); };

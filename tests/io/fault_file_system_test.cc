@@ -100,6 +100,7 @@ TEST_CASE("publish_directory shows nothing or everything, whichever call fails")
     });
     const auto published = publish_directory(fs, "/data/b.tmp", "/data/b");
     fs.set_judge(nullptr);
+    CHECK(fs.exists("/data/b") == published.has_value());
     fs.crash();
     if (fs.exists("/data/b")) {
       CHECK(fs.read_file("/data/b/chunks/1").value() == "chunk");

@@ -244,6 +244,30 @@ TEST_CASE("deletion: killed or without power at any operation, an acknowledged o
   }
 }
 
+TEST_CASE("deletion: cut short between a block's two files, it is counted by the next start") {
+  io::FaultFileSystem fs;
+  const ManualClock clock(kNow);
+  Contents model;
+  {
+    auto db = open_db(fs, clock);
+    for (int step = 0; step < 200; ++step) REQUIRE(scrape(*db, 6, step, model));
+    REQUIRE(db->run_background_once());
+    fs.set_judge([](io::Operation op, const std::string& path) -> std::optional<Error> {
+      if (op == io::Operation::rename && path.find("/meta.json") != std::string::npos)
+        return Error{Code::io, "Input/output error", {}};
+      return std::nullopt;
+    });
+    CHECK_FALSE(db->delete_series({at(60), at(100)}, api_job()));
+    fs.set_judge(nullptr);
+    CHECK(db->blocks().front().num_tombstones == 0);
+    REQUIRE(db->close());
+  }
+  const auto db = open_db(fs, clock);
+  CHECK(db->blocks().front().num_tombstones == 2);
+  CHECK(tombstones_of(fs, db->blocks().front().ulid).size() == 2);
+  CHECK(same(read_all(*db), without(model, {at(60), at(100)}, kApiJob)));
+}
+
 TEST_CASE("deletion: scrapes and queries go on meanwhile, and none of them sees half of it") {
   io::FaultFileSystem fs;
   const ManualClock clock(kNow);
