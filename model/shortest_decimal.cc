@@ -139,7 +139,8 @@ char* write_shortest_fraction(char* out, double v) {
   // Where the point stands: in front of the places that the exponent leaves.
   const int before_point = static_cast<int>(kAll - begin) + decimal.exponent;
   if (before_point <= 0) {
-    std::memcpy(out, "0.000000", 8);
+    constexpr std::array kBelowOne = {'0', '.', '0', '0', '0', '0', '0', '0'};
+    std::memcpy(out, kBelowOne.data(), kBelowOne.size());
     out += 2 - before_point;
     std::memcpy(out, text.data() + begin, kAll);
     return out + (end - begin);
