@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "query/engine/label_ops.h"
@@ -71,6 +72,7 @@ class Info final : public VectorOperator {
       if (auto going_on = context_.query.deadline.check(); !going_on) return pass(going_on);
       if (auto combined = combine(step); !combined) return pass(combined);
     }
+    order_by_base();
     return std::move(out_infos_);
   }
 
@@ -159,6 +161,7 @@ class Info final : public VectorOperator {
       auto out = ignored_[i] ? output(base_infos_[i].labels, base_infos_[i].drop_name) : enrich(i);
       if (!out) return pass(out);
       if (*out == kNone) continue;
+      out_base_[*out] = std::min(out_base_[*out], i);
       StepColumn& column = out_columns_[*out];
       if (column.present.test(step)) return fail(Code::execution, std::string(kSameLabelset));
       column.copy(step, base_columns_[i]);
@@ -237,7 +240,24 @@ class Info final : public VectorOperator {
     if (auto charged = share_.add(0, column.size_bytes()); !charged) return pass(charged);
     out_columns_.push_back(std::move(column));
     out_infos_.push_back({labels, drop_name});
+    out_base_.push_back(base_infos_.size());
     return number;
+  }
+
+  /// In the order of the base series, which is that of any single step: sums over a range add up as those of
+  /// its steps alone.
+  void order_by_base() {
+    std::vector<std::size_t> order(out_columns_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, {}, [this](std::size_t out) { return out_base_[out]; });
+    std::vector<SeriesInfo> infos;
+    std::vector<StepColumn> columns;
+    for (const std::size_t out : order) {
+      infos.push_back(std::move(out_infos_[out]));
+      columns.push_back(std::move(out_columns_[out]));
+    }
+    out_infos_ = std::move(infos);
+    out_columns_ = std::move(columns);
   }
 
   [[nodiscard]] std::string text(const LabelIds& labels) const {
@@ -270,6 +290,7 @@ class Info final : public VectorOperator {
   LabelIdsIndex out_index_;
   std::vector<SeriesInfo> out_infos_;
   std::vector<StepColumn> out_columns_;
+  std::vector<std::size_t> out_base_;  ///< the first base series that each comes of
   std::size_t next_ = 0;
 };
 

@@ -104,6 +104,8 @@ TEST_CASE("a range query gives at each step what an instant query gives there") 
       "topk by (group) (2, g)",
       "bottomk(1, g)",
       "limitk(2, g)",
+      "limitk(2, info(g))",
+      "stddev(info(g))",
       "limit_ratio(0.5, g)",
       R"(count_values("v", round(g / 50)))",
       "g + on(i) c_total",
