@@ -187,3 +187,11 @@ TEST_CASE("snappy blocks whose length or distance is out of all bounds are refus
     check_same(block);
   }
 }
+
+TEST_CASE("snappy blocks: a literal of 4 GiB is refused, which the library takes for an empty one") {
+  using namespace std::string_literals;
+  for (const std::string& block : {"\x00\xfc\xff\xff\xff\xff"s, "\x01\xfc\xff\xff\xff\xff\x00z"s}) {
+    CAPTURE(block.size());
+    CHECK_FALSE(unpack(block));
+  }
+}
