@@ -1,10 +1,11 @@
 // Any text, run as a query at any times under small limits: an answer or an error, no crash, and
 // all memory is given back. An instant query gives what a range query of that one step gives.
 //
-// The bytes: start, end and step as 8 bytes each, then the text.
+// The bytes: options in one, start and step in 8 each, the number of steps in one, then the text.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 
 #include "model/clock.h"
