@@ -36,9 +36,10 @@ storage::Queryable& store(std::uint32_t number) {
 Laws::Broken try_law(Laws& laws, std::uint32_t law, Choices& choices) {
   const RandomTimes times = random_times(choices);
   const Timestamp minute = times.start / 60'000 * 60'000;
-  const bool any = law != 0;
-  const std::string query =
-      random_query(choices, {.size = 10, .query_times = any, .depend_on_other_steps = any});
+  const bool by_steps = law == 0;
+  const bool pinned = law == 5;
+  const std::string query = random_query(
+      choices, {.size = 10, .query_times = !by_steps && !pinned, .depend_on_other_steps = !by_steps});
   auto broken = [&] {
     switch (law) {
       case 0:

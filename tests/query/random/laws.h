@@ -37,7 +37,7 @@ class Laws {
   /// give what the query gives.
   Broken printed_means_the_same(std::string_view query, const RandomTimes& times);
   /// With `@ t` on its selectors a query gives at any time what it gives at t. Not asked of
-  /// start_timestamp(), which forgets an offset beside `@`.
+  /// start_timestamp(), which forgets an offset beside `@`. @param query  made without query_times
   Broken pinned_is_the_same_everywhere(std::string_view query, Timestamp t);
   /// last_over_time() of a subquery that holds one step gives what the query gives, but for hints
   /// of histograms. @param t  a multiple of a minute
