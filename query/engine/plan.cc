@@ -12,6 +12,10 @@ namespace narthex::query {
 
 namespace {
 
+/// How far from the epoch `@` goes. Behind it there is room for the offsets, ranges and lookbacks of
+/// 292 years each that are added at every level of a query, of which there are 2000 at most.
+constexpr Timestamp kFarthestAt = kMaxTime - (Timestamp{1} << 57);
+
 double seconds(DurationMs ms) {
   return static_cast<double>(ms) / 1000;
 }
@@ -90,7 +94,7 @@ std::optional<Timestamp> QueryPlan::at(const AtModifier& m) const {
     case AtKind::none:
       return std::nullopt;
     case AtKind::timestamp:
-      return m.t;
+      return std::clamp(m.t, -kFarthestAt, kFarthestAt);
     case AtKind::start:
       return start_;
     case AtKind::end:

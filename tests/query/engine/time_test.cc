@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "tests/query/engine/engine_fixture.h"
 
@@ -53,6 +54,22 @@ TEST_CASE("subqueries lie on multiples of their step, whenever they are evaluate
   CHECK(f.at("vector(time())[60s:20s]", -30'000) == "{} -80@-80 -60@-60 -40@-40");
   f.options.default_subquery_step = 30'000;
   CHECK(f.at("vector(time())[60s:]", 305'000) == "{} 270@270 300@300");
+}
+
+TEST_CASE("`@` goes to the ends of time, where nothing is, and its neighbours are no further") {
+  EngineFixture f;
+  f.load("m", kMinute, {1, 2});
+  for (const std::string_view at :
+       {"9223372036854775", "7777777777777777", "-9223372036854775", "-9e17", "9e17"})
+    for (const std::string_view form :
+         {"m @ {0}", "m @ {0} offset -292y", "m @ {0} offset 292y", "rate(m[292y] @ {0})",
+          "sum_over_time(m[292y:100y] @ {0} offset -292y)", "m smoothed @ {0}",
+          "last_over_time((m @ {0})[1m:1m] @ {0})", "rate(m[292y] anchored @ {0} offset 292y)"}) {
+      const std::string query = fmt::format(fmt::runtime(form), at);
+      CAPTURE(query);
+      CHECK(f.at(query, kMinute) == "");
+    }
+  CHECK(f.at("max_over_time(vector(time())[1m:1m] @ 9e15)", kMinute) == "{} 9e+15@60");
 }
 
 TEST_CASE("`@` fixes the time of a part, at every step of a range query") {
