@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <variant>
 #include <vector>
 
 #include "tests/fuzz/fuzz_input.h"
@@ -66,16 +67,26 @@ Decoded samples_of(io::Bytes record, bool filter) {
   return out;
 }
 
+bool has_custom_buckets(const HistogramRecord& record) {
+  return std::visit([](const auto& h) { return uses_custom_buckets(h.schema); }, record.value);
+}
+
 Decoded histograms_of(io::Bytes record, bool filter) {
   std::vector<HistogramRecord> histograms;
   if (!decode_histograms(record, histograms)) return std::nullopt;
   if (filter) {
     std::erase_if(histograms, [](const HistogramRecord& h) { return !kept_ref(h.ref) || !kept_time(h.t); });
   }
+  // Both kinds become records of their own, and the first entry of all is the base of the one that
+  // comes first. If it is in the other one, that record read alone and written again has another base.
+  std::vector<HistogramRecord> custom_last;
+  for (const bool custom : {false, true})
+    for (const HistogramRecord& h : histograms)
+      if (has_custom_buckets(h) == custom) custom_last.push_back(h);
   const RecordType type = record_type(record);
   const bool with_start = type == RecordType::histograms_v2 || type == RecordType::float_histograms_v2;
   Records out;
-  encode_histograms(histograms, with_start, out);
+  encode_histograms(custom_last, with_start, out);
   return out;
 }
 
