@@ -5,7 +5,7 @@
 // end with a zero, which is then left out, and else the one nearest to the double is taken.
 //
 // Only for magnitudes from 1e-6 to 2^53, which is what samples nearly always are: there every power of ten
-// that is needed fits into 128 bits without an error. Three times as fast as std::to_chars.
+// that is needed fits into 128 bits without an error. Twice as fast as std::to_chars.
 //
 // Threads: any.
 // Source: Raffaello Giulietti, The Schubfach way to render doubles (2020)

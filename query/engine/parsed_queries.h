@@ -2,8 +2,8 @@
 // same again and again.
 //
 // Each text has one place by its hash, and whoever comes later takes it. Only expressions that
-// SmallQueries::has_short_steps() accepts are kept, of 1 KiB of text at most: they hold no regular
-// expressions, and so a few kilobytes each.
+// SmallQueries::has_short_steps() accepts are kept, of 1 KiB of text at most: their regular expressions
+// are lists of words, and so they take a few kilobytes each.
 //
 // Threads: any.
 #pragma once
