@@ -74,10 +74,17 @@ class Directory:
             return self.ours.start()
         return start_prometheus(self.w.workspace, config(self.exporter), self.ours.data, flags=self.flags)
 
-    def check_nothing_is_lost(self, server: ApiClient) -> None:
+    def lost(self, server: ApiClient) -> list[tuple[dict, int, str]]:
         now = server.samples(LATE)
-        lost = [(dict(series), t, v) for series, values in self.seen.items() for t, v in values.items()
+        return [(dict(series), t, v) for series, values in self.seen.items() for t, v in values.items()
                 if float(now.get(series, {}).get(t, "nan")) != float(v)]
+
+    def check_nothing_is_lost(self, server: ApiClient) -> None:
+        lost = self.lost(server)
+        if lost and server is not self.ours:
+            # 2.42 has late samples in neither place for a moment when it moves them from its head to a block.
+            time.sleep(2)
+            lost = self.lost(server)
         check(not lost, f"{server.name} misses {len(lost)} samples, the first of them {lost[:3]}")
 
     def scrape_some(self, server: ApiClient, scrapes: int) -> None:
