@@ -188,6 +188,7 @@ void JsonWriter::escaped(std::string_view text, Escape what) {
   std::size_t clean = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
+    if (kIsPlain[c]) continue;
     const bool is_html = what == Escape::html && (c == '<' || c == '>' || c == '&');
     if (c >= 0x80 && what != Escape::ascii) {
       const Rune rune = decode_rune(text.substr(i));

@@ -36,24 +36,25 @@ std::optional<std::string_view> find_header(const Headers& headers, std::string_
 }
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
+  bool is_valid = true;
   std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && plus_is_space) {
-      out += ' ';
-      continue;
+  out.resize_and_overwrite(text.size(), [&](char* to, std::size_t) {
+    char* const begin = to;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      char c = text[i];
+      if (c == '+' && plus_is_space) c = ' ';
+      if (c == '%') {
+        const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+        const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+        is_valid = is_valid && low >= 0;
+        c = static_cast<char>(high * 16 + low);
+        i += 2;
+      }
+      *to++ = c;
     }
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = hex_digit(text[i + 1]);
-    const int low = hex_digit(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
+    return static_cast<std::size_t>(to - begin);
+  });
+  if (!is_valid) return std::nullopt;
   return out;
 }
 

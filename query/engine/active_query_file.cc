@@ -11,11 +11,9 @@ namespace narthex::query {
 
 namespace {
 
-constexpr std::size_t kEntryBytes = 1000;
-
 std::string json_entry(std::string_view query, std::int64_t seconds) {
   std::string out;
-  out.reserve(kEntryBytes);
+  out.reserve(kActiveEntryBytes);
   JsonWriter(out).begin_object().key("query").string(query).key("timestamp_sec").number(seconds).end_object();
   return out;
 }
@@ -31,12 +29,12 @@ std::string_view trim(std::string_view text, std::size_t size) {
 std::string slot_of(std::string_view query, std::int64_t seconds) {
   // Escaping may make the entry longer than its slot: it is cut there, as Prometheus does.
   constexpr std::size_t kMostAround = 64;
-  if (query.size() > kEntryBytes - kMostAround) {
-    const std::size_t room = kEntryBytes - (json_entry("", seconds).size() + 1);
+  if (query.size() > kActiveEntryBytes - kMostAround) {
+    const std::size_t room = kActiveEntryBytes - (json_entry("", seconds).size() + 1);
     query = trim(query, room);
   }
   std::string slot = json_entry(query, seconds);
-  slot.resize(kEntryBytes);
+  slot.resize(kActiveEntryBytes);
   slot.back() = ',';
   return slot;
 }
@@ -55,7 +53,7 @@ Result<std::unique_ptr<ActiveQueryFile>> ActiveQueryFile::open(io::FileSystem& f
                                                                const std::string& directory,
                                                                std::size_t slots, const Clock& clock) {
   const std::string path = directory + "/queries.active";
-  const std::size_t size = 1 + slots * kEntryBytes;
+  const std::size_t size = 1 + slots * kActiveEntryBytes;
   if (auto made = fs.make_directories(directory); !made) return pass(made);
   if (fs.exists(path)) {
     if (const auto old = fs.read_file(path); !old)
@@ -70,7 +68,7 @@ Result<std::unique_ptr<ActiveQueryFile>> ActiveQueryFile::open(io::FileSystem& f
   // Its whole size at once, so that a full disk is met now and not by a query.
   if (auto written = (*file)->append(io::as_bytes(empty)); !written) return pass(written);
   if (auto synced = (*file)->sync(); !synced) return pass(synced);
-  return std::unique_ptr<ActiveQueryFile>(new ActiveQueryFile(std::move(*file), path, clock));
+  return std::unique_ptr<ActiveQueryFile>(new ActiveQueryFile(std::move(*file), path, slots, clock));
 }
 
 void ActiveQueryFile::begin(std::size_t slot, std::string_view query) {
@@ -78,13 +76,13 @@ void ActiveQueryFile::begin(std::size_t slot, std::string_view query) {
 }
 
 void ActiveQueryFile::end(std::size_t slot) {
-  static constexpr std::array<char, kEntryBytes> kFree{};
+  static constexpr std::array<char, kActiveEntryBytes> kFree{};
   write(slot, {kFree.data(), kFree.size()});
 }
 
 void ActiveQueryFile::write(std::size_t slot, std::string_view entry) {
   const sync::MutexLock lock(mutex_);
-  const auto written = file_->write_at(1 + slot * kEntryBytes, io::as_bytes(entry));
+  const auto written = file_->write_at(1 + slot * kActiveEntryBytes, io::as_bytes(entry));
   if (!written && !failed_)
     telemetry::error("Cannot note an active query", {{"file", path_}, {"err", written.error().text}});
   failed_ = !written;

@@ -141,8 +141,6 @@ Result<VectorOperatorPtr> OperatorBuilder::range_call(const Call& node, std::siz
                          rank = context.query.next_rank++](AnnotationCollector& notes) {
     return make_range_function(id, {Annotator(notes, rank), first, anchored, smoothed});
   };
-  if (!parts.make_function(context.query.annotations))
-    return fail(Code::internal, fmt::format("function {} takes no range vector", node.function->name));
   return make_range_call(context, std::move(parts));
 }
 

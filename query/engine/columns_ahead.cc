@@ -238,9 +238,9 @@ ColumnsAhead::~ColumnsAhead() {
   if (crew_) crew_->close();
 }
 
-void ColumnsAhead::open(std::size_t series) {
+void ColumnsAhead::open(std::size_t series, std::unique_ptr<ColumnMaker> own) {
   series_ = series;
-  maker_ = make_maker_();
+  maker_ = own ? std::move(own) : make_maker_();
 }
 
 Result<bool> ColumnsAhead::next(StepColumn& out) {

@@ -61,8 +61,10 @@ class ColumnsAhead {
   /// Waits for helpers that are at work.
   ~ColumnsAhead();
 
-  /// Once, first. @param series  how many there are
-  void open(std::size_t series);
+  /// Once, first.
+  /// @param series  how many there are
+  /// @param own     the maker of the query's own thread; null: one like those of the helpers
+  void open(std::size_t series, std::unique_ptr<ColumnMaker> own = nullptr);
   /// Overwrites `out`, whose buffers are used again. @return  false after the last series
   /// Errors: of the makers; limit.
   Result<bool> next(StepColumn& out);

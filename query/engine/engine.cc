@@ -45,14 +45,21 @@ EngineOptions with_machine_limits(EngineOptions options) {
 /// A slot of the queue, and the query's entry among the active ones.
 class SlotHolder {
  public:
-  SlotHolder(QueryQueue& queue, ActiveQueryFile* active, std::size_t slot, std::string_view query)
-      : queue_(queue), active_(active), slot_(slot) {
-    if (active_) active_->begin(slot_, query);
+  /// @param query  must outlive it
+  SlotHolder(QueryQueue& queue, ActiveQueryFile* active, std::size_t slot, std::string_view query,
+             bool is_small = false)
+      : queue_(queue), active_(active), slot_(slot), is_small_(is_small) {
+    if (!active_) return;
+    if (is_small_)
+      active_->begin_small(slot_, query);
+    else
+      active_->begin(slot_, query);
   }
   SlotHolder(const SlotHolder&) = delete;
   SlotHolder& operator=(const SlotHolder&) = delete;
   ~SlotHolder() {
-    if (active_) active_->end(slot_);
+    if (active_ && is_small_) active_->end_small(slot_);
+    if (active_ && !is_small_) active_->end(slot_);
     queue_.give_back(slot_);
   }
 
@@ -60,6 +67,7 @@ class SlotHolder {
   QueryQueue& queue_;
   ActiveQueryFile* active_;
   std::size_t slot_;
+  bool is_small_;
 };
 
 }  // namespace
@@ -205,7 +213,7 @@ std::optional<Result<QueryResult>> Engine::run_if_small(storage::Queryable& stor
   if (!slot) return std::nullopt;
   QueryStats stats;
   auto result = [&] {
-    const SlotHolder holder(self.queue, self.active.get(), *slot, request.query);
+    const SlotHolder holder(self.queue, self.active.get(), *slot, request.query, true);
     RunningQueries::Ticket ticket(self.running, request);
     ticket.progress().is_running.store(true, std::memory_order_relaxed);
     const QueryDeadline deadline(self.clock, start + SmallQueries::kTime, stop, ticket.stop_token());
@@ -213,7 +221,9 @@ std::optional<Result<QueryResult>> Engine::run_if_small(storage::Queryable& stor
                            std::min(self.options.max_bytes, SmallQueries::kBytes), nullptr);
   }();
   if (!result && (result.error().code == Code::limit || result.error().code == Code::timeout)) {
-    self.small.note_given_up(request, start);
+    self.small.note_given_up(
+        request, start,
+        result.error().code == Code::limit ? SmallQueries::Limit::bytes : SmallQueries::Limit::time);
     return std::nullopt;
   }
   stats.eval_total_seconds = stats.exec_total_seconds = self.seconds_since(start);

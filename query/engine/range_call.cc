@@ -132,7 +132,8 @@ class RangeColumnMaker final : public ColumnMaker {
         names_(names),
         reads_(reads),
         function_(parts.make_function(annotations_)),
-        ready_(function_->prepare(scalars)),
+        ready_(function_ ? function_->prepare(scalars)
+                         : Result<void>(fail(Code::internal, "the function takes no range vector"))),
         cutter_(context.steps, parts.shape) {}
 
   /// Whether the arguments may be what they are; the same for all makers of a call. Errors: execution.
@@ -189,14 +190,14 @@ class RangeCall final : public VectorOperator {
       if (!values) return pass(values);
       scalars_.push_back(std::move(*values));
     }
-    one_by_one_ = new_maker(nullptr);
-    if (auto ready = one_by_one_->ready(); !ready) return pass(ready);
+    auto maker = new_maker(parts_.source->reads());
+    if (auto ready = maker->ready(); !ready) return pass(ready);
     if (name_series(*source))
       if (auto numbered = number_labels(*source); !numbered) return pass(numbered);
-    if (parts_.source->reads()) {
-      columns_.open(source->size());
-      one_by_one_.reset();
-    }
+    if (parts_.source->reads())
+      columns_.open(source->size(), std::move(maker));
+    else
+      one_by_one_ = std::move(maker);
     return source;
   }
 
@@ -290,8 +291,8 @@ class RangeCall final : public VectorOperator {
   std::vector<bool> taken_;              ///< labels that a series with results has
   bool collided_ = false;
   std::size_t next_ = 0;
-  ColumnsAhead columns_;  ///< where the source can be read ahead
-  std::unique_ptr<RangeColumnMaker> one_by_one_;
+  ColumnsAhead columns_;                          ///< where the source can be read ahead
+  std::unique_ptr<RangeColumnMaker> one_by_one_;  ///< where it cannot
   storage::SampleColumns samples_;
   MadeColumn made_;
   MakerNotes notes_;

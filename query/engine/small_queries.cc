@@ -14,8 +14,25 @@ constexpr std::size_t kMaxText = 1024;
 constexpr std::int64_t kMaxSteps = 1000;
 constexpr DurationMs kMaxSpan = DurationMs{24} * 3600 * 1000;
 constexpr DurationMs kMaxWindow = DurationMs{1} * 3600 * 1000;
-/// So long it is remembered that a query was given up.
-constexpr std::chrono::minutes kMemory{1};
+/// The bits of a place that are a second of the steady clock; differences of less than half of that are told.
+constexpr std::uint64_t kSeconds = (std::uint64_t{1} << 24U) - 1;
+
+std::uint64_t seconds_of(std::chrono::nanoseconds time) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(time).count());
+}
+
+/// The same query at another time is the same.
+std::uint64_t key_of(const QueryRequest& request) {
+  std::uint64_t key = std::hash<std::string_view>()(request.query);
+  const auto mix = [&key](std::uint64_t more) { key = (key ^ more) * 0xff51'afd7'ed55'8ccd; };
+  mix(static_cast<std::uint64_t>(request.end) - static_cast<std::uint64_t>(request.start));
+  mix(static_cast<std::uint64_t>(request.step));
+  return key ^ key >> 32U;
+}
+
+std::size_t place_of(std::uint64_t key, std::size_t places) {
+  return (key >> 24U) % places;
+}
 
 /// The series are named by some value of the label.
 bool names_values(const Matcher& m) {
@@ -79,23 +96,19 @@ bool SmallQueries::may_be_small(const QueryRequest& request, std::chrono::nanose
   const auto span = static_cast<double>(request.end) - static_cast<double>(request.start);
   if (span > kMaxSpan || (request.step > 0 && span / static_cast<double>(request.step) > kMaxSteps))
     return false;
-  const std::uint64_t key = key_of(request, now);
-  return given_up_[key % given_up_.size()].load(std::memory_order_relaxed) != key;
+  const std::uint64_t key = key_of(request);
+  const std::uint64_t noted = given_up_[place_of(key, given_up_.size())].load(std::memory_order_relaxed);
+  const bool is_over = ((noted - seconds_of(now)) & kSeconds) > kSeconds / 2;
+  return is_over || ((noted ^ key) & ~kSeconds) != 0;
 }
 
-void SmallQueries::note_given_up(const QueryRequest& request, std::chrono::nanoseconds now) {
-  const std::uint64_t key = key_of(request, now);
-  given_up_[key % given_up_.size()].store(key, std::memory_order_relaxed);
-}
-
-/// The same query at another time is the same. What was noted is forgotten as the key changes with the clock.
-std::uint64_t SmallQueries::key_of(const QueryRequest& request, std::chrono::nanoseconds now) {
-  std::uint64_t key = std::hash<std::string_view>()(request.query);
-  const auto mix = [&key](std::uint64_t more) { key = (key ^ more) * 0xff51'afd7'ed55'8ccd; };
-  mix(static_cast<std::uint64_t>(request.end) - static_cast<std::uint64_t>(request.start));
-  mix(static_cast<std::uint64_t>(request.step));
-  mix(static_cast<std::uint64_t>(now / kMemory));
-  return key ^ key >> 32;
+void SmallQueries::note_given_up(const QueryRequest& request, std::chrono::nanoseconds now, Limit met) {
+  constexpr std::uint64_t kMemoryOfBytes = 60;
+  constexpr std::uint64_t kMemoryOfTime = 2;
+  const std::uint64_t key = key_of(request);
+  const std::uint64_t until = seconds_of(now) + (met == Limit::bytes ? kMemoryOfBytes : kMemoryOfTime);
+  given_up_[place_of(key, given_up_.size())].store((key & ~kSeconds) | (until & kSeconds),
+                                                   std::memory_order_relaxed);
 }
 
 }  // namespace narthex::query

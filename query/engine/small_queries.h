@@ -31,13 +31,14 @@ class SmallQueries {
   /// Whether every step of its evaluation is a short one: series are looked up by the values of labels, and
   /// the windows are short.
   [[nodiscard]] static bool has_short_steps(const Expr& root);
-  /// It is not worth a try for the next while.
-  void note_given_up(const QueryRequest& request, std::chrono::nanoseconds now);
+  enum class Limit { bytes, time };
+  /// It is not worth a try for the next while: a minute if it wanted more bytes, which it will again, and two
+  /// seconds if it ran out of time, which may have been the machine's fault.
+  void note_given_up(const QueryRequest& request, std::chrono::nanoseconds now, Limit met);
 
  private:
-  static std::uint64_t key_of(const QueryRequest& request, std::chrono::nanoseconds now);
-
-  /// Keys of those given up lately, each in its place; a newer one takes the place of an older.
+  /// Those given up lately, each in the place of its key; a newer one takes the place of an older. The upper
+  /// bits are the key's, the lower ones the second until which it is remembered.
   std::array<std::atomic<std::uint64_t>, 1024> given_up_{};
 };
 

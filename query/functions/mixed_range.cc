@@ -6,8 +6,8 @@ namespace {
 
 class WithHistograms final : public RangeFunction {
  public:
-  WithHistograms(RangeFunctionPtr of_floats, HistogramFunctionPtr of_histograms, const RangeCallSite& site)
-      : of_floats_(std::move(of_floats)), of_histograms_(std::move(of_histograms)), site_(site) {}
+  WithHistograms(RangeFunctionPtr of_floats, FunctionId id, const RangeCallSite& site)
+      : of_floats_(std::move(of_floats)), id_(id), site_(site) {}
 
   Result<void> prepare(std::vector<std::vector<double>> scalars) override {
     return of_floats_->prepare(std::move(scalars));
@@ -15,34 +15,39 @@ class WithHistograms final : public RangeFunction {
 
   Result<void> run(const RangeInput& in, StepColumn& out) override {
     if (in.histograms.empty()) return of_floats_->run(in, out);
-    series_.part(in);
+    if (!mixed_) mixed_ = std::make_unique<Mixed>(make_histogram_function(id_, site_));
+    auto& [of_histograms, series] = *mixed_;
+    series.part(in);
     for (std::size_t step = 0; step < in.windows.size(); ++step) {
-      if (series_.histograms(step).empty()) continue;
+      if (series.histograms(step).empty()) continue;
       if (auto good = of_floats_->check_arguments(step); !good) return good;
-      if (of_histograms_)
-        series_.hide_floats(step);
-      else if (!series_.floats(step).empty())
+      if (of_histograms)
+        series.hide_floats(step);
+      else if (!series.floats(step).empty())
         site_.annotator.info(texts::ignored_in_mixed_range(in.metric_name), site_.first_argument);
     }
-    if (auto ran = of_floats_->run(series_.float_input(in), out); !ran) return ran;
-    if (!of_histograms_) return {};
+    if (auto ran = of_floats_->run(series.float_input(in), out); !ran) return ran;
+    if (!of_histograms) return {};
     for (std::size_t step = 0; step < in.windows.size(); ++step)
-      if (!series_.histograms(step).empty()) of_histograms_->at_step(series_, in, step, out);
+      if (!series.histograms(step).empty()) of_histograms->at_step(series, in, step, out);
     return {};
   }
 
  private:
+  struct Mixed {
+    HistogramFunctionPtr of_histograms;  ///< null: they are ignored
+    PartedSeries series;
+  };
   RangeFunctionPtr of_floats_;
-  HistogramFunctionPtr of_histograms_;
+  FunctionId id_;
   RangeCallSite site_;
-  PartedSeries series_;
+  std::unique_ptr<Mixed> mixed_;  ///< null: no series had histograms yet
 };
 
 }  // namespace
 
-RangeFunctionPtr with_histograms(RangeFunctionPtr of_floats, HistogramFunctionPtr of_histograms,
-                                 const RangeCallSite& site) {
-  return std::make_unique<WithHistograms>(std::move(of_floats), std::move(of_histograms), site);
+RangeFunctionPtr with_histograms(RangeFunctionPtr of_floats, FunctionId id, const RangeCallSite& site) {
+  return std::make_unique<WithHistograms>(std::move(of_floats), id, site);
 }
 
 HistogramFunctionPtr make_histogram_function(FunctionId id, const RangeCallSite& site) {

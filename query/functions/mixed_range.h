@@ -20,9 +20,8 @@ class HistogramFunction {
 };
 using HistogramFunctionPtr = std::unique_ptr<HistogramFunction>;
 
-/// @param of_histograms  may be null: they are ignored
-RangeFunctionPtr with_histograms(RangeFunctionPtr of_floats, HistogramFunctionPtr of_histograms,
-                                 const RangeCallSite& site);
+/// The part of `id` for histograms is made when the first of them comes.
+RangeFunctionPtr with_histograms(RangeFunctionPtr of_floats, FunctionId id, const RangeCallSite& site);
 
 /// rate, increase, delta, irate, idelta (histogram_rate.cc).
 HistogramFunctionPtr make_histogram_rate(FunctionId id, const RangeCallSite& site);

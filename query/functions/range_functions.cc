@@ -33,7 +33,7 @@ RangeFunctionPtr make_float_function(FunctionId id, const RangeCallSite& site) {
 RangeFunctionPtr make_range_function(FunctionId id, const RangeCallSite& site) {
   auto of_floats = make_float_function(id, site);
   if (!of_floats) return nullptr;
-  return with_histograms(std::move(of_floats), make_histogram_function(id, site), site);
+  return with_histograms(std::move(of_floats), id, site);
 }
 
 bool starts_overlap(Timestamp a_start, Timestamp a_t, Timestamp b_start) {

@@ -1,6 +1,7 @@
 #include "tsdb/block/block_querier.h"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <unordered_set>
 
@@ -17,13 +18,17 @@ TimeRange overlap(const TimeRange& a, const TimeRange& b) {
   return {std::max(a.mint, b.mint), std::min(a.maxt, b.maxt)};
 }
 
+/// Most series have no more labels.
+template <class T>
+using PerLabel = boost::container::small_vector<T, 16>;
+
 /// Label pairs of one index as ids of one query's pool.
 class PairTranslator {
  public:
   PairTranslator(const SymbolTable& symbols, LabelPool& pool) : symbols_(symbols), pool_(pool) {}
 
   /// Appends the ids of a series' labels. Errors: corruption.
-  Result<void> append(const SeriesEntry& series, std::vector<PairId>& out) {
+  Result<void> append(const SeriesEntry& series, PerLabel<PairId>& out) {
     Result<void> fault;
     std::size_t position = 0;
     auto read = series.each_label([&](std::uint64_t name, std::uint64_t value) {
@@ -67,7 +72,7 @@ class PairTranslator {
   const SymbolTable& symbols_;
   LabelPool& pool_;
   boost::unordered_flat_map<std::uint64_t, PairId> ids_;
-  std::vector<Last> last_;
+  PerLabel<Last> last_;
 };
 
 // ---- Samples of one series
@@ -241,7 +246,7 @@ Result<std::unique_ptr<storage::SeriesSet>> BlockQuerier::select_here(
   PairTranslator translator(**symbols, pool);
   storage::SelectMeter meter(options.budget, pool);
   std::vector<ChunkMeta> chunks;
-  std::vector<PairId> pairs;
+  PerLabel<PairId> pairs;
   for (const std::uint32_t ref : *refs) {
     auto series = index.series(ref);
     if (!series) return pass(series);

@@ -36,6 +36,8 @@ Result<void> SeriesEntry::chunks(std::vector<ChunkMeta>& out) const {
     in.uvarint();
   }
   const std::uint64_t count = in.uvarint();
+  // Each takes three bytes at least: a count from outside reserves no more than there is.
+  if (count <= in.left()) out.reserve(out.size() + count);
   ChunkMeta chunk;
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto plus = [](std::int64_t t, std::uint64_t delta) {

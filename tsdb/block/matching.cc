@@ -1,14 +1,19 @@
 #include "tsdb/block/matching.h"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <unordered_map>
 
 namespace narthex::tsdb {
 namespace {
 
+/// Most matchers name a single value.
+template <class T>
+using Few = boost::container::small_vector<T, 1>;
+
 /// The values that the matcher names one by one; empty if it does not.
-std::vector<std::string_view> named_values(const Matcher& m) {
-  if (m.op() == MatchOp::equal || m.op() == MatchOp::not_equal) return {m.value()};
+Few<std::string_view> named_values(const Matcher& m) {
+  if (m.op() == MatchOp::equal || m.op() == MatchOp::not_equal) return {std::string_view(m.value())};
   const std::vector<std::string>& set = m.regex()->literal_set();
   return {set.begin(), set.end()};
 }
@@ -78,17 +83,20 @@ class SeriesCheck {
 
 class Matching {
  public:
-  Matching(const IndexReader& index, const PostingsTable& table) : index_(index), table_(table) {}
+  Matching(const IndexReader& index, const PostingsTable& table, std::size_t matchers)
+      : index_(index), table_(table) {
+    required_.reserve(matchers);
+  }
 
   Result<void> add(const Matcher& m);
   Result<SeriesRefs> run();
 
  private:
   struct Lists {
-    std::vector<PostingsList> lists;
+    Few<PostingsList> lists;
     std::size_t size = 0;
   };
-  Result<Lists> look_up(const Matcher& m) const;
+  Result<Lists> look_up(const Matcher& m, std::span<const std::string_view> values) const;
   Result<SeriesRefs> walk_values(const Matcher& m, bool matching) const;
   Result<SeriesRefs> start();
   Result<void> decide_by_values(const Condition& condition, SeriesRefs& refs) const;
@@ -101,9 +109,9 @@ class Matching {
   std::vector<Condition> conditions_;
 };
 
-Result<Matching::Lists> Matching::look_up(const Matcher& m) const {
+Result<Matching::Lists> Matching::look_up(const Matcher& m, std::span<const std::string_view> values) const {
   Lists out;
-  for (const std::string_view value : named_values(m)) {
+  for (const std::string_view value : values) {
     auto list = index_.postings(m.name(), value);
     if (!list) return pass(list);
     if (list->size() == 0) continue;
@@ -114,14 +122,14 @@ Result<Matching::Lists> Matching::look_up(const Matcher& m) const {
 }
 
 Result<void> Matching::add(const Matcher& m) {
-  const std::vector<std::string_view> values = named_values(m);
+  const auto values = named_values(m);
   // An empty value is no entry in the table: it stands for series without the label.
   const bool plain = !values.empty() && std::ranges::find(values, std::string_view()) == values.end();
   if (!plain) {
     conditions_.push_back({&m, table_.count_values(m.name())});
     return {};
   }
-  auto lists = look_up(m);
+  auto lists = look_up(m, values);
   if (!lists) return pass(lists);
   (is_negative(m) ? excluded_ : required_).push_back(*std::move(lists));
   return {};
@@ -229,7 +237,7 @@ Result<SeriesRefs> Matching::run() {
 Result<SeriesRefs> match_series(const IndexReader& index, std::span<const Matcher> matchers) {
   auto table = index.postings_table();
   if (!table) return pass(table);
-  Matching matching(index, **table);
+  Matching matching(index, **table, matchers.size());
   for (const Matcher& m : matchers) {
     if (auto added = matching.add(m); !added) return pass(added);
   }

@@ -62,6 +62,7 @@ class PostingsTable {
   Result<void> read_unsorted(io::Bytes content);
   [[nodiscard]] const Name* find_name(std::string_view name) const;
   [[nodiscard]] Cursor lower_bound(const Name& name, std::string_view value) const;
+  /// Of versions 2 and 3.
   void load(Cursor& at, std::uint64_t position) const;
   void advance(const Name& name, Cursor& at) const;
   [[nodiscard]] std::uint64_t step() const { return version_ == 1 ? 1 : kStep; }

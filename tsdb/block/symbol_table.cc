@@ -11,7 +11,7 @@
 namespace narthex::tsdb {
 namespace {
 
-constexpr std::uint64_t kStep = 32;
+constexpr std::uint64_t kStep = 8;
 
 }  // namespace
 

@@ -1,7 +1,7 @@
 // SymbolTable: the interned texts of an index, read in place.
 //
 // A symbol's number is its position in version 2 and 3, and its offset in the file in version
-// 1. Every 32nd offset is kept in memory; the rest is walked.
+// 1. Every 8th offset is kept in memory, a byte for each symbol; the rest is walked.
 // Threads: any, once opened.
 #pragma once
 
@@ -47,7 +47,7 @@ class SymbolTable {
   std::uint8_t version_ = 0;
   std::uint64_t count_ = 0;
   std::uint64_t end_ = 0;               ///< offset behind the last symbol
-  std::vector<std::uint64_t> offsets_;  ///< of every 32nd symbol
+  std::vector<std::uint64_t> offsets_;  ///< of every 8th symbol
 };
 
 enum class Checksum : std::uint8_t { to_be_checked, known_right };

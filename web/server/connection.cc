@@ -83,13 +83,19 @@ std::string_view http_date() {
 
 /// The answer's head. @param length  nothing: chunked
 std::string head_of(const Response& response, std::optional<std::size_t> length, bool keep_alive) {
-  std::string head =
-      fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status, reason_of(response.status), http_date());
-  for (const auto& [name, value] : response.headers)
-    fmt::format_to(std::back_inserter(head), "{}: {}\r\n", name, value);
+  constexpr std::size_t kUsualHead = 512;
+  std::string head;
+  head.reserve(kUsualHead);
+  const auto line = [&head](std::initializer_list<std::string_view> parts) {
+    for (const std::string_view part : parts) head += part;
+    head += "\r\n";
+  };
+  line({"HTTP/1.1 ", fmt::format_int(response.status).c_str(), " ", reason_of(response.status)});
+  line({"Date: ", http_date()});
+  for (const auto& [name, value] : response.headers) line({name, ": ", value});
   if (response.status != 204) {
     if (length) {
-      fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", *length);
+      line({"Content-Length: ", fmt::format_int(*length).c_str()});
     } else {
       head += "Transfer-Encoding: chunked\r\n";
     }

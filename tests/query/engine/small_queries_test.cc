@@ -74,11 +74,22 @@ TEST_CASE("a query of many steps, or of much text, is not worth a try") {
 
 TEST_CASE("a query that was given up is not tried again for a while") {
   query::SmallQueries small;
-  small.note_given_up(range_request("up", 0, 0), seconds(60));
-  CHECK_FALSE(small.may_be_small(range_request("up", 0, 0), seconds(61)));
+  small.note_given_up(range_request("up", 0, 0), seconds(60), query::SmallQueries::Limit::bytes);
+  CHECK_FALSE(small.may_be_small(range_request("up", 0, 0), seconds(60)));
+  CHECK_FALSE(small.may_be_small(range_request("up", 0, 0), seconds(119)));
   CHECK(small.may_be_small(range_request("down", 0, 0), seconds(61)));
   CHECK(small.may_be_small(range_request("up", 3'600'000, 15'000), seconds(61)));
   CHECK(small.may_be_small(range_request("up", 0, 0), seconds(121)));
+}
+
+TEST_CASE("a query that ran out of time is tried again soon") {
+  query::SmallQueries small;
+  // Also where the seconds that are kept begin anew.
+  for (const std::int64_t now : {1, 60, (1 << 24) - 1, (1 << 24) + 5}) {
+    small.note_given_up(range_request("up", 0, 0), seconds(now), query::SmallQueries::Limit::time);
+    CHECK_FALSE(small.may_be_small(range_request("up", 0, 0), seconds(now + 1)));
+    CHECK(small.may_be_small(range_request("up", 0, 0), seconds(now + 3)));
+  }
 }
 
 TEST_CASE("what was parsed before is not parsed again, if its steps are short") {
