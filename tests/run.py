@@ -8,7 +8,8 @@ A test is a program: the doctest programs that meson knows of, the integration t
 closes with a line that says how many of its cases passed, failed and were skipped. With
 words, only programs whose name contains one of them run. A failing program's output is
 shown, with the command that runs it alone. With --long, programs find NARTHEX_LONG in
-their environment and try every case where they else take a sample.
+their environment and try every case where they else take a sample. Where the environment
+has NARTHEX_SANITIZED, programs are slow and hold more memory: they get four times as long.
 """
 
 import json
@@ -97,13 +98,14 @@ def count(output: str, code: int) -> Outcome:
 
 def run(test: Test, env: dict[str, str]) -> Outcome:
     began = time.monotonic()
+    timeout = test.timeout * (4 if env.get("NARTHEX_SANITIZED") else 1)
     try:
-        done = subprocess.run(test.command, cwd=test.cwd, env={**env, **test.env}, timeout=test.timeout,
+        done = subprocess.run(test.command, cwd=test.cwd, env={**env, **test.env}, timeout=timeout,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         outcome = count(re.sub(r"\x1b\[[0-9;]*m", "", done.stdout.decode(errors="replace")), done.returncode)
     except subprocess.TimeoutExpired as late:
         text = (late.stdout or b"").decode(errors="replace")
-        outcome = Outcome(failed=1, output=f"{text}\nnot done after {test.timeout} s\n")
+        outcome = Outcome(failed=1, output=f"{text}\nnot done after {timeout} s\n")
     outcome.seconds = time.monotonic() - began
     return outcome
 

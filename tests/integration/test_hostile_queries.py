@@ -171,7 +171,8 @@ def check_within_bounds(watch: Watch) -> None:
     grown = watch.peak - watch.idle
     allowed = BUDGET * 5 // 4 + 32 * MIB
     print(f"        memory grew by {grown / MIB:.0f} MiB of {allowed / MIB:.0f}; slowest health {watch.slowest * 1000:.0f} ms")
-    check(grown <= allowed, f"anonymous memory grew by {grown / MIB:.0f} MiB, {allowed / MIB:.0f} are allowed")
+    # A sanitizer keeps what is freed, and its own notes of all that is held.
+    check(grown <= allowed or "NARTHEX_SANITIZED" in os.environ, f"anonymous memory grew by {grown / MIB:.0f} MiB, {allowed / MIB:.0f} are allowed")
     check(not watch.unhealthy, f"/-/healthy failed: {watch.unhealthy[:3]}")
     # 100 ms on a machine that does nothing else.
     check(watch.slowest < 2, f"/-/healthy took {watch.slowest:.2f} s")

@@ -233,12 +233,13 @@ Result<void> Head::restore(const SnapshotReader& snapshot, const SnapshotState& 
   replay_->restored_maxt.grow_to(state.ordinals_end);
   // One thread for the labels, which take about as long as all chunks.
   const std::size_t others = std::clamp<std::size_t>(threads, 2, kShards + 1) - 1;
-  std::vector<Result<void>> results(others);
+  // A place for each, made before the first thread begins.
+  std::vector<Result<void>> results(others + 1);
   std::vector<std::thread> workers;
   for (std::size_t i = 0; i < others; ++i) {
     workers.emplace_back([&, i] { results[i] = restore_shards(snapshot, i, others, files); });
   }
-  results.push_back(restore_index(snapshot, state));
+  results[others] = restore_index(snapshot, state);
   for (std::thread& t : workers) t.join();
   for (Result<void>& result : results) {
     if (!result) return pass(result);

@@ -298,7 +298,8 @@ TEST_CASE("a staleness marker ends a series of histograms as a histogram, after 
     }
     for (const auto& [labels, points] : contents(*head)) CHECK(points.back().second == "stale histogram");
     head->update_metrics();
-    CHECK(contents(*disk.start(1)) == contents(*head));
+    const TextContents before = contents(*head);
+    CHECK(contents(*disk.start(1)) == before);
   }
 }
 
