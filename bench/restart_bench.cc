@@ -252,8 +252,8 @@ void open_and_query(const Arguments& arguments) {
   const auto begin = std::chrono::steady_clock::now();
   const double cpu = cpu_seconds();
   const auto db = open_database(arguments.directory, clock, arguments.snapshots);
-  fmt::print("ready            {:8.2f} s, {:6.2f} s of processor\n", seconds_since(begin),
-             cpu_seconds() - cpu);
+  fmt::print("{:<16} {:8.2f} s, {:6.2f} s of processor\n", arguments.cold ? "ready, cold" : "ready",
+             seconds_since(begin), cpu_seconds() - cpu);
   const std::uint64_t peak = peak_bytes();
   const std::size_t found = count_recent(*db);
   fmt::print("first query      {:8.2f} s, {:6.2f} s of processor, {} series\n", seconds_since(begin),

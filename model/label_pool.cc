@@ -123,12 +123,16 @@ LabelIds LabelPool::ids(const Labels& labels) {
   return ids;
 }
 
+std::size_t LabelPool::count_text(std::span<const PairId> ids) const {
+  std::size_t size = 0;
+  for (const PairId id : ids) size += text(name_of(id)).size() + value(id).size();
+  return size;
+}
+
 Labels LabelPool::labels(std::span<const PairId> ids) const {
   constexpr std::size_t kLengths = 2;  // of most names and values
-  std::size_t size = 0;
-  for (const PairId id : ids) size += text(name_of(id)).size() + value(id).size() + kLengths;
   std::string bytes;
-  bytes.reserve(size);
+  bytes.reserve(count_text(ids) + kLengths * ids.size());
   for (const PairId id : ids)
     if (!value(id).empty()) Labels::append_pair(bytes, text(name_of(id)), value(id));
   return Labels::from_bytes(std::move(bytes));

@@ -47,6 +47,8 @@ class LabelPool {
 
   LabelIds ids(const Labels& labels);
   [[nodiscard]] Labels labels(std::span<const PairId> ids) const;
+  /// Bytes of the names and values of `ids`.
+  [[nodiscard]] std::size_t count_text(std::span<const PairId> ids) const;
   /// As Labels' <=>: by name text, then value text.
   [[nodiscard]] std::strong_ordering compare(std::span<const PairId> a, std::span<const PairId> b) const;
   /// Value of `name` in `ids`, or "".

@@ -271,7 +271,27 @@ class QueryRun {
     result_.series = std::move(series);
   }
 
+  /// Ids and their pool, if they take less than the labels written out. @return  whether they do
+  Result<bool> keep_ids() {
+    std::uint64_t by_ids = query_.pool.size_bytes() + labels_.capacity() * sizeof(LabelIds);
+    std::uint64_t by_labels = 0;
+    for (const LabelIds& ids : labels_) {
+      by_ids += ids.capacity() * sizeof(PairId);
+      by_labels += query_.pool.count_text(ids);
+    }
+    if (by_ids >= by_labels) return false;
+    if (auto charged = share_.add(0, by_ids); !charged) return pass(charged);
+    result_.pool = query_.shared_pool;
+    result_.label_ids = std::move(labels_);
+    return true;
+  }
+
   Result<void> write_series() {
+    if (query_.may_keep_ids) {
+      auto kept = keep_ids();
+      if (!kept) return pass(kept);
+      if (*kept) return {};
+    }
     for (std::size_t i = 0; i < labels_.size(); ++i) {
       Labels labels = query_.pool.labels(labels_[i]);
       if (auto charged = share_.add(0, labels.bytes().capacity()); !charged) return charged;
@@ -329,6 +349,7 @@ Result<QueryResult> run_query(const Expr& root, storage::Queryable& store, const
   query.use_start_timestamps = setup.options.use_start_timestamps;
   query.regex_memory = setup.options.parser.regex_memory;
   query.is_instant = is_instant;
+  query.may_keep_ids = request.may_keep_ids;
   query.query_steps = {request.start, end, is_instant ? 1 : request.step};
   std::shared_ptr<QueryProfile> profile;
   if (request.profile != ProfileLevel::none) profile = std::make_shared<QueryProfile>(request.profile);

@@ -52,7 +52,8 @@ struct QueryState {
   QueryState(QueryBudget& budget_in, const QueryDeadline& deadline_in, storage::Querier& querier_in)
       : budget(budget_in), deadline(deadline_in), querier(querier_in) {}
 
-  LabelPool pool;
+  std::shared_ptr<LabelPool> shared_pool = std::make_shared<LabelPool>();  ///< may outlive the query
+  LabelPool& pool = *shared_pool;
   QueryBudget& budget;
   const QueryDeadline& deadline;
   storage::Querier& querier;
@@ -65,6 +66,7 @@ struct QueryState {
   std::uint64_t regex_memory = Regex::kMaxMemory;  ///< of each regular expression
   Steps query_steps;                               ///< the query's own grid
   bool is_instant = false;                         ///< asked for without a step
+  bool may_keep_ids = false;                       ///< QueryRequest's
   QueryProfile* profile = nullptr;                 ///< null: nobody asked for one
   sync::ThreadPool* helpers = nullptr;             ///< that work beside its thread; null: none
   std::uint32_t next_rank = 0;

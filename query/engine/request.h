@@ -38,6 +38,9 @@ struct QueryRequest {
   std::optional<DurationMs> timeout;  ///< the shorter of this and the engine's wins
   bool per_step_stats = false;        ///< stats=all; needs the engine's option too
   ProfileLevel profile = ProfileLevel::none;
+  /// The result may name its series by ids where that takes less memory: QueryResult::labels_of() tells
+  /// their labels.
+  bool may_keep_ids = false;
   QueryOrigin origin;
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/histogram.h"
+#include "model/label_pool.h"
 #include "model/labels.h"
 #include "model/time.h"
 #include "query/annotations.h"
@@ -27,7 +28,7 @@ struct ResultSeries {
   template <class T>
   using Column = boost::container::small_vector<T, 1>;
 
-  Labels labels;
+  Labels labels;                                                 ///< empty where QueryResult::pool has them
   Column<Timestamp> t;                                           ///< times of the float samples, ascending
   Column<double> v;                                              ///< v[i] at t[i]
   std::vector<std::pair<Timestamp, FloatHistogram>> histograms;  ///< ascending
@@ -50,7 +51,10 @@ struct QueryStats {
 struct QueryResult {
   ValueType type = ValueType::none;
   std::vector<ResultSeries> series;  ///< vector and matrix
-  Timestamp scalar_t = 0;            ///< scalar and string
+  /// Of the labels of the series, which are ids then; null: the series have them.
+  std::shared_ptr<const LabelPool> pool;
+  std::vector<LabelIds> label_ids;
+  Timestamp scalar_t = 0;  ///< scalar and string
   double scalar = 0;
   std::string string;
   Annotations annotations;
@@ -58,6 +62,11 @@ struct QueryResult {
   std::shared_ptr<const QueryProfile> profile;  ///< null unless asked for
   /// Keeps what the columns above take charged to the memory of all queries.
   std::shared_ptr<const PooledBytes> memory;
+
+  /// The labels of series[i].
+  [[nodiscard]] Labels labels_of(std::size_t i) const {
+    return pool ? pool->labels(label_ids[i]) : series[i].labels;
+  }
 };
 
 }  // namespace narthex::query

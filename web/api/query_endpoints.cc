@@ -65,8 +65,10 @@ void write_histogram(JsonWriter& json, Timestamp t, const FloatHistogram& h) {
   json.end_object().end_array();
 }
 
-void write_series(JsonWriter& json, const query::ResultSeries& series, query::ValueType type) {
-  json.begin_object().key("metric").labels(series.labels);
+void write_series(JsonWriter& json, const query::QueryResult& result, std::size_t number) {
+  const query::ResultSeries& series = result.series[number];
+  const query::ValueType type = result.type;
+  json.begin_object().key("metric").labels(result.labels_of(number));
   if (type == query::ValueType::vector) {
     if (series.histograms.empty())
       json.key("value").sample(series.t.front(), series.v.front());
@@ -119,7 +121,8 @@ class ResultEncoder {
     while (next_ < result_.series.size() && out.size() < enough) {
       if (next_ > 0) out += ',';
       JsonWriter item(out);
-      write_series(item, result_.series[next_], result_.type);
+      write_series(item, result_, next_);
+      if (result_.pool) result_.label_ids[next_] = {};
       result_.series[next_++] = {};
     }
     if (next_ < result_.series.size()) return true;
@@ -202,6 +205,7 @@ Result<query::QueryRequest> common_request(const Call& call, std::string_view pa
     request.lookback = *lookback;
   }
   request.per_step_stats = parameters.get("stats") == "all";
+  request.may_keep_ids = true;
   return request;
 }
 

@@ -188,4 +188,32 @@ TEST_CASE("a profile tells each operator's series and samples; a plan the operat
   CHECK(plan.find(R"("expr":"m @ 60 == 3","position":"1:38","stepInvariant":true)") != std::string::npos);
 }
 
+TEST_CASE("series are named by ids where that takes less than their labels") {
+  EngineFixture f;
+  const std::string shared(200, 'x');
+  for (int i = 0; i < 500; ++i)
+    f.load(fmt::format(R"(m{{i="{}",long="{}"}})", i, shared), kMinute, {static_cast<double>(i)});
+  struct Row {
+    const char* query;
+    bool by_ids;
+  };
+  for (const Row& row : {Row{"m", true}, Row{"m * 2", true}, Row{"sum(m)", false}, Row{"nothing", false}}) {
+    CAPTURE(row.query);
+    auto request = f.request(row.query);
+    const auto plain = f.ask(request);
+    request.may_keep_ids = true;
+    const auto kept = f.ask(request);
+    REQUIRE(plain.has_value());
+    REQUIRE(kept.has_value());
+    CHECK(plain->pool == nullptr);
+    CHECK((kept->pool != nullptr) == row.by_ids);
+    REQUIRE(kept->series.size() == plain->series.size());
+    for (std::size_t i = 0; i < plain->series.size(); ++i) {
+      CHECK(kept->labels_of(i) == plain->series[i].labels);
+      CHECK(kept->labels_of(i) == plain->labels_of(i));
+      CHECK(kept->series[i].v == plain->series[i].v);
+    }
+  }
+}
+
 }  // namespace narthex::tests
