@@ -26,31 +26,49 @@ class WindowCutter {
 
   /// Valid until the next call.
   CutWindows cut(const storage::SampleColumns& samples, SampleStats& stats) {
-    if (shape_.at)
-      slide(samples.t, *shape_.at - shape_.offset, 0);
-    else
-      slide(samples.t, steps_.start - shape_.offset, steps_.interval);
+    // Series of one target have their samples at the same times, and mostly follow each other.
+    if (!std::ranges::equal(samples.t, times_)) {
+      times_.assign(samples.t.begin(), samples.t.end());
+      if (shape_.at)
+        slide(times_, *shape_.at - shape_.offset, 0);
+      else
+        slide(times_, steps_.start - shape_.offset, steps_.interval);
+    }
     if (samples.histograms.empty()) return {windows_, count(stats, [](std::uint32_t i) { return i; })};
     weigh(samples);
     return {windows_, count(stats, [this](std::uint32_t i) { return weights_[i]; })};
   }
   [[nodiscard]] std::uint64_t size_bytes() const {
-    return windows_.capacity() * sizeof(WindowBounds) + weights_.capacity() * sizeof(std::uint64_t);
+    return windows_.capacity() * sizeof(WindowBounds) + times_.capacity() * sizeof(Timestamp) +
+           weights_.capacity() * sizeof(std::uint64_t);
   }
 
  private:
   /// @param end  of the first window. hot: bench/query.py
   void slide(std::span<const Timestamp> t, Timestamp end, DurationMs interval) {
-    const auto size = static_cast<std::uint32_t>(t.size());
     const DurationMs width = shape_.range + shape_.before + shape_.after;
     Timestamp until = end + shape_.after;
     WindowBounds w;
+    std::uint32_t last_stride = 0;
+    std::uint32_t first_stride = 0;
     for (WindowBounds& out : windows_) {
-      while (w.last < size && t[w.last] <= until) ++w.last;
-      while (w.first < w.last && t[w.first] <= until - width) ++w.first;
+      w.last = behind(t, w.last, until, last_stride);
+      w.first = behind(t, w.first, until - width, first_stride);
       out = w;
       until += interval;
     }
+  }
+
+  /// The first sample behind `limit`, from one on before which all are not. Scrapes are regular: mostly it is
+  /// as far as the time before. @param stride  how far that was; set to how far it is
+  static std::uint32_t behind(std::span<const Timestamp> t, std::uint32_t from, Timestamp limit,
+                              std::uint32_t& stride) {
+    const auto size = static_cast<std::uint32_t>(t.size());
+    std::uint32_t to = from + stride;
+    if (to < size && t[to] > limit && (stride == 0 || t[to - 1] <= limit)) return to;
+    for (to = from; to < size && t[to] <= limit;) ++to;
+    stride = to - from;
+    return to;
   }
 
   /// How many samples count for each histogram, added up along the series.
@@ -96,6 +114,7 @@ class WindowCutter {
   const Steps& steps_;
   const WindowShape& shape_;
   std::vector<WindowBounds> windows_;
+  std::vector<Timestamp> times_;        ///< that the windows were cut of
   std::vector<std::uint64_t> weights_;  ///< empty: every sample counts one
 };
 
