@@ -68,7 +68,11 @@ void write_histogram(JsonWriter& json, Timestamp t, const FloatHistogram& h) {
 void write_series(JsonWriter& json, const query::QueryResult& result, std::size_t number) {
   const query::ResultSeries& series = result.series[number];
   const query::ValueType type = result.type;
-  json.begin_object().key("metric").labels(result.labels_of(number));
+  json.begin_object().key("metric");
+  if (result.pool)
+    json.labels(result.labels_of(number));
+  else
+    json.labels(series.labels);
   if (type == query::ValueType::vector) {
     if (series.histograms.empty())
       json.key("value").sample(series.t.front(), series.v.front());
