@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "query/engine/absent_over_time.h"
 #include "query/engine/builder.h"
 #include "query/engine/scalar_operators.h"
 #include "query/engine/selector.h"

@@ -2,7 +2,7 @@
 // window, and one at each of its bounds.
 #pragma once
 
-#include "query/engine/range_call.h"
+#include "query/engine/range_window.h"
 #include "storage/querier.h"
 
 namespace narthex::query {

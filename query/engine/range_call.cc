@@ -2,121 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "query/engine/columns_ahead.h"
 #include "query/engine/label_ops.h"
-#include "query/histogram/arithmetic.h"
+#include "query/engine/window_cutter.h"
 
 namespace narthex::query {
 
 namespace {
-
-/// The windows of one series, and the most samples that lie in one.
-struct CutWindows {
-  std::span<const WindowBounds> bounds;
-  std::uint64_t widest = 0;
-};
-
-/// Cuts the windows of one series and counts the samples in them.
-class WindowCutter {
- public:
-  WindowCutter(const Steps& steps, const WindowShape& shape)
-      : steps_(steps), shape_(shape), windows_(steps.count()) {}
-
-  /// Valid until the next call.
-  CutWindows cut(const storage::SampleColumns& samples, SampleStats& stats) {
-    // Series of one target have their samples at the same times, and mostly follow each other.
-    if (!std::ranges::equal(samples.t, times_)) {
-      times_.assign(samples.t.begin(), samples.t.end());
-      if (shape_.at)
-        slide(times_, *shape_.at - shape_.offset, 0);
-      else
-        slide(times_, steps_.start - shape_.offset, steps_.interval);
-    }
-    if (samples.histograms.empty()) return {windows_, count(stats, [](std::uint32_t i) { return i; })};
-    weigh(samples);
-    return {windows_, count(stats, [this](std::uint32_t i) { return weights_[i]; })};
-  }
-  [[nodiscard]] std::uint64_t size_bytes() const {
-    return windows_.capacity() * sizeof(WindowBounds) + times_.capacity() * sizeof(Timestamp) +
-           weights_.capacity() * sizeof(std::uint64_t);
-  }
-
- private:
-  /// @param end  of the first window. hot: bench/query.py
-  void slide(std::span<const Timestamp> t, Timestamp end, DurationMs interval) {
-    const DurationMs width = shape_.range + shape_.before + shape_.after;
-    Timestamp until = end + shape_.after;
-    WindowBounds w;
-    std::uint32_t last_stride = 0;
-    std::uint32_t first_stride = 0;
-    for (WindowBounds& out : windows_) {
-      w.last = behind(t, w.last, until, last_stride);
-      w.first = behind(t, w.first, until - width, first_stride);
-      out = w;
-      until += interval;
-    }
-  }
-
-  /// The first sample behind `limit`, from one on before which all are not. Scrapes are regular: mostly it is
-  /// as far as the time before. @param stride  how far that was; set to how far it is
-  static std::uint32_t behind(std::span<const Timestamp> t, std::uint32_t from, Timestamp limit,
-                              std::uint32_t& stride) {
-    const auto size = static_cast<std::uint32_t>(t.size());
-    std::uint32_t to = from + stride;
-    if (to < size && t[to] > limit && (stride == 0 || t[to - 1] <= limit)) return to;
-    for (to = from; to < size && t[to] <= limit;) ++to;
-    stride = to - from;
-    return to;
-  }
-
-  /// How many samples count for each histogram, added up along the series.
-  void weigh(const storage::SampleColumns& samples) {
-    weights_.clear();
-    weights_.reserve(samples.t.size() + 1);
-    weights_.push_back(0);
-    auto h = samples.histograms.begin();
-    for (std::size_t i = 0; i < samples.t.size(); ++i) {
-      const bool is_histogram = h != samples.histograms.end() && h->index == i;
-      weights_.push_back(weights_.back() + (is_histogram ? counted_samples((h++)->value) : 1));
-    }
-  }
-
-  /// Counts the samples in the windows. @param before  what the samples before one count together
-  /// @return  what the fullest window counts. hot: bench/query.py
-  template <class Before>
-  std::uint64_t count(SampleStats& stats, Before before) const {
-    std::uint64_t widest = 0;
-    std::uint64_t total = 0;
-    std::uint64_t read = 0;
-    std::uint32_t read_until = 0;
-    const bool keeps_steps = stats.keeps_steps();
-    for (std::size_t step = 0; step < windows_.size(); ++step) {
-      const WindowBounds w = windows_[step];
-      if (w.empty()) continue;
-      const std::uint64_t all = before(w.last) - before(w.first);
-      const std::uint64_t fresh = is_read(step) ? before(w.last) - before(std::max(w.first, read_until)) : 0;
-      widest = std::max(widest, all);
-      total += all;
-      read += fresh;
-      if (keeps_steps) stats.add_steps_own(step, all, fresh);
-      read_until = w.last;
-    }
-    stats.add(total, read);
-    return widest;
-  }
-  /// Samples of a subquery are counted where it reads them, those at `@` once.
-  [[nodiscard]] bool is_read(std::size_t step) const {
-    return !shape_.from_subquery && (step == 0 || !shape_.at);
-  }
-
-  const Steps& steps_;
-  const WindowShape& shape_;
-  std::vector<WindowBounds> windows_;
-  std::vector<Timestamp> times_;        ///< that the windows were cut of
-  std::vector<std::uint64_t> weights_;  ///< empty: every sample counts one
-};
 
 /// As without_metric_name(), in place.
 void remove_metric_name(const QueryState& query, LabelIds& labels) {
@@ -169,12 +61,13 @@ class RangeColumnMaker final : public ColumnMaker {
     out.column.reset(context_.steps.count());
     const CutWindows windows = cutter_.cut(samples, notes.stats);
     out.widest = windows.widest;
-    out.buffer_bytes = sample_bytes(samples) + cutter_.size_bytes();
     std::span<const Timestamp> starts;
     if (context_.query.use_start_timestamps) starts = samples.st;
-    const RangeInput in{samples.t,    samples.v,     starts,    windows.bounds, context_.steps,
-                        shape_.range, shape_.offset, shape_.at, names_[series], samples.histograms};
+    const RangeInput in{samples.t,      samples.v,          starts,        windows.bounds,
+                        context_.steps, shape_.range,       shape_.offset, shape_.at,
+                        names_[series], samples.histograms, windows.cut};
     auto ran = function_->run(in, out.column);
+    out.buffer_bytes = sample_bytes(samples) + cutter_.size_bytes() + function_->size_bytes();
     notes.annotations.take(annotations_);
     return ran;
   }
@@ -317,61 +210,10 @@ class RangeCall final : public VectorOperator {
   MakerNotes notes_;
 };
 
-class AbsentOverTime final : public VectorOperator {
- public:
-  AbsentOverTime(EvalContext& context, RangeSourcePtr source, const WindowShape& shape, LabelIds labels)
-      : context_(context),
-        source_(std::move(source)),
-        shape_(shape),
-        cutter_(context.steps, shape_),
-        labels_(std::move(labels)) {}
-
-  Result<std::vector<SeriesInfo>> open() override {
-    found_.reset(context_.steps.count());
-    if (auto series = source_->open(); !series) return series;
-    storage::SampleColumns samples;
-    for (;;) {
-      auto more = source_->next(samples);
-      if (!more) return pass(more);
-      if (!*more) break;
-      const CutWindows windows = cutter_.cut(samples, context_.stats);
-      if (auto fits = context_.query.budget.check_passing(windows.widest); !fits) return pass(fits);
-      for (std::size_t step = 0; step < windows.bounds.size(); ++step)
-        if (!windows.bounds[step].empty()) found_.set(step);
-    }
-    done_ = found_.full();
-    if (done_) return std::vector<SeriesInfo>{};
-    return std::vector<SeriesInfo>{{labels_, true}};
-  }
-
-  Result<bool> next(StepColumn& out) override {
-    if (done_) return false;
-    done_ = true;
-    out.reset(context_.steps.count());
-    for (std::size_t step = 0; step < out.values.size(); ++step)
-      if (!found_.test(step)) out.set(step, 1);
-    return true;
-  }
-
- private:
-  EvalContext& context_;
-  RangeSourcePtr source_;
-  WindowShape shape_;
-  WindowCutter cutter_;
-  LabelIds labels_;
-  StepBitmap found_;
-  bool done_ = false;
-};
-
 }  // namespace
 
 VectorOperatorPtr make_range_call(EvalContext& context, RangeCallParts parts) {
   return std::make_unique<RangeCall>(context, std::move(parts));
-}
-
-VectorOperatorPtr make_absent_over_time(EvalContext& context, RangeSourcePtr source, const WindowShape& shape,
-                                        LabelIds labels) {
-  return std::make_unique<AbsentOverTime>(context, std::move(source), shape, std::move(labels));
 }
 
 }  // namespace narthex::query

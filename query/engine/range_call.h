@@ -12,16 +12,6 @@
 
 namespace narthex::query {
 
-/// How the windows of a range vector lie in time.
-struct WindowShape {
-  DurationMs range = 0;
-  DurationMs offset = 0;
-  std::optional<Timestamp> at;
-  DurationMs before = 0;  ///< anchored, smoothed: also samples this much before the window
-  DurationMs after = 0;   ///< smoothed: and this much after it
-  bool from_subquery = false;
-};
-
 struct RangeCallParts {
   RangeSourcePtr source;
   WindowShape shape;
@@ -33,10 +23,5 @@ struct RangeCallParts {
 };
 
 VectorOperatorPtr make_range_call(EvalContext& context, RangeCallParts parts);
-
-/// absent_over_time: 1 at the steps at which no series of the source has a sample.
-/// @param labels  of the one output series
-VectorOperatorPtr make_absent_over_time(EvalContext& context, RangeSourcePtr source, const WindowShape& shape,
-                                        LabelIds labels);
 
 }  // namespace narthex::query

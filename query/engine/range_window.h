@@ -17,6 +17,16 @@
 
 namespace narthex::query {
 
+/// How the windows of a range vector lie in time.
+struct WindowShape {
+  DurationMs range = 0;
+  DurationMs offset = 0;
+  std::optional<Timestamp> at;
+  DurationMs before = 0;  ///< anchored, smoothed: also samples this much before the window
+  DurationMs after = 0;   ///< smoothed: and this much after it
+  bool from_subquery = false;
+};
+
 /// Samples [first, last) of a series.
 struct WindowBounds {
   std::uint32_t first = 0;
@@ -38,6 +48,8 @@ struct RangeInput {
   std::string_view metric_name;  ///< "" if there is none
   /// Native histograms among the samples, ascending; v means nothing there.
   std::span<const storage::HistogramSample> histograms = {};
+  /// Not 0: inputs of one call with the same number have the same times and windows.
+  std::uint64_t cut = 0;
 
   [[nodiscard]] Timestamp window_end(std::size_t step) const { return at.value_or(steps.at(step)) - offset; }
   [[nodiscard]] Timestamp window_start(std::size_t step) const { return window_end(step) - range; }
@@ -62,6 +74,8 @@ class RangeFunction {
   /// Sets in `out` (all absent) the steps that have a result. Windows may be empty.
   /// Errors: execution.
   virtual Result<void> run(const RangeInput& in, StepColumn& out) = 0;
+  /// Of what it keeps between series that grows with the steps.
+  [[nodiscard]] virtual std::uint64_t size_bytes() const { return 0; }
 };
 using RangeFunctionPtr = std::unique_ptr<RangeFunction>;
 

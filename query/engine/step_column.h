@@ -36,6 +36,13 @@ class StepBitmap {
   [[nodiscard]] std::size_t size() const { return steps_; }
   [[nodiscard]] bool test(std::size_t i) const { return (words_[i / 64] >> (i % 64) & 1) != 0; }
   void set(std::size_t i) { words_[i / 64] |= std::uint64_t{1} << (i % 64); }
+  /// Sets [begin, end); not empty.
+  void set_range(std::size_t begin, std::size_t end) {
+    const std::size_t last = (end - 1) / 64;
+    std::uint64_t bits = ~std::uint64_t{0} << (begin % 64);
+    for (std::size_t w = begin / 64; w < last; ++w) words_[w] |= std::exchange(bits, ~std::uint64_t{0});
+    words_[last] |= bits & ~std::uint64_t{0} >> (63 - (end - 1) % 64);
+  }
   void clear(std::size_t i) { words_[i / 64] &= ~(std::uint64_t{1} << (i % 64)); }
 
   [[nodiscard]] bool any() const {

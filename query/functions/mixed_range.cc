@@ -33,6 +33,8 @@ class WithHistograms final : public RangeFunction {
     return {};
   }
 
+  [[nodiscard]] std::uint64_t size_bytes() const override { return of_floats_->size_bytes(); }
+
  private:
   struct Mixed {
     HistogramFunctionPtr of_histograms;  ///< null: they are ignored

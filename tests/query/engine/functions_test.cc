@@ -86,6 +86,11 @@ TEST_CASE("compensated sums keep what plain sums lose, and means do not overflow
   KahanSum sum;
   for (const double v : {1.0, 1e100, 1.0, -1e100}) sum.add(v);
   CHECK(sum.value() == 2);
+  KahanSum past_all;
+  for (const double v : {1.0, 1.7e308, 1.7e308}) past_all.add(v);
+  CHECK(std::isinf(past_all.value()));
+  past_all.add(-std::numeric_limits<double>::infinity());
+  CHECK(std::isnan(past_all.value()));
   KahanMean mean;
   for (int i = 0; i < 4; ++i) mean.add(1.7e308);
   CHECK(mean.value() == doctest::Approx(1.7e308));
@@ -118,6 +123,22 @@ TEST_CASE("bitmaps know their first common step and never set bits past their en
   a.subtract(b);
   CHECK(a.count() == 128);
   CHECK_FALSE(a.intersects(b));
+}
+
+TEST_CASE("bitmaps set ranges of steps, whole words and parts of them") {
+  const struct {
+    std::size_t begin;
+    std::size_t end;
+  } rows[] = {{0, 1}, {0, 64}, {3, 64}, {63, 65}, {64, 128}, {5, 200}, {129, 200}, {199, 200}};
+  for (const auto& row : rows) {
+    CAPTURE(row.begin);
+    CAPTURE(row.end);
+    StepBitmap bits(200);
+    bits.set_range(row.begin, row.end);
+    CHECK(bits.count() == row.end - row.begin);
+    CHECK(bits.first() == row.begin);
+    CHECK(bits.test(row.end - 1));
+  }
 }
 
 }  // namespace narthex::query

@@ -36,7 +36,7 @@ void fill(ModelStore& store) {
   for (int i = 0; i < kSeries; ++i) {
     double count = static_cast<double>(dice() % 1000);
     for (int n = 0; n < kScrapes; ++n) {
-      const Timestamp t = n * kScrape + i;
+      const Timestamp t = n * kScrape + i / 3;
       if (dice() % 20 != 0) store.add(labels_of("uneven", i), t, uneven(dice));
       if (dice() % 97 == 0) store.add(labels_of("uneven", i), t, kStaleNan);
       count = dice() % 50 == 0 ? 0 : count + static_cast<double>(dice() % 100) / 7;
