@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,6 +60,9 @@ struct SelectOptions {
   bool sorted = false;             ///< by labels; otherwise in the store's own order
   std::size_t limit = 0;           ///< at most so many series; 0 = all
   SelectBudget* budget = nullptr;  ///< what series and labels may take; null = anything
+  /// Labels of these names are wanted, and others may be left out: series may then have equal labels. Not
+  /// set: all are wanted.
+  std::optional<std::span<const std::string>> wanted_labels = std::nullopt;
 };
 
 class Querier {

@@ -28,24 +28,31 @@ std::string with_metric_name(std::string_view text, std::string_view metric_name
   return fmt::format("{} for metric name {}", text, quote(metric_name));
 }
 
+/// Of several places the last is shown, of those that are counted the first.
+void AnnotationCollector::Note::show_at(Span other, std::uint32_t other_rank) {
+  if (count > 0 ? other_rank >= rank : other_rank < rank) return;
+  at = other;
+  rank = other_rank;
+}
+
 AnnotationCollector::Note& AnnotationCollector::note(AnnotationKind kind, std::string_view text, Span at,
-                                                     bool& is_new) {
+                                                     std::uint32_t rank, bool& is_new) {
   const auto [entry, inserted] = by_text_.try_emplace(std::string(text), notes_.size());
   is_new = inserted;
-  if (inserted) notes_.push_back({kind, std::string(text), at, 0, 0, {}, {}});
+  if (inserted) {
+    notes_.push_back({kind, std::string(text), at, rank, 0, {}, {}});
+  } else {
+    notes_[entry->second].show_at(at, rank);
+  }
   return notes_[entry->second];
 }
 
 void AnnotationCollector::add(AnnotationKind kind, std::string_view text, Span at, std::uint32_t rank) {
   bool is_new = false;
-  Note& n = note(kind, text, at, is_new);
-  if (is_new || rank >= n.rank) {
-    n.at = at;
-    n.rank = rank;
-  }
+  note(kind, text, at, rank, is_new);
 }
 
-void AnnotationCollector::add_forced_monotonicity(std::string_view metric_name, Span at,
+void AnnotationCollector::add_forced_monotonicity(std::string_view metric_name, Span at, std::uint32_t rank,
                                                   const ForcedMonotonicity& where) {
   bool is_new = false;
   Note& n = note(AnnotationKind::info,
@@ -53,7 +60,7 @@ void AnnotationCollector::add_forced_monotonicity(std::string_view metric_name, 
                                   "https://prometheus.io/docs/prometheus/latest/querying/functions/"
                                   "#histogram_quantile)",
                                   metric_name),
-                 at, is_new);
+                 at, rank, is_new);
   ++n.count;
   if (is_new) {
     n.first = n.last = where;
@@ -70,13 +77,13 @@ void AnnotationCollector::Note::widen(const ForcedMonotonicity& where) {
   first->max_diff = std::max(first->max_diff, where.max_diff);
 }
 
-void AnnotationCollector::add_start_time_overlap(std::string_view metric_name, Span at) {
+void AnnotationCollector::add_start_time_overlap(std::string_view metric_name, Span at, std::uint32_t rank) {
   bool is_new = false;
   Note& n =
       note(AnnotationKind::warning,
            fmt::format("sample has start time that overlaps with previous sample timestamp for metric {}",
                        quote(metric_name)),
-           at, is_new);
+           at, rank, is_new);
   ++n.count;
 }
 
@@ -84,14 +91,10 @@ void AnnotationCollector::take(AnnotationCollector& other) {
   if (other.notes_.empty()) return;
   for (Note& theirs : other.notes_) {
     bool is_new = false;
-    Note& ours = note(theirs.kind, theirs.text, theirs.at, is_new);
+    Note& ours = note(theirs.kind, theirs.text, theirs.at, theirs.rank, is_new);
     if (is_new) {
       ours = std::move(theirs);
       continue;
-    }
-    if (theirs.rank >= ours.rank) {
-      ours.at = theirs.at;
-      ours.rank = theirs.rank;
     }
     ours.count += theirs.count;
     if (!theirs.first) continue;
@@ -100,6 +103,16 @@ void AnnotationCollector::take(AnnotationCollector& other) {
   }
   other.notes_.clear();
   other.by_text_.clear();
+}
+
+void AnnotationCollector::move_to(Span from, Span to, std::uint32_t rank) {
+  for (Note& note : notes_) {
+    note.rank = rank;
+    // What is said of a subquery's samples has no place.
+    if (note.at == Span{}) continue;
+    note.at.start = note.at.start - from.start + to.start;
+    note.at.end = note.at.end - from.start + to.start;
+  }
 }
 
 void AnnotationCollector::write(std::string_view query, Annotations& out) const {

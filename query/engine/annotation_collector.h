@@ -1,8 +1,9 @@
 // AnnotationCollector: the warnings and infos of a running query, each text once.
 //
 // Prometheus tells annotations apart by their text without position; when several places of a
-// query say the same, the place that is evaluated last is shown. Operators therefore carry
-// their rank in Prometheus' order of evaluation (arguments first, left before right).
+// query say the same, the place that is evaluated last is shown, and of those that are counted the
+// first. Operators therefore carry their rank in Prometheus' order of evaluation (arguments first,
+// left before right).
 //
 // Threads: one at a time.
 // Source: Prometheus util/annotations/annotations.go
@@ -33,12 +34,16 @@ class AnnotationCollector {
   /// @param rank  of the operator, see above
   void add(AnnotationKind kind, std::string_view text, Span at, std::uint32_t rank);
   /// Counts occurrences and widens the bounds over all of them.
-  void add_forced_monotonicity(std::string_view metric_name, Span at, const ForcedMonotonicity& where);
+  void add_forced_monotonicity(std::string_view metric_name, Span at, std::uint32_t rank,
+                               const ForcedMonotonicity& where);
   /// Counts occurrences.
-  void add_start_time_overlap(std::string_view metric_name, Span at);
+  void add_start_time_overlap(std::string_view metric_name, Span at, std::uint32_t rank);
 
   /// Takes over what another has collected, as if it came now.
   void take(AnnotationCollector& other);
+
+  /// As if the same had been said of the same text elsewhere in the query, by an operator of `rank`.
+  void move_to(Span from, Span to, std::uint32_t rank);
 
   /// Appends everything, with positions in `query`.
   void write(std::string_view query, Annotations& out) const;
@@ -53,8 +58,9 @@ class AnnotationCollector {
     std::optional<ForcedMonotonicity> first;
     std::optional<ForcedMonotonicity> last;
     void widen(const ForcedMonotonicity& where);
+    void show_at(Span other, std::uint32_t other_rank);
   };
-  Note& note(AnnotationKind kind, std::string_view text, Span at, bool& is_new);
+  Note& note(AnnotationKind kind, std::string_view text, Span at, std::uint32_t rank, bool& is_new);
 
   std::vector<Note> notes_;
   std::unordered_map<std::string, std::size_t> by_text_;
@@ -68,7 +74,12 @@ class Annotator {
     collector_->add(AnnotationKind::warning, text, at, rank_);
   }
   void info(std::string_view text, Span at) const { collector_->add(AnnotationKind::info, text, at, rank_); }
-  [[nodiscard]] AnnotationCollector& collector() const { return *collector_; }
+  void forced_monotonicity(std::string_view metric_name, Span at, const ForcedMonotonicity& where) const {
+    collector_->add_forced_monotonicity(metric_name, at, rank_, where);
+  }
+  void start_time_overlap(std::string_view metric_name, Span at) const {
+    collector_->add_start_time_overlap(metric_name, at, rank_);
+  }
 
  private:
   AnnotationCollector* collector_;

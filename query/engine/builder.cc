@@ -5,6 +5,7 @@
 #include "query/engine/aggregation.h"
 #include "query/engine/binary.h"
 #include "query/engine/profiled_operators.h"
+#include "query/engine/repeated_part.h"
 #include "query/engine/scalar_operators.h"
 #include "query/engine/selector.h"
 #include "query/engine/set_operators.h"
@@ -15,6 +16,27 @@
 namespace narthex::query {
 
 Result<VectorOperatorPtr> OperatorBuilder::vector(const Expr& e, EvalContext& context) const {
+  const auto repeated = context.query.shares_parts ? plan_.repeated_part(e) : std::nullopt;
+  return repeated ? repeated_vector(e, *repeated, context) : own_vector(e, context);
+}
+
+Result<VectorOperatorPtr> OperatorBuilder::repeated_vector(const Expr& e, std::size_t number,
+                                                           EvalContext& context) const {
+  const auto make_own = [this, &e, &context] { return own_vector(e, context); };
+  auto& part = context.query.repeated_parts[{&context, number}];
+  if (part) {
+    const ProfileScope profile(e, context, plan_.is_step_invariant(e));
+    profile.is_repeated();
+    return profile.observed(Result<VectorOperatorPtr>(RepeatedPart::read_at(part, e.span, make_own)));
+  }
+  part = std::make_shared<RepeatedPart>(context, e.span);
+  auto source = own_vector(e, part->inner());
+  if (!source) return source;
+  part->set_source(std::move(*source));
+  return RepeatedPart::read_at(part, e.span, make_own);
+}
+
+Result<VectorOperatorPtr> OperatorBuilder::own_vector(const Expr& e, EvalContext& context) const {
   const QueryBudget::PlaceScope place(context.query.budget, e.span);
   // The column that its operator works on, kept to the query's end.
   if (auto charged = context.query.budget.charge(0, context.steps.count() * sizeof(double), e.span); !charged)
@@ -199,6 +221,7 @@ SelectorSpec OperatorBuilder::selector_spec(const VectorSelector& s, Span span) 
   spec.anchored = s.anchored;
   spec.smoothed = s.smoothed;
   spec.stats_only = plan_.wants_stats_only(s);
+  spec.wanted_labels = plan_.wanted_labels(s);
   spec.span = span;
   return spec;
 }

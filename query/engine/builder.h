@@ -31,6 +31,10 @@ class OperatorBuilder {
   Result<Range> range(const Expr& e, EvalContext& context, bool is_result) const;
 
  private:
+  /// The operators of `e` at its place alone.
+  Result<VectorOperatorPtr> own_vector(const Expr& e, EvalContext& context) const;
+  /// Those of a part that stands at several places of this context. @param number  the plan's
+  Result<VectorOperatorPtr> repeated_vector(const Expr& e, std::size_t number, EvalContext& context) const;
   Result<VectorOperatorPtr> vector_node(const Expr& e, EvalContext& context) const;
   Result<VectorOperatorPtr> binary(const Expr& e, const Binary& node, EvalContext& context) const;
   Result<VectorOperatorPtr> aggregate(const Expr& e, const Aggregate& node, EvalContext& context) const;

@@ -43,6 +43,8 @@ struct EngineOptions {
   ParserOptions parser;
   bool delayed_name_removal = false;
   bool use_start_timestamps = false;
+  /// Parts that are written several times in a query are evaluated once. Without it answers are the same.
+  bool share_repeated_parts = true;
   bool per_step_stats = false;
 };
 

@@ -44,12 +44,29 @@ bool depends_on_step(FunctionId id) {
   }
 }
 
+/// The series it chooses stay what they are, or it looks at more than their labels.
+bool keeps_labels(AggregateOp op) {
+  switch (op) {
+    case AggregateOp::topk:
+    case AggregateOp::bottomk:
+    case AggregateOp::limitk:
+    case AggregateOp::limit_ratio:
+    case AggregateOp::count_values:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
-Result<QueryPlan> QueryPlan::make(const Expr& root, Timestamp start, Timestamp end, DurationMs step) {
+Result<QueryPlan> QueryPlan::make(const Expr& root, std::string_view text, Timestamp start, Timestamp end,
+                                  DurationMs step) {
   QueryPlan plan(start, end, step);
   if (auto resolved = plan.resolve_durations(root); !resolved) return pass(resolved);
   plan.find_stats_only(root, false);
+  plan.find_aggregated(root);
+  plan.find_repeated(root, text);
   if (plan.find_invariant(root).wrap) plan.invariant_.insert(&root);
   return plan;
 }
@@ -82,6 +99,22 @@ void QueryPlan::find_stats_only(const Expr& e, bool wanted) {
   }
   if (needs_buckets) return;
   for_each_child(e, [&](const Expr& child) { find_stats_only(child, wanted); });
+}
+
+void QueryPlan::find_aggregated(const Expr& e) {
+  if (const auto* node = e.as<Aggregate>(); node && !node->without && !keeps_labels(node->op))
+    if (const auto* selector = unwrap(*node->expr).as<VectorSelector>()) aggregated_.emplace(selector, node);
+  for_each_child(e, [&](const Expr& child) { find_aggregated(child); });
+}
+
+std::optional<std::vector<std::string>> QueryPlan::wanted_labels(const VectorSelector& s) const {
+  const auto at = aggregated_.find(&s);
+  if (at == aggregated_.end()) return std::nullopt;
+  std::vector<std::string> names = at->second->grouping;
+  // Annotations about histograms in sums and those of smoothing say the metric's name.
+  const AggregateOp op = at->second->op;
+  if (op == AggregateOp::sum || op == AggregateOp::avg || s.smoothed) names.emplace_back(kMetricName);
+  return names;
 }
 
 DurationMs QueryPlan::ms(const Duration& d) const {

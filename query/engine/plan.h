@@ -18,14 +18,20 @@ namespace narthex::query {
 class QueryPlan {
  public:
   /// @param root  must outlive the plan
+  /// @param text  that it was parsed from; must outlive the plan
   /// @param step  0 for an instant query
   /// Errors: invalid (a duration expression that is not above 0, not finite, ...).
-  static Result<QueryPlan> make(const Expr& root, Timestamp start, Timestamp end, DurationMs step);
+  static Result<QueryPlan> make(const Expr& root, std::string_view text, Timestamp start, Timestamp end,
+                                DurationMs step);
 
   /// This part is evaluated once, at the first step of the grid it stands on.
   [[nodiscard]] bool is_step_invariant(const Expr& e) const { return invariant_.contains(&e); }
   /// Of the histograms that a selector finds only count and sum are used.
   [[nodiscard]] bool wants_stats_only(const VectorSelector& s) const { return stats_only_.contains(&s); }
+  /// The labels of a selector's series that matter to what stands around it; not set: all of them.
+  [[nodiscard]] std::optional<std::vector<std::string>> wanted_labels(const VectorSelector& s) const;
+  /// The number of a part that is written several times and worth evaluating once; nothing: it is not.
+  [[nodiscard]] std::optional<std::size_t> repeated_part(const Expr& e) const;
   [[nodiscard]] DurationMs ms(const Duration& d) const;
   [[nodiscard]] std::optional<Timestamp> at(const AtModifier& m) const;
   /// start(), end(), range() and step() are numbers once the query is known.
@@ -34,6 +40,7 @@ class QueryPlan {
   [[nodiscard]] TimeRange time_range(const Expr& root, DurationMs lookback) const;
 
  private:
+  class RepetitionFinder;
   struct Invariance {
     bool invariant = false;
     bool wrap = false;  ///< worth a step-invariant part of its own, if its parent is not one
@@ -53,6 +60,8 @@ class QueryPlan {
   Result<double> evaluate(const DurationExpr& e) const;
   /// @param wanted  inside a function that takes only count and sum of histograms
   void find_stats_only(const Expr& e, bool wanted);
+  void find_aggregated(const Expr& e);
+  void find_repeated(const Expr& root, std::string_view text);
   Invariance find_invariant(const Expr& e);
   Invariance find_invariant_call(const Call& call);
   Invariance find_invariant_sides(const Binary& binary);
@@ -66,6 +75,8 @@ class QueryPlan {
   std::unordered_map<const Duration*, DurationMs> durations_;
   std::unordered_set<const Expr*> invariant_;
   std::unordered_set<const VectorSelector*> stats_only_;
+  std::unordered_map<const VectorSelector*, const Aggregate*> aggregated_;  ///< directly, by some labels
+  std::unordered_map<const Expr*, std::size_t> repeated_;                   ///< numbers of parts
 };
 
 /// Calls f(child) for each direct part of `e`, in the order they are written.

@@ -73,6 +73,7 @@ void write_node(JsonWriter& json, const ProfileNode& node, bool measured, std::s
   json.key("expr").string(query.substr(start, length));
   json.key("position").string(position_text(query, node.span.start));
   json.key("stepInvariant").boolean(node.step_invariant);
+  if (node.repeated) json.key("repeated").boolean(true);
   if (measured) {
     std::chrono::nanoseconds below{0};
     for (const ProfileNode* child : node.children) below += child->time;

@@ -28,6 +28,7 @@ struct ProfileNode {
   std::string detail;
   Span span;
   bool step_invariant = false;  ///< evaluated once for all steps
+  bool repeated = false;        ///< evaluated where the same text stands before
   std::uint64_t series = 0;     ///< put out, those without a sample included
   std::uint64_t samples = 0;    ///< put out
   std::uint64_t bytes = 0;      ///< most that was held here and below at one time

@@ -32,6 +32,11 @@ class ProfileScope {
   ProfileScope(const ProfileScope&) = delete;
   ProfileScope& operator=(const ProfileScope&) = delete;
 
+  /// It was evaluated where the same text stands first.
+  void is_repeated() const {
+    if (node_) node_->repeated = true;
+  }
+
   template <class OperatorPtr>
   Result<OperatorPtr> observed(Result<OperatorPtr> made) const {
     if (!node_ || !made) return made;

@@ -336,7 +336,7 @@ Result<QueryResult> run_query(const Expr& root, storage::Queryable& store, const
         fmt::format("invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
                     documented_type(type)));
   const Timestamp end = is_instant ? request.start : request.end;
-  auto plan = QueryPlan::make(root, request.start, end, request.step);
+  auto plan = QueryPlan::make(root, request.query, request.start, end, request.step);
   if (!plan) return pass(plan);
   const DurationMs lookback = request.lookback.value_or(0) > 0 ? *request.lookback : setup.options.lookback;
   auto querier = store.querier(plan->time_range(root, lookback));
@@ -348,6 +348,7 @@ Result<QueryResult> run_query(const Expr& root, storage::Queryable& store, const
   query.delayed_name_removal = setup.options.delayed_name_removal;
   query.use_start_timestamps = setup.options.use_start_timestamps;
   query.regex_memory = setup.options.parser.regex_memory;
+  query.shares_parts = setup.options.share_repeated_parts;
   query.is_instant = is_instant;
   query.may_keep_ids = request.may_keep_ids;
   query.query_steps = {request.start, end, is_instant ? 1 : request.step};

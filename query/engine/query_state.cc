@@ -4,7 +4,7 @@
 
 namespace narthex::query {
 
-Result<void> QueryDeadline::check(std::string_view where) const {
+Result<void> QueryDeadline::check_stopped(std::string_view where) const {
   switch (stop_.stopped() ? stop_.reason() : cancel_.reason()) {
     case sync::StopReason::none:
       break;
@@ -17,6 +17,11 @@ Result<void> QueryDeadline::check(std::string_view where) const {
     case sync::StopReason::shutdown:
       return fail(Code::cancelled, fmt::format("query was canceled in {}", where));
   }
+  return {};
+}
+
+Result<void> QueryDeadline::check(std::string_view where) const {
+  if (auto going_on = check_stopped(where); !going_on) return going_on;
   if (clock_->steady() >= at_) return fail(Code::timeout, fmt::format("query timed out in {}", where));
   return {};
 }

@@ -7,7 +7,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <string_view>
+#include <utility>
 
 #include "model/clock.h"
 #include "model/label_pool.h"
@@ -25,7 +28,9 @@ class ThreadPool;
 
 namespace narthex::query {
 
+class RepeatedPart;
 class QueryProfile;
+struct EvalContext;
 
 /// When a query has to end before it is done.
 class QueryDeadline {
@@ -34,14 +39,20 @@ class QueryDeadline {
   /// @param cancel  of whoever cancels running queries
   QueryDeadline(const Clock& clock, std::chrono::nanoseconds at, sync::StopToken stop, sync::StopToken cancel)
       : clock_(&clock), at_(at), stop_(std::move(stop)), cancel_(std::move(cancel)) {}
-  /// Asked once per series.
   /// @param where  ends the text: `query timed out in <where>`
   /// Errors: timeout, cancelled, limit (stopped for memory).
   [[nodiscard]] Result<void> check(std::string_view where = "expression evaluation") const;
+  /// The same for what is done many times a millisecond: the clock, which costs more than the rest, is looked
+  /// at one time in 16. @param number  of the asking
+  [[nodiscard]] Result<void> check_often(std::size_t number) const {
+    return number % 16 == 0 ? check() : check_stopped("expression evaluation");
+  }
   [[nodiscard]] std::chrono::nanoseconds at() const { return at_; }
   [[nodiscard]] const Clock& clock() const { return *clock_; }
 
  private:
+  [[nodiscard]] Result<void> check_stopped(std::string_view where) const;
+
   const Clock* clock_;
   std::chrono::nanoseconds at_;
   sync::StopToken stop_;
@@ -70,6 +81,9 @@ struct QueryState {
   QueryProfile* profile = nullptr;                 ///< null: nobody asked for one
   sync::ThreadPool* helpers = nullptr;             ///< that work beside its thread; null: none
   std::uint32_t next_rank = 0;
+  bool shares_parts = true;  ///< while its operators are made
+  /// Parts that are written several times, by where they stand and the plan's number.
+  std::map<std::pair<const EvalContext*, std::size_t>, std::shared_ptr<RepeatedPart>> repeated_parts;
 
   const NameId metric_name = pool.name(kMetricName);
   const NameId type_label = pool.name(kTypeLabel);

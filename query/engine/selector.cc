@@ -33,7 +33,8 @@ class SeriesReader {
       if (m.regex())
         if (auto charged = share_.add(0, m.regex()->size_bytes()); !charged) return pass(charged);
     ChargedSelect budget(share_);
-    auto selected = query_.querier.select(range, spec_.matchers, query_.pool, {.budget = &budget});
+    auto selected = query_.querier.select(range, spec_.matchers, query_.pool,
+                                          {.budget = &budget, .wanted_labels = spec_.wanted_labels});
     // A limit is told as it is: its text begins with the place.
     if (!selected)
       return selected.error().code == Code::limit ? pass(selected) : pass(selected, "expanding series");
@@ -55,7 +56,7 @@ class SeriesReader {
   /// Overwrites `out`. Threads: any.
   Result<void> read(std::size_t i, storage::SampleColumns& out) const {
     out.clear();
-    if (auto going_on = query_.deadline.check(); !going_on) return going_on;
+    if (auto going_on = query_.deadline.check_often(i); !going_on) return going_on;
     if (auto read = set_->samples(i, range_, out); !read) return pass(read, "expanding series");
     if (spec_.stats_only && !out.histograms.empty()) keep_stats_only(out);
     return {};

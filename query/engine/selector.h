@@ -18,6 +18,8 @@ struct SelectorSpec {
   bool stats_only = false;  ///< of histograms only count and sum are wanted
   /// timestamp() beside `@`: the offset bounds what is read, and the look is at `@` itself.
   bool looks_at_bare_at = false;
+  /// Whoever reads the series asks for labels of these names alone; not set: for all of them.
+  std::optional<std::vector<std::string>> wanted_labels;
   Span span;
 
   /// The time a step looks at.

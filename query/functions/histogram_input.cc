@@ -37,7 +37,7 @@ RangeInput PartedSeries::float_input(const RangeInput& in) const {
 }
 
 void HistogramNotes::tell() const {
-  if (starts_overlap_) site_.annotator.collector().add_start_time_overlap(metric_name_, site_.first_argument);
+  if (starts_overlap_) site_.annotator.start_time_overlap(metric_name_, site_.first_argument);
   for (const Note& note : notes_) {
     if (note.kind == AnnotationKind::warning)
       site_.annotator.warn(note.text, site_.first_argument);

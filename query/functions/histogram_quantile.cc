@@ -219,7 +219,7 @@ class HistogramQuantiles final : public VectorOperator {
       const auto quantile = bucket_quantile(q, buckets_);
       out.set(step, quantile.value);
       if (quantile.forced_monotonic)
-        set_.annotator().collector().add_forced_monotonicity(
+        set_.annotator().forced_monotonicity(
             set_.name(output.histogram), set_.span(),
             {context_.steps.at(step), quantile.min_bucket, quantile.max_bucket, quantile.max_diff});
     }

@@ -170,7 +170,7 @@ class Rate final : public RangeFunction {
     double risen = in.v[newest] - in.v[first];
     for (const auto reset : resets_.between(first, last)) risen += in.v[reset - 1];
     if (!overlaps_.between(first, last).empty())
-      site_.annotator.collector().add_start_time_overlap(in.metric_name, site_.first_argument);
+      site_.annotator.start_time_overlap(in.metric_name, site_.first_argument);
 
     const Timestamp began = in.st.empty() ? 0 : in.st[first];
     if (began != 0 && began > in.window_start(step) && began < in.t[first]) {

@@ -52,6 +52,8 @@ Laws::Broken try_law(Laws& laws, std::uint32_t law, Choices& choices) {
         return laws.limits_refuse_or_change_nothing(query, times, choices);
       case 4:
         return laws.result_is_well_formed(query, times);
+      case 6:
+        return laws.repeated_parts_change_nothing(query, times, choices);
       default:
         return laws.pinned_is_the_same_everywhere(query, minute);
     }
@@ -64,7 +66,7 @@ Laws::Broken try_law(Laws& laws, std::uint32_t law, Choices& choices) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Choices choices(std::span(data, size));
-  const std::uint32_t law = choices.below(6);
+  const std::uint32_t law = choices.below(7);
   storage::Queryable& asked = store(choices.below(kStores));
   query::EngineOptions options;
   options.parser = {true, true, true, true};

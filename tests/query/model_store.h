@@ -104,7 +104,15 @@ class ModelStore final : public storage::Queryable, public storage::Appendable {
       if (options.sorted) std::ranges::sort(found, {}, [](const Series* s) { return s->labels; });
       if (options.limit != 0 && found.size() > options.limit) found.resize(options.limit);
       auto selection = std::make_unique<Selection>();
-      for (const auto* s : found) selection->add(*s, pool.ids(s->labels));
+      for (const auto* s : found) {
+        LabelIds ids = pool.ids(s->labels);
+        if (options.wanted_labels)
+          std::erase_if(ids, [&](PairId id) {
+            return std::ranges::find(*options.wanted_labels, pool.text(pool.name_of(id))) ==
+                   options.wanted_labels->end();
+          });
+        selection->add(*s, std::move(ids));
+      }
       return std::unique_ptr<storage::SeriesSet>(std::move(selection));
     }
 

@@ -25,9 +25,10 @@ using PerLabel = boost::container::small_vector<T, 16>;
 /// Label pairs of one index as ids of one query's pool.
 class PairTranslator {
  public:
-  PairTranslator(const SymbolTable& symbols, LabelPool& pool) : symbols_(symbols), pool_(pool) {}
+  PairTranslator(const SymbolTable& symbols, LabelPool& pool, const storage::SelectOptions& options)
+      : symbols_(symbols), pool_(pool), wanted_(options.wanted_labels) {}
 
-  /// Appends the ids of a series' labels. Errors: corruption.
+  /// Appends the ids of a series' labels, of those that are wanted. Errors: corruption.
   Result<void> append(const SeriesEntry& series, PerLabel<PairId>& out) {
     Result<void> fault;
     std::size_t position = 0;
@@ -44,12 +45,13 @@ class PairTranslator {
         }
         last = {name, value, *id};
       }
-      out.push_back(last.id);
+      if (last.id != kNotWanted) out.push_back(last.id);
     });
     return read ? fault : read;
   }
 
  private:
+  static constexpr PairId kNotWanted{0xffff'ffff};
   struct Last {
     std::uint64_t name;
     std::uint64_t value;
@@ -64,13 +66,15 @@ class PairTranslator {
     if (!name_text) return pass(name_text);
     auto value_text = symbols_.text(value);
     if (!value_text) return pass(value_text);
-    const PairId id = pool_.pair(*name_text, *value_text);
+    const bool is_wanted = !wanted_ || std::ranges::find(*wanted_, *name_text) != wanted_->end();
+    const PairId id = is_wanted ? pool_.pair(*name_text, *value_text) : kNotWanted;
     ids_.emplace(key, id);
     return id;
   }
 
   const SymbolTable& symbols_;
   LabelPool& pool_;
+  std::optional<std::span<const std::string>> wanted_;
   boost::unordered_flat_map<std::uint64_t, PairId> ids_;
   PerLabel<Last> last_;
 };
@@ -243,7 +247,7 @@ Result<std::unique_ptr<storage::SeriesSet>> BlockQuerier::select_here(
   if (!refs) return pass(refs);
   auto symbols = index.symbols();
   if (!symbols) return pass(symbols);
-  PairTranslator translator(**symbols, pool);
+  PairTranslator translator(**symbols, pool, options);
   storage::SelectMeter meter(options.budget, pool);
   std::vector<ChunkMeta> chunks;
   PerLabel<PairId> pairs;

@@ -154,12 +154,28 @@ Result<void> HeadSeriesSet::samples(std::size_t i, TimeRange range, storage::Sam
 /// The head's pair numbers as ids of the query's pool; each is interned once.
 class PairTranslator {
  public:
-  PairTranslator(const PairDictionary& dictionary, LabelPool& pool, std::size_t series)
+  PairTranslator(const PairDictionary& dictionary, LabelPool& pool, std::size_t series,
+                 const storage::SelectOptions& options)
       : dictionary_(dictionary), pool_(pool), names_(dictionary.names_end(), kUnknownName) {
     static constexpr std::size_t kManySeries = 4096;
     if (series >= kManySeries) dense_.assign(dictionary.pairs_end(), kUnknownPair);
+    if (!options.wanted_labels) return;
+    wanted_.emplace(dictionary.names_end(), false);
+    for (const std::string& name : *options.wanted_labels)
+      if (const NameNumber number = dictionary.find_name(name); number != kNoNumber)
+        (*wanted_)[number] = true;
+    none_wanted_ = options.wanted_labels->empty();
   }
 
+  /// Replaces `out` by those of a series' pairs that are wanted.
+  void translate(std::span<const PairNumber> pairs, LabelIds& out) {
+    out.clear();
+    if (none_wanted_) return;
+    for (const PairNumber number : pairs)
+      if (!wanted_ || (*wanted_)[dictionary_.name_of(number)]) out.push_back(translate(number));
+  }
+
+ private:
   PairId translate(PairNumber number) {
     PairId& known = dense_.empty() ? sparse_.try_emplace(number, kUnknownPair).first->second : dense_[number];
     if (known == kUnknownPair) {
@@ -170,7 +186,6 @@ class PairTranslator {
     return known;
   }
 
- private:
   static constexpr PairId kUnknownPair{0xffff'ffff};
   static constexpr NameId kUnknownName{0xffff'ffff};
   const PairDictionary& dictionary_;
@@ -178,6 +193,8 @@ class PairTranslator {
   std::vector<NameId> names_;
   std::vector<PairId> dense_;
   boost::unordered_flat_map<PairNumber, PairId> sparse_;
+  std::optional<std::vector<bool>> wanted_;  ///< by name; not set: all are
+  bool none_wanted_ = false;
 };
 
 bool has_late(const HeadState& head, Ordinal o, const HeadView& view) {
@@ -265,13 +282,15 @@ Result<std::unique_ptr<storage::SeriesSet>> HeadQuerier::select(TimeRange range,
     }
     const auto series = with_samples_in(head_, view, matching);
     storage::SelectMeter meter(options.budget, pool);
-    PairTranslator translator(head_.index.dictionary(), pool, series.size());
+    PairTranslator translator(head_.index.dictionary(), pool, series.size(), options);
     LabelIds ids;
-    if (!series.empty()) set->reserve(series.size(), head_.index.pairs(series.front().first).size());
+    if (!series.empty()) {
+      translator.translate(head_.index.pairs(series.front().first), ids);
+      set->reserve(series.size(), ids.size());
+    }
     for (const auto& [ordinal, ref] : series) {
       if (!options.sorted && options.limit > 0 && set->size() == options.limit) break;
-      ids.clear();
-      for (const PairNumber p : head_.index.pairs(ordinal)) ids.push_back(translator.translate(p));
+      translator.translate(head_.index.pairs(ordinal), ids);
       set->add(ordinal, ref, ids);
       if (auto fits = meter.series_added(set->size_bytes()); !fits) return pass(fits);
     }

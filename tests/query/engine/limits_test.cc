@@ -105,7 +105,7 @@ TEST_CASE("the memory of a query's result is given back with the result, and all
 
 TEST_CASE("timeout and cancellation end a query with Prometheus' texts") {
   EngineFixture f;
-  for (int i = 0; i < 10; ++i) f.load(fmt::format("m{{i=\"{}\"}}", i), kMinute, {1});
+  for (int i = 0; i < 300; ++i) f.load(fmt::format("m{{i=\"{}\"}}", i), kMinute, {1});
 
   const HastyClock hasty;
   f.options.timeout = 10'000;

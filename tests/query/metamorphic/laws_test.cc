@@ -67,6 +67,13 @@ TEST_CASE("limits refuse a random query or change nothing, and give all memory b
   });
 }
 
+TEST_CASE("parts of a random query that are written twice and evaluated once change nothing") {
+  uphold({.size = 8, .query_times = true}, [](Laws& laws, Choices& choices, const std::string& query) {
+    const RandomTimes times = random_times(choices);
+    return laws.repeated_parts_change_nothing(query, times, choices);
+  });
+}
+
 TEST_CASE("the result of a random query is sorted and has each series and each time once") {
   uphold({.size = 12, .query_times = true}, [](Laws& laws, Choices& choices, const std::string& query) {
     return laws.result_is_well_formed(query, random_times(choices));

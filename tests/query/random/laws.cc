@@ -1,6 +1,7 @@
 #include "tests/query/random/laws.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -195,6 +196,42 @@ Broken Laws::limits_refuse_or_change_nothing(std::string_view query, const Rando
   if (!broken && limited.memory_used() != 0)
     broken = fmt::format("{} bytes are charged when nothing runs", limited.memory_used());
   return broken;
+}
+
+Broken Laws::repeated_parts_change_nothing(std::string_view query, const RandomTimes& times,
+                                           Choices& choices) {
+  constexpr std::string_view kTwice[] = {"({0}) + ({0})",
+                                         "({0}) or ({0})",
+                                         "({0}) and ({0}) unless ({0})",
+                                         "sum({0}) / on () group_right () ({0})",
+                                         "sum by (job) ({0}) - max by (job) ({0})",
+                                         "count({0}) + sum_over_time((({0}) * ({0}))[3m:1m])"};
+  const auto tree = query::parse(query, engine_.options().parser);
+  if (!tree) return "it is refused: " + tree.error().text;
+  if (query::type_of(**tree) != query::ValueType::vector) return std::nullopt;
+  query::QueryRequest request;
+  const std::string twice = fmt::format(fmt::runtime(choices.one_of(kTwice)), query);
+  request.query = twice;
+  request.start = times.start;
+  request.end = times.end;
+  request.step = times.step;
+  query::EngineOptions options = engine_.options();
+  options.share_repeated_parts = false;
+  const ManualClock clock{0};
+  query::Engine apart(options, clock, nullptr);
+  const Result<QueryResult> together = engine_.run(store_, request, sync::StopToken());
+  const Result<QueryResult> each = apart.run(store_, request, sync::StopToken());
+  const ExactAnswer want = exact(each);
+  const ExactAnswer got = exact(together);
+  Broken what = difference(want, got);
+  if (!what && want.annotations != got.annotations)
+    what = fmt::format("annotated {} and {}", fmt::join(want.annotations, "; "),
+                       fmt::join(got.annotations, "; "));
+  if (!what && each &&
+      (each->stats.total_queryable_samples != together->stats.total_queryable_samples ||
+       each->stats.samples_read != together->stats.samples_read))
+    what = "other statistics";
+  return told("evaluated at each place and once: " + twice, what);
 }
 
 Broken Laws::result_is_well_formed(std::string_view query, const RandomTimes& times) {

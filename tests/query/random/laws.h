@@ -44,6 +44,9 @@ class Laws {
   Broken subquery_of_one_step_is_the_query(std::string_view query, Timestamp t);
   /// Under limits that are too small a query fails and says so, or gives what it gives without.
   Broken limits_refuse_or_change_nothing(std::string_view query, const RandomTimes& times, Choices& choices);
+  /// A query that is written twice, in one of several ways, gives the same whether repeated parts are
+  /// evaluated once or at each place: values, annotations, statistics.
+  Broken repeated_parts_change_nothing(std::string_view query, const RandomTimes& times, Choices& choices);
   /// Each label set once; a matrix is sorted; each time once.
   Broken result_is_well_formed(std::string_view query, const RandomTimes& times);
 

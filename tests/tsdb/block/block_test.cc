@@ -205,6 +205,27 @@ TEST_CASE("block: tombstones take samples, chunks and whole series away") {
   CHECK(inside->size() == series.size() - 3);
 }
 
+TEST_CASE("block: labels that are not wanted are left out, series are not") {
+  io::FaultFileSystem fs;
+  const PlainSeries series = make_series(4, 3);
+  REQUIRE(write_block(fs, kDir, series, make_meta(1'700'000'000'000, 1'700'007'200'000)));
+  const auto block = open_block(fs, kBlock);
+  const auto querier = block->querier({});
+  LabelPool pool;
+  const std::string name = "__name__";
+  for (const std::vector<std::string>& wanted : {std::vector<std::string>{}, {name}, {"missing", name}}) {
+    const auto set = (*querier)->select({}, {}, pool, {.wanted_labels = wanted});
+    REQUIRE(set);
+    REQUIRE((*set)->size() == series.size());
+    std::size_t i = 0;
+    for (const auto& [labels, samples] : series) {
+      LabelsBuilder expected;
+      if (!wanted.empty()) expected.set(name, labels.get(name));
+      CHECK(pool.labels((*set)->labels(i++)) == expected.labels());
+    }
+  }
+}
+
 TEST_CASE("block: samples are appended behind those of another store") {
   io::FaultFileSystem fs;
   REQUIRE(write_block(fs, kDir, make_series(1, 3, 1000), make_meta(0, 4'000'000)));

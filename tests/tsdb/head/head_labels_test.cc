@@ -153,6 +153,25 @@ TEST_CASE("label queries: all names and values, sorted and limited") {
   CHECK(querier->label_values("missing", none, 0)->empty());
 }
 
+TEST_CASE("labels: those that are not wanted are left out, series are not") {
+  Head head({}, nullptr);
+  fill(head);
+  const auto querier = head.querier({});
+  LabelPool pool;
+  for (const std::vector<std::string>& wanted :
+       {std::vector<std::string>{}, {"zone"}, {"missing", "job", "zone"}}) {
+    const auto set = querier->select({}, {}, pool, {.wanted_labels = wanted});
+    REQUIRE(set);
+    REQUIRE((*set)->size() == kSeries);
+    for (std::size_t i = 0; i < kSeries; ++i) {
+      LabelsBuilder expected;
+      for (const LabelView label : labels_of(i))
+        if (std::ranges::find(wanted, label.name) != wanted.end()) expected.set(label.name, label.value);
+      CHECK(pool.labels((*set)->labels(i)) == expected.labels());
+    }
+  }
+}
+
 TEST_CASE("cardinality: the largest first") {
   Head head({}, nullptr);
   fill(head);
