@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstring>
 
@@ -14,7 +15,7 @@ namespace {
 /// Blocks of text grow with what the query selects: most have a few series, some a million.
 constexpr std::size_t kFirstArenaBlock = std::size_t{4} << 10U;
 constexpr std::size_t kLastArenaBlock = std::size_t{64} << 10U;
-/// The labels of a few series.
+/// The labels of a few series: so many are found sooner by looking at each than in a table.
 constexpr std::size_t kFewNames = 16;
 constexpr std::size_t kFewPairs = 32;
 
@@ -35,12 +36,16 @@ struct PairKey {
 
 }  // namespace
 
-/// Two sets of ids that compare by what the ids stand for. Hashes are kept beside, so that
-/// growing the tables does not read the text again.
+/// Two sets of ids that compare by what the ids stand for, empty while there are few. Hashes are kept beside,
+/// so that growing the tables does not read the text again.
 struct LabelPool::Index {
+  using NameHashes = boost::container::small_vector<std::uint64_t, kFewNames>;
+  using PairHashes = boost::container::small_vector<std::uint64_t, kFewPairs>;
+
+  template <class Hashes>
   struct HashOf {
     using is_transparent = void;
-    const std::vector<std::uint64_t>* hashes;
+    const Hashes* hashes;
     // The hash is XXH3's already: no further mixing.
     using is_avalanching = void;
     std::size_t operator()(std::uint32_t id) const { return (*hashes)[id]; }
@@ -65,18 +70,36 @@ struct LabelPool::Index {
   };
 
   explicit Index(const LabelPool& pool)
-      : names(0, HashOf{&name_hashes}, SameName{&pool.names_}),
-        pairs(0, HashOf{&pair_hashes}, SamePair{&pool.pairs_}) {
-    name_hashes.reserve(kFewNames);
-    pair_hashes.reserve(kFewPairs);
-    names.reserve(kFewNames);
-    pairs.reserve(kFewPairs);
+      : names(0, HashOf<NameHashes>{&name_hashes}, SameName{&pool.names_}),
+        pairs(0, HashOf<PairHashes>{&pair_hashes}, SamePair{&pool.pairs_}) {}
+
+  /// @return  the id, or kNone
+  template <class Table, class Hashes, class Key>
+  static std::uint32_t find(const Table& table, const Hashes& hashes, const Key& key) {
+    if (!table.empty()) {
+      const auto known = table.find(key);
+      return known == table.end() ? kNone : *known;
+    }
+    for (std::uint32_t id = 0; id < hashes.size(); ++id)
+      if (hashes[id] == key.hash && table.key_eq()(id, key)) return id;
+    return kNone;
+  }
+  /// Of the id behind the last one.
+  template <class Table, class Hashes>
+  static void add(Table& table, Hashes& hashes, std::uint64_t hash, std::size_t few) {
+    const auto id = static_cast<std::uint32_t>(hashes.size());
+    hashes.push_back(hash);
+    if (hashes.size() <= few) return;
+    if (table.empty())
+      for (std::uint32_t before = 0; before < id; ++before) table.insert(before);
+    table.insert(id);
   }
 
-  std::vector<std::uint64_t> name_hashes;
-  std::vector<std::uint64_t> pair_hashes;
-  boost::unordered_flat_set<std::uint32_t, HashOf, SameName> names;
-  boost::unordered_flat_set<std::uint32_t, HashOf, SamePair> pairs;
+  static constexpr std::uint32_t kNone = 0xffff'ffff;
+  NameHashes name_hashes;
+  PairHashes pair_hashes;
+  boost::unordered_flat_set<std::uint32_t, HashOf<NameHashes>, SameName> names;
+  boost::unordered_flat_set<std::uint32_t, HashOf<PairHashes>, SamePair> pairs;
 };
 
 LabelPool::LabelPool() : index_(std::make_unique<Index>(*this)) {
@@ -91,21 +114,21 @@ PairId LabelPool::pair(std::string_view name_text, std::string_view value) {
 
 PairId LabelPool::pair(NameId name, std::string_view value) {
   const PairKey key{name, value, hash_text(value, static_cast<std::uint64_t>(name) + 1)};
-  if (const auto known = index_->pairs.find(key); known != index_->pairs.end()) return PairId{*known};
+  const auto known = Index::find(index_->pairs, index_->pair_hashes, key);
+  if (known != Index::kNone) return PairId{known};
   const auto id = static_cast<std::uint32_t>(pairs_.size());
   pairs_.push_back({name, store(value)});
-  index_->pair_hashes.push_back(key.hash);
-  index_->pairs.insert(id);
+  Index::add(index_->pairs, index_->pair_hashes, key.hash, kFewPairs);
   return PairId{id};
 }
 
 NameId LabelPool::name(std::string_view text) {
   const NameKey key{text, hash_text(text, 0)};
-  if (const auto known = index_->names.find(key); known != index_->names.end()) return NameId{*known};
+  const auto known = Index::find(index_->names, index_->name_hashes, key);
+  if (known != Index::kNone) return NameId{known};
   const auto id = static_cast<std::uint32_t>(names_.size());
   names_.push_back(store(text));
-  index_->name_hashes.push_back(key.hash);
-  index_->names.insert(id);
+  Index::add(index_->names, index_->name_hashes, key.hash, kFewNames);
   return NameId{id};
 }
 

@@ -47,6 +47,7 @@ class PairTranslator {
       }
       if (last.id != kNotWanted) out.push_back(last.id);
     });
+    keeps_ids_ = true;
     return read ? fault : read;
   }
 
@@ -68,13 +69,14 @@ class PairTranslator {
     if (!value_text) return pass(value_text);
     const bool is_wanted = !wanted_ || std::ranges::find(*wanted_, *name_text) != wanted_->end();
     const PairId id = is_wanted ? pool_.pair(*name_text, *value_text) : kNotWanted;
-    ids_.emplace(key, id);
+    if (keeps_ids_) ids_.emplace(key, id);
     return id;
   }
 
   const SymbolTable& symbols_;
   LabelPool& pool_;
   std::optional<std::span<const std::string>> wanted_;
+  bool keeps_ids_ = false;  ///< not of the first series, which is the only one of many selects
   boost::unordered_flat_map<std::uint64_t, PairId> ids_;
   PerLabel<Last> last_;
 };
@@ -209,6 +211,7 @@ class BlockQuerier final : public storage::Querier {
   Result<std::unique_ptr<storage::SeriesSet>> select_here(TimeRange range, std::span<const Matcher> matchers,
                                                           LabelPool& pool,
                                                           const storage::SelectOptions& options) const;
+  Result<std::shared_ptr<const SeriesRefs>> matching_series(std::span<const Matcher> matchers) const;
   Result<bool> has_samples(std::uint32_t ref, const SeriesEntry& series, TimeRange range,
                            std::vector<ChunkMeta>& chunks) const;
   Result<std::vector<std::string>> all_names() const;
@@ -224,6 +227,16 @@ class BlockQuerier final : public storage::Querier {
   Files files_;
   TimeRange range_;
 };
+
+Result<std::shared_ptr<const SeriesRefs>> BlockQuerier::matching_series(
+    std::span<const Matcher> matchers) const {
+  if (auto known = files_->matched.find(matchers)) return known;
+  auto matching = match_series(*files_->index, matchers);
+  if (!matching) return pass(matching);
+  auto found = std::make_shared<const SeriesRefs>(std::move(*matching));
+  files_->matched.add(matchers, found);
+  return found;
+}
 
 Result<bool> BlockQuerier::has_samples(std::uint32_t ref, const SeriesEntry& series, TimeRange range,
                                        std::vector<ChunkMeta>& chunks) const {
@@ -243,7 +256,7 @@ Result<std::unique_ptr<storage::SeriesSet>> BlockQuerier::select_here(
   auto set = std::make_unique<BlockSeriesSet>(files_, range);
   if (range.mint > range.maxt) return set;
   const IndexReader& index = *files_->index;
-  auto refs = match_series(index, matchers);
+  auto refs = matching_series(matchers);
   if (!refs) return pass(refs);
   auto symbols = index.symbols();
   if (!symbols) return pass(symbols);
@@ -251,7 +264,7 @@ Result<std::unique_ptr<storage::SeriesSet>> BlockQuerier::select_here(
   storage::SelectMeter meter(options.budget, pool);
   std::vector<ChunkMeta> chunks;
   PerLabel<PairId> pairs;
-  for (const std::uint32_t ref : *refs) {
+  for (const std::uint32_t ref : **refs) {
     auto series = index.series(ref);
     if (!series) return pass(series);
     auto wanted = has_samples(ref, *series, range, chunks);

@@ -8,6 +8,7 @@
 #include "storage/querier.h"
 #include "tsdb/block/chunk_segment.h"
 #include "tsdb/block/index_reader.h"
+#include "tsdb/block/match_cache.h"
 #include "tsdb/block/tombstones.h"
 
 namespace narthex::tsdb {
@@ -18,6 +19,7 @@ struct BlockFiles {
   std::unique_ptr<IndexReader> index;
   ChunkSegments chunks;
   Tombstones tombstones;
+  MatchCache matched;
 };
 
 /// @param files  shared with the querier and all it returns
