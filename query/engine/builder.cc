@@ -6,6 +6,7 @@
 #include "query/engine/binary.h"
 #include "query/engine/profiled_operators.h"
 #include "query/engine/repeated_part.h"
+#include "query/engine/repeated_samples.h"
 #include "query/engine/scalar_operators.h"
 #include "query/engine/selector.h"
 #include "query/engine/set_operators.h"
@@ -192,7 +193,16 @@ Result<OperatorBuilder::Range> OperatorBuilder::range_selector(const Expr& e, Ev
   out.smoothed = spec.smoothed;
   if (spec.anchored || spec.smoothed) out.shape.before = context.query.lookback;
   if (spec.smoothed) out.shape.after = context.query.lookback;
-  out.source = make_range_selector(context, std::move(spec), range);
+  const auto repeated = context.query.shares_parts ? plan_.repeated_part(e) : std::nullopt;
+  if (!repeated) {
+    out.source = make_range_selector(context, std::move(spec), range);
+    return out;
+  }
+  auto& samples = context.query.repeated_samples[{&context, *repeated}];
+  if (!samples)
+    samples =
+        std::make_shared<RepeatedSamples>(context, make_range_selector(context, std::move(spec), range));
+  out.source = RepeatedSamples::read_at(samples);
   return out;
 }
 

@@ -51,8 +51,8 @@ class QueryPlan::RepetitionFinder {
     const Expr* below = e.as<Subquery>() ? &e : subquery;
     for_each_child(e, [&](const Expr& child) { selectors += count(child, below); });
     const std::size_t length = e.span.end - e.span.start;
-    if (selectors.empty() || e.as<Paren>() || type_of(e) != ValueType::vector || length > kLongestText)
-      return selectors;
+    const bool is_part = e.as<MatrixSelector>() || (type_of(e) == ValueType::vector && !e.as<Paren>());
+    if (selectors.empty() || !is_part || length > kLongestText) return selectors;
     Key key{subquery, text_.substr(e.span.start, length), print(e), selectors};
     const auto [at, is_new] = numbers_.try_emplace(std::move(key), places_.size());
     if (is_new) places_.push_back(0);

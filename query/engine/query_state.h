@@ -29,6 +29,7 @@ class ThreadPool;
 namespace narthex::query {
 
 class RepeatedPart;
+class RepeatedSamples;
 class QueryProfile;
 struct EvalContext;
 
@@ -84,6 +85,8 @@ struct QueryState {
   bool shares_parts = true;  ///< while its operators are made
   /// Parts that are written several times, by where they stand and the plan's number.
   std::map<std::pair<const EvalContext*, std::size_t>, std::shared_ptr<RepeatedPart>> repeated_parts;
+  /// The same of range selectors.
+  std::map<std::pair<const EvalContext*, std::size_t>, std::shared_ptr<RepeatedSamples>> repeated_samples;
 
   const NameId metric_name = pool.name(kMetricName);
   const NameId type_label = pool.name(kTypeLabel);

@@ -1,10 +1,12 @@
 // Parts that are written several times are evaluated once, and nobody can tell but by the profile.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cmath>
 
 #include "query/engine/profile.h"
 #include "query/engine/repeated_part.h"
+#include "query/engine/repeated_samples.h"
 #include "tests/query/engine/engine_fixture.h"
 
 namespace narthex::tests {
@@ -33,7 +35,119 @@ std::size_t count_repeated(EngineFixture& f, std::string_view query) {
   return n;
 }
 
+/// Counts what is asked of a store.
+class CountingStore final : public storage::Queryable {
+ public:
+  explicit CountingStore(storage::Queryable& store) : store_(store) {}
+
+  Result<std::unique_ptr<storage::Querier>> querier(TimeRange range) override {
+    auto querier = store_.querier(range);
+    if (!querier) return querier;
+    return std::make_unique<View>(*this, std::move(*querier));
+  }
+
+  std::atomic<std::size_t> selects = 0;
+  std::atomic<std::size_t> reads = 0;
+
+ private:
+  class Set final : public storage::SeriesSet {
+   public:
+    Set(CountingStore& store, std::unique_ptr<SeriesSet> set) : store_(store), set_(std::move(set)) {}
+    [[nodiscard]] std::size_t size() const override { return set_->size(); }
+    [[nodiscard]] std::span<const PairId> labels(std::size_t i) const override { return set_->labels(i); }
+    Result<void> samples(std::size_t i, TimeRange range, storage::SampleColumns& out) const override {
+      ++store_.reads;
+      return set_->samples(i, range, out);
+    }
+
+   private:
+    CountingStore& store_;
+    std::unique_ptr<SeriesSet> set_;
+  };
+
+  class View final : public storage::Querier {
+   public:
+    View(CountingStore& store, std::unique_ptr<Querier> querier)
+        : store_(store), querier_(std::move(querier)) {}
+    Result<std::unique_ptr<storage::SeriesSet>> select(TimeRange range, std::span<const Matcher> matchers,
+                                                       LabelPool& pool,
+                                                       const storage::SelectOptions& options) override {
+      ++store_.selects;
+      auto set = querier_->select(range, matchers, pool, options);
+      if (!set) return set;
+      return std::make_unique<Set>(store_, std::move(*set));
+    }
+    Result<std::vector<std::string>> label_names(std::span<const Matcher> matchers,
+                                                 std::size_t limit) override {
+      return querier_->label_names(matchers, limit);
+    }
+    Result<std::vector<std::string>> label_values(std::string_view name, std::span<const Matcher> matchers,
+                                                  std::size_t limit) override {
+      return querier_->label_values(name, matchers, limit);
+    }
+
+   private:
+    CountingStore& store_;
+    std::unique_ptr<Querier> querier_;
+  };
+
+  storage::Queryable& store_;
+};
+
 }  // namespace
+
+TEST_CASE("the store is asked once for what several places read") {
+  EngineFixture f;
+  constexpr std::size_t kPods = 6;
+  fill(f, kPods, 100);
+  const struct {
+    std::string_view query;
+    std::size_t selects;
+  } rows[] = {
+      {"rate(requests[5m])", 1},
+      {"requests + requests", 1},
+      {"requests > 1 and requests < 2 or requests", 1},
+      {"sum by (job) (requests) / on () group_left () sum(requests)", 1},
+      {"sum(rate(requests[5m])) / count(rate(requests[5m]))", 1},
+      {"max_over_time(requests[5m]) - min_over_time(requests[5m])", 1},
+      // A part of its own, and what is left.
+      {"rate(requests[5m]) - increase(requests[5m]) - rate(requests[5m])", 2},
+      {"rate(requests[5m]) - increase(requests[6m])", 2},
+      {"requests - requests offset 1m", 2},
+      {"max_over_time(requests[5m]) - min_over_time(requests[5m] offset 1m)", 2},
+  };
+  for (const auto& row : rows)
+    for (const std::size_t threads : {1, 4}) {
+      CAPTURE(row.query);
+      CAPTURE(threads);
+      f.options.threads = threads;
+      CountingStore store(f.store);
+      query::Engine engine(f.options, f.clock, nullptr);
+      REQUIRE(engine.run(store, f.request(row.query, 10 * kMinute, 20 * kMinute, kMinute), {}));
+      CHECK(store.selects == row.selects);
+      CHECK(store.reads == row.selects * kPods);
+    }
+}
+
+TEST_CASE("samples that are too many to keep are read at each place") {
+  EngineFixture f;
+  constexpr std::size_t kPods = 8;
+  constexpr int kScrapes = 80'000;
+  fill(f, kPods, kScrapes);
+  static_assert(kPods * kScrapes * 2 * sizeof(double) > query::RepeatedSamples::kMostBytes);
+  CountingStore store(f.store);
+  query::Engine engine(f.options, f.clock, nullptr);
+  const auto request = f.request("max_over_time(requests[5m]) - min_over_time(requests[5m])", 10 * kMinute,
+                                 (kScrapes / 4) * kMinute, 100 * kMinute);
+  const auto once = engine.run(store, request, {});
+  f.options.share_repeated_parts = false;
+  const auto each = f.ask(request);
+  REQUIRE(once);
+  CHECK(f.text(once) == f.text(each));
+  CHECK(store.selects == 1);
+  CHECK(store.reads > kPods);
+  CHECK(store.reads < 2 * kPods);
+}
 
 TEST_CASE("what is written several times is evaluated once where it stands on one grid") {
   EngineFixture f;
@@ -75,7 +189,11 @@ TEST_CASE("answers, statistics and annotations are those of parts evaluated at e
         "sum by (job) (rate(requests[5m])) / on () group_left () sum(rate(requests[5m]))",
         "rate(requests[5m]) > 1 and rate(requests[5m]) < 2 or rate(requests[5m])",
         "topk(2, requests) or requests", "max_over_time((requests - requests)[10m:1m])",
-        "quantile(2, requests) + quantile(2, requests)", "sum(requests) + count(requests) + count(requests)",
+        "quantile(2, requests) + quantile(2, requests)",
+        "max_over_time(requests[5m]) - min_over_time(requests[5m])",
+        "rate(requests[5m]) / increase(requests[5m]) + on (pod) count_over_time(requests[5m])",
+        "max_over_time(rate(requests[5m])[10m:1m]) - increase(requests[5m]) - rate(requests[5m])",
+        "sum(requests) + count(requests) + count(requests)",
         "sum(requests @ 600) + sum by (job) (requests) + on () group_left () sum(requests @ 600)"}) {
     CAPTURE(query);
     auto request = f.request(query, 10 * kMinute, 20 * kMinute, kMinute);

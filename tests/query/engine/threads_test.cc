@@ -99,6 +99,8 @@ TEST_CASE("one thread and eight give the same answer, bit for bit") {
       "histogram_quantile(0.9, sizes)",
       "sum_over_time(uneven[5m] @ 1800)",
       "timestamp(uneven)",
+      "max_over_time(uneven[5m]) - min_over_time(uneven[5m])",
+      "rate(requests[1m]) / on (pod) (rate(requests[1m]) + increase(requests[1m]))",
       "rate(uneven[5m]) or rate(requests[1m])",
   };
   for (const auto query : queries) {

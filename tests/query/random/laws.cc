@@ -205,6 +205,8 @@ Broken Laws::repeated_parts_change_nothing(std::string_view query, const RandomT
                                          "({0}) and ({0}) unless ({0})",
                                          "sum({0}) / on () group_right () ({0})",
                                          "sum by (job) ({0}) - max by (job) ({0})",
+                                         "({0}) or rate(mixed[5m]) + max_over_time(mixed[5m])",
+                                         "({0}) or max_over_time(load[3m]) - min_over_time(load[3m])",
                                          "count({0}) + sum_over_time((({0}) * ({0}))[3m:1m])"};
   const auto tree = query::parse(query, engine_.options().parser);
   if (!tree) return "it is refused: " + tree.error().text;
