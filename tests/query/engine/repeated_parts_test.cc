@@ -117,7 +117,7 @@ TEST_CASE("the store is asked once for what several places read") {
       {"max_over_time(requests[5m]) - min_over_time(requests[5m] offset 1m)", 2},
   };
   for (const auto& row : rows)
-    for (const std::size_t threads : {1, 4}) {
+    for (const std::size_t threads : {std::size_t{1}, std::size_t{4}}) {
       CAPTURE(row.query);
       CAPTURE(threads);
       f.options.threads = threads;

@@ -411,7 +411,7 @@ TEST_CASE("block: histograms beside floats, with deleted ones left out") {
   REQUIRE((*set)->size() == 1);
   storage::SampleColumns columns;
   // A second time behind the first, as a query over two stores does.
-  for (std::size_t first : {0, 21}) {
+  for (std::size_t first : {std::size_t{0}, std::size_t{21}}) {
     REQUIRE((*set)->samples(0, {2, 27}, columns));
     REQUIRE(columns.t.size() == first + 21);
     std::size_t next = first == 0 ? 0 : 15;
