@@ -27,7 +27,7 @@ Result<VectorOperatorPtr> OperatorBuilder::repeated_vector(const Expr& e, std::s
   auto& part = context.query.repeated_parts[{&context, number}];
   if (part) {
     const ProfileScope profile(e, context, plan_.is_step_invariant(e));
-    profile.is_repeated();
+    profile.mark_repeated();
     return profile.observed(Result<VectorOperatorPtr>(RepeatedPart::read_at(part, e.span, make_own)));
   }
   part = std::make_shared<RepeatedPart>(context, e.span);
@@ -176,6 +176,7 @@ Result<OperatorBuilder::Range> OperatorBuilder::range(const Expr& e, EvalContext
   const ProfileScope profile(e, context, false);
   auto made = e.as<Subquery>() ? subquery(*e.as<Subquery>(), context, is_result) : range_selector(e, context);
   if (!made) return made;
+  if (made->repeated) profile.mark_repeated();
   auto source = profile.observed(Result<RangeSourcePtr>(std::move(made->source)));
   if (!source) return pass(source);
   made->source = std::move(*source);
@@ -199,6 +200,7 @@ Result<OperatorBuilder::Range> OperatorBuilder::range_selector(const Expr& e, Ev
     return out;
   }
   auto& samples = context.query.repeated_samples[{&context, *repeated}];
+  out.repeated = samples != nullptr;
   if (!samples)
     samples =
         std::make_shared<RepeatedSamples>(context, make_range_selector(context, std::move(spec), range));

@@ -25,6 +25,7 @@ class OperatorBuilder {
     WindowShape shape;
     bool anchored = false;
     bool smoothed = false;
+    bool repeated = false;  ///< its samples are those of a place before
   };
   /// A matrix selector or subquery.
   /// @param is_result  it is the whole query, not the argument of a function

@@ -33,7 +33,7 @@ class ProfileScope {
   ProfileScope& operator=(const ProfileScope&) = delete;
 
   /// It was evaluated where the same text stands first.
-  void is_repeated() const {
+  void mark_repeated() const {
     if (node_) node_->repeated = true;
   }
 

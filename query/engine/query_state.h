@@ -82,7 +82,7 @@ struct QueryState {
   QueryProfile* profile = nullptr;                 ///< null: nobody asked for one
   sync::ThreadPool* helpers = nullptr;             ///< that work beside its thread; null: none
   std::uint32_t next_rank = 0;
-  bool shares_parts = true;  ///< while its operators are made
+  bool shares_parts = true;  ///< operators that are made now may be those of several places
   /// Parts that are written several times, by where they stand and the plan's number.
   std::map<std::pair<const EvalContext*, std::size_t>, std::shared_ptr<RepeatedPart>> repeated_parts;
   /// The same of range selectors.

@@ -10,7 +10,7 @@ struct KahanSum {
   double sum = 0;
   double c = 0;  ///< what rounding has lost so far
 
-  /// Without branches, so that compilers can add for several steps at once. hot: bench/query.py
+  /// Without branches: which of the two is larger may change with every value. hot: bench/query.py
   void add(double v) {
     const double t = sum + v;
     const bool sum_is_larger = std::fabs(sum) >= std::fabs(v);

@@ -3,8 +3,9 @@
 //
 // What the times alone decide is worked out once for all series with the same times. Resets of a counter are
 // found once per series; a window then costs its first and last sample and the resets inside it. Their values
-// are added in order: a running sum of corrections would give other last bits than Prometheus. Source:
-// Prometheus promql/functions.go, extrapolatedRate, instantValue
+// are added in order: a running sum of corrections would give other last bits than Prometheus.
+//
+// Source: Prometheus promql/functions.go, extrapolatedRate, instantValue
 #include <limits>
 
 #include "query/functions/range_functions.h"

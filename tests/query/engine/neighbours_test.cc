@@ -83,7 +83,7 @@ TEST_CASE("a series among neighbours has the values and the statistics it has al
         return f.request(fmt::format("{}({}{})", function, selector, window), 2 * kMinute + 3, 28 * kMinute,
                          20'000);
       };
-      // Sorted by path first, neighbours are of different targets; by pod, of the same.
+      // The store has the four series of a target in a row.
       const auto together = f.ask(query("hits_total"));
       Bits alone;
       std::uint64_t samples = 0;
@@ -94,6 +94,8 @@ TEST_CASE("a series among neighbours has the values and the statistics it has al
           alone.merge(bits_of(one));
           samples += one->stats.total_queryable_samples;
         }
+      // A window of less than a scrape has one sample at most, and most of the functions want two.
+      if (window != "[14s]") CHECK(!alone.empty());
       CHECK(bits_of(together) == alone);
       CHECK(together->stats.total_queryable_samples == samples);
     }

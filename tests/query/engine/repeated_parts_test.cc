@@ -170,6 +170,8 @@ TEST_CASE("what is written several times is evaluated once where it stands on on
       {"rate(requests[5m]) + max_over_time(rate(requests[5m])[10m:1m])", 0},
       {"max_over_time((requests - requests)[10m:1m])", 1},
       {"rate(requests[5m] @ 900) + rate(requests[5m] @ 900)", 1},
+      {"max_over_time(requests[5m]) - min_over_time(requests[5m])", 1},
+      {"max_over_time(requests[5m]) - min_over_time(requests[6m])", 0},
       // Of the histograms of one, count and sum are wanted only.
       {"histogram_count(requests) + histogram_quantile(0.5, requests)", 0},
       {"histogram_count(requests) + histogram_sum(requests)", 1},
@@ -202,6 +204,8 @@ TEST_CASE("answers, statistics and annotations are those of parts evaluated at e
     const auto once = f.ask(request);
     f.options.share_repeated_parts = false;
     const auto each = f.ask(request);
+    REQUIRE(once);
+    REQUIRE(each);
     CHECK(f.text(once) == f.text(each));
     CHECK(f.notes(once) == f.notes(each));
     CHECK(once->stats.total_queryable_samples == each->stats.total_queryable_samples);
