@@ -92,6 +92,14 @@ void Db::Impl::snapshot_at_close() {
   }
 }
 
+Result<void> Db::Impl::put_samples_into_files() {
+  auto mapped = head.map_all_chunks();
+  if (!mapped) return pass(mapped);
+  telemetry::info("Samples that a snapshot knew and the damaged log may have lost are kept as head chunks",
+                  {{"chunks", std::to_string(*mapped)}});
+  return {};
+}
+
 std::optional<SnapshotStore::Found> Db::Impl::find_snapshot() {
   if (!options.snapshots.enabled) return std::nullopt;
   auto files = chunk_files->list();

@@ -62,6 +62,9 @@ struct Db::Impl {
   void snapshot_at_close();
   /// What a start with a snapshot has not read is checked, and repaired, behind it.
   Result<void> check_unread_log() NARTHEX_REQUIRES(maintenance_mutex);
+  /// The log is damaged, and the snapshot knows samples of the records that are lost: all samples of the
+  /// head go to files of chunks, where whoever reads the directory without the snapshot finds them.
+  Result<void> put_samples_into_files();
   /// One that fits the directory.
   std::optional<SnapshotStore::Found> find_snapshot();
   /// Errors: corruption, with bad_snapshot set: the head is spoilt then.

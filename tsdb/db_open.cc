@@ -168,6 +168,13 @@ Result<void> Db::Impl::replay() {
   if (!report) return pass(report);
   if (!chunks) return pass(chunks);
   damaged_records += chunks->damaged + report->damaged;
+  // The first records behind a snapshot may be in it, too.
+  if (snapshot && !report->damaged_segments.empty()) {
+    if (auto kept = put_samples_into_files(); !kept) {
+      telemetry::warn("Samples that only the snapshot has stay in memory until they can be written",
+                      {{"error", kept.error().text}});
+    }
+  }
   if (auto repaired = repair_logs(*report); !repaired) return repaired;
   if (auto tidied = head.tidy_chunk_files(); !tidied) {
     telemetry::warn("Head chunks could not be written anew; the log holds what they hold",

@@ -1,6 +1,6 @@
 // A start with a snapshot of the head does not read the checkpoint and the segments before it. Prometheus
 // would: behind a damaged record it deletes everything. So they are checked, and repaired, in the first round
-// of the background. Of series records that are lost the head has the labels.
+// of the background. Of series records that are lost the head has the labels, of samples the chunks.
 #include <algorithm>
 #include <utility>
 
@@ -82,6 +82,7 @@ Result<void> Db::Impl::check_unread_log() {
   const std::vector<SeriesRecord> lost = head.series_besides(named);
   std::vector<std::byte> names;
   if (!lost.empty()) encode_series(lost, names);
+  if (auto kept = put_samples_into_files(); !kept) return kept;
   telemetry::warn("The WAL was damaged where the start had not read it; it is repaired",
                   {{"segments", std::to_string(in_segments->size())},
                    {"segments_of_the_checkpoint", std::to_string(in_checkpoint.size())},

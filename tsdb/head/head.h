@@ -146,6 +146,8 @@ class Head {
   /// Writes full chunks that are in memory to their files. Commits and queries go on meanwhile.
   /// @return  how many. Errors: io; what could not be written stays in memory for the next call
   Result<std::size_t> map_chunks();
+  /// The same with all samples there are: open chunks become full ones before, and the files are synced.
+  Result<std::size_t> map_all_chunks();
   /// Bytes of full chunks that map_chunks() would write, roughly.
   [[nodiscard]] std::size_t unmapped_bytes() const;
   /// Removes chunk files that no series needs any more. After collect().
@@ -193,6 +195,8 @@ class Head {
   [[nodiscard]] HeadMemory quick_memory() const;
   std::vector<Ordinal> drop_chunks_before(Timestamp t, Collected& done, Timestamp& oldest);
   void raise_mint(Timestamp oldest);
+  void close_open_chunks();
+  Result<std::size_t> map_full_chunks() NARTHEX_REQUIRES(state_.collect_turn);
   Result<std::size_t> map_chunks_of(HeadShard& shard);
   /// Of one shard.
   void forget_series(std::span<const Ordinal> dead, Collected& done);

@@ -66,10 +66,35 @@ void Head::use_chunk_files(HeadChunkFiles& files) {
   }
 }
 
+void Head::close_open_chunks() {
+  for (HeadShard& shard : state_.shards) {
+    const std::size_t pages = shard.count_pages();
+    for (std::size_t page = 0; page < pages; ++page) {
+      const sync::MutexLock lock(shard.mutex);
+      shard.for_each_of_page(page, [&](Ordinal o) NARTHEX_REQUIRES(shard.mutex) {
+        shard.chunks.close_open(shard.hot[o], shard.full[o]);
+      });
+    }
+  }
+}
+
 Result<std::size_t> Head::map_chunks() {
+  const sync::MutexLock turn(state_.collect_turn);
+  return map_full_chunks();
+}
+
+Result<std::size_t> Head::map_all_chunks() {
+  const sync::MutexLock turn(state_.collect_turn);
+  close_open_chunks();
+  auto mapped = map_full_chunks();
+  if (!mapped || state_.chunk_files == nullptr) return mapped;
+  auto synced = state_.chunk_files->sync();
+  return synced ? std::move(mapped) : pass(synced);
+}
+
+Result<std::size_t> Head::map_full_chunks() {
   std::size_t mapped = 0;
   if (state_.chunk_files == nullptr) return mapped;
-  const sync::MutexLock turn(state_.collect_turn);
   for (HeadShard& shard : state_.shards) {
     auto of_shard = map_chunks_of(shard);
     if (!of_shard) return of_shard;

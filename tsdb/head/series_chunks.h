@@ -115,6 +115,8 @@ class SeriesChunks {
   /// Adds a full chunk, of any encoding, that is newer than all other full ones of the series. It
   /// must span less than 49 days.
   void add_full(FullChunks& full, TimeRange range, std::uint8_t encoding, io::Bytes bytes);
+  /// The open chunk becomes a full one; the series' next sample begins another.
+  void close_open(HotSeries& series, FullChunks& full);
   /// Takes what overlaps `range`. Reuses the vectors of `out`.
   void view(const HotSeries& series, const FullChunks& full, TimeRange range, ChunkViews& out) const;
   /// Frees chunks whose newest sample is older than t. @return their number

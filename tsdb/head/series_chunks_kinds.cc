@@ -108,16 +108,25 @@ bool SeriesChunks::append_float_behind(HotSeries& s, FullChunks& full, Timestamp
   if (s.slot == kBuilderSlot) {
     const bool is_float = encoding && !is_histogram_encoding(*encoding);
     if (is_float && encodings_.xor2_floats) return push_float(s, full, t, 0, v);
-    const Timestamp newest = s.maxt();
-    ChunkBuilder& builder = builders_[s.enc.bits];
-    builder.finish();
-    take_finished(full, builder);
-    release(s);
-    s.close(newest, 0);
+    close_open(s, full);
   }
   s.first_in_range = s.empty() || t >= range_end(s.maxt());
   begin(s, t, v);
   return true;
+}
+
+void SeriesChunks::close_open(HotSeries& s, FullChunks& full) {
+  if (s.count() == 0) return;
+  const Timestamp newest = s.maxt();
+  if (s.slot == kBuilderSlot) {
+    ChunkBuilder& builder = builders_[s.enc.bits];
+    builder.finish();
+    take_finished(full, builder);
+    release(s);
+  } else {
+    finish(s, full);
+  }
+  s.close(newest, s.enc.v);
 }
 
 void SeriesChunks::take_finished(FullChunks& full, ChunkBuilder& builder) {

@@ -6,13 +6,16 @@
 #include <random>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "tests/tsdb/db/db_fixture.h"
 #include "tests/tsdb/why.h"
 #include "tsdb/db.h"
 #include "tsdb/head/snapshot_file.h"
+#include "tsdb/wal/record.h"
 #include "tsdb/wal/segments.h"
+#include "tsdb/wal/wal.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -285,6 +288,69 @@ TEST_CASE(
   // And without them nothing is missing.
   auto db = open_db(fs, clock);
   CHECK(same(read_all(*db), model));
+}
+
+/// Of the first segment from `from` on that begins with samples, the first record.
+void damage_first_samples(io::FaultFileSystem& fs, std::uint32_t from) {
+  const auto segments = list_segments(fs, "/data/wal");
+  REQUIRE(segments);
+  for (const std::uint32_t segment : *segments) {
+    if (segment < from) continue;
+    auto reader = WalReader::open(fs, segment_path("/data/wal", segment), segment, {});
+    REQUIRE(reader);
+    const auto record = reader->next();
+    if (!record || record_type(*record) != RecordType::samples) continue;
+    damage_first_record(fs, segment_path("/data/wal", segment));
+    return;
+  }
+  FAIL("no segment begins with samples");
+}
+
+TEST_CASE("snapshot: samples that a damaged record has lost and it knows are there without it, too") {
+  struct Row {
+    std::string where;
+    bool read_at_start;
+  };
+  const Row rows[] = {{"in front of it, where a start does not read", false},
+                      {"behind it, of a commit that came while it was written", true}};
+  for (const Row& row : rows) {
+    CAPTURE(row.where);
+    io::FaultFileSystem fs;
+    const ManualClock clock(kNow);
+    Contents model;
+    // Several pages: that of the damaged record's series is copied after another was written.
+    constexpr int kSeries = 20'000;
+    std::uint32_t first_behind = 0;
+    {
+      auto db = open_db(fs, clock, with_snapshots());
+      int step = 0;
+      while (step < 4) REQUIRE(scrape(*db, kSeries, step++, model));
+      bool scraped = false;
+      fs.set_judge([&](io::Operation op, const std::string& path) -> std::optional<Error> {
+        if (op != io::Operation::append || scraped || !path.starts_with("/data/narthex/head.")) return {};
+        const std::uint32_t segment = list_segments(fs, "/data/wal")->back();
+        // The header is written before the log begins a segment.
+        if (std::exchange(first_behind, segment) == 0) return {};
+        scraped = true;
+        REQUIRE(scrape(*db, kSeries, step++, model));
+        return {};
+      });
+      REQUIRE(db->run_snapshot_once());
+      fs.set_judge({});
+      REQUIRE(scraped);
+      for (int more = 0; more < 3; ++more) REQUIRE(scrape(*db, kSeries, step++, model));
+    }
+    damage_first_samples(fs, row.read_at_start ? first_behind : 1);
+    {
+      auto db = open_db(fs, clock, with_snapshots());
+      REQUIRE(db->run_background_once());
+      CHECK(db->count_corruptions() == 1);
+      CHECK(same(read_all(*db), model));
+    }
+    CHECK(damage_in_log(fs).empty());
+    CHECK(same(read_all(*open_db(fs, clock, with_snapshots())), model));
+    CHECK(same(read_all(*open_db(fs, clock)), model));
+  }
 }
 
 TEST_CASE("snapshot: a full replay takes names from it that the log has lost") {

@@ -60,6 +60,38 @@ TEST_CASE("mapping: what queries see does not change, and memory gets free") {
   CHECK(head.stats().chunks == plain.stats().chunks);
 }
 
+TEST_CASE("mapping: open chunks go to files as well when all shall, and series go on behind them") {
+  Disk disk;
+  Head plain({}, nullptr);
+  Head head({}, nullptr);
+  head.use_chunk_files(*disk.files);
+  for (int step = 0; step < 300; ++step) {
+    scrape(plain, 20, step);
+    scrape(head, 20, step);
+    if (step % 70 != 9) continue;
+    REQUIRE(head.map_all_chunks());
+    const std::uint64_t chunks = head.stats().chunks;
+    const auto again = head.map_all_chunks();
+    REQUIRE_MESSAGE(again, why(again));
+    CHECK(*again == 0);
+    CHECK(head.stats().chunks == chunks);
+    CHECK(head.unmapped_bytes() == 0);
+    CHECK(same(read(*head.querier({}), {everything()}), read(*plain.querier({}), {everything()})));
+  }
+  CHECK(head.stats().chunks > plain.stats().chunks);
+  // The newest sample is known still: the same again is none, another value is refused.
+  REQUIRE(head.map_all_chunks());
+  auto appender = head.appender();
+  const Timestamp newest = kStart + 299 * kStep;
+  appender->append(*appender->series(series_labels(0)), newest, 1.0);
+  appender->append(*appender->series(series_labels(0)), newest, 2.0);
+  const auto stats = appender->commit();
+  REQUIRE(stats);
+  REQUIRE(stats->refused.size() == 1);
+  CHECK(stats->refused[0].index == 1);
+  CHECK(stats->refused[0].fault == storage::AppendFault::duplicate_timestamp);
+}
+
 TEST_CASE("mapping: an open reader keeps the bytes it may have borrowed") {
   Disk disk;
   Head head({}, nullptr);

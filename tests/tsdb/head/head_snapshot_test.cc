@@ -171,6 +171,7 @@ TEST_CASE("snapshot: with the end of the log it makes the head that all of the l
     for (int step = 0; step < 340; ++step) {
       load.scrape();
       if (random() % 40 == 0) REQUIRE(live.head.map_chunks());
+      if (random() % 80 == 0) REQUIRE(live.head.map_all_chunks());
       if (step % 30 == 10)
         delete_range(live, static_cast<std::uint32_t>(step / 10), {kStart, kStart + step * kStep});
       if (step == snapshot_at) disk.write_snapshot(live.head);

@@ -190,6 +190,7 @@ TEST_CASE("start timestamps are there after appending, mapping, restarts, and in
       REQUIRE(stats);
       CHECK(stats->appended == walks.size());
       if (scrape % 100 == 50) REQUIRE(head->map_chunks());
+      if (scrape % 100 == 75) REQUIRE(head->map_all_chunks());
       if (scrape % 150 != 149) continue;
       REQUIRE(contents(*head) == model);
       std::map<int, int> encodings;
