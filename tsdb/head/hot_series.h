@@ -4,7 +4,9 @@
 //   run     slot == kNoSlot: all samples so far have one value and one distance in time; there
 //           are no bytes, enc.{t, v, delta, count} and mint say everything
 //   stream  slot holds the XOR bytes of enc.count samples, a count of old among them; `run` more
-//           follow with the value and the distance of the last one, not yet written as bits
+//           follow with the value and the distance of the last one, not yet written as bits.
+//           `last` is the byte that the next bits go into, if it has some already: an append
+//           writes to the slot, which is rarely in a cache, and waits for nothing from there
 //   builder  slot == kBuilderSlot: it is not plain XOR, see series_chunks_kinds.cc
 // A gauge that stands still therefore costs no chunk memory and no second cache line.
 //
@@ -33,7 +35,8 @@ struct alignas(64) HotSeries {
   std::uint32_t commit;    ///< last commit, relative to the epoch of Isolation
   SlotRef slot;
   std::uint32_t next_cut;  ///< the chunk ends before mint + next_cut
-  std::uint16_t run;
+  std::uint8_t run;
+  std::byte last;
   std::uint8_t stagger;  ///< where between 25 % and 100 % a first chunk of a range ends
   bool first_in_range;   ///< the open chunk is the series' first in its block range
 
@@ -46,6 +49,7 @@ struct alignas(64) HotSeries {
             .slot = kNoSlot,
             .next_cut = 0,
             .run = 0,
+            .last = {},
             .stagger = stagger,
             .first_in_range = true};
   }

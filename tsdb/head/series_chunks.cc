@@ -144,8 +144,17 @@ void SeriesChunks::write(HotSeries& s, Timestamp t, double v) {
   if (s.run == 0 && write_usual(s, bytes, capacity, t, v)) return;
   const std::size_t needed = s.enc.size_bytes() + s.run / 4U + 1 + kXorMaxSampleBytes;
   if (needed > capacity) return write_beside(s, t, v);
-  flush_run(s, bytes + s.enc.bits / 8);
-  xor_append_at(s.enc, bytes + s.enc.bits / 8, t, v);
+  append_at(s, bytes + s.enc.bits / 8, t, v);
+}
+
+/// Run and sample. @param end  stands for byte s.enc.bits / 8 of the chunk, with room for them
+void SeriesChunks::append_at(HotSeries& s, std::byte* end, Timestamp t, double v) {
+  const std::size_t first = s.enc.bits / 8;
+  if (s.enc.bits % 8 != 0) *end = s.last;
+  if (s.run > 0) append_repeats_at(s.enc, end, s.run);
+  s.run = 0;
+  xor_append_at(s.enc, end + (s.enc.bits / 8 - first), t, v);
+  s.last = end[(s.enc.bits - 1) / 8 - first];
 }
 
 /// A sample of few bits whose end is known beforehand: it is written to the last byte of a slot.
@@ -157,12 +166,13 @@ bool SeriesChunks::write_usual(HotSeries& s, std::byte* bytes, std::size_t capac
   if (sample.count == 0 || end > capacity) return false;
   const std::uint32_t used = s.enc.bits % 8;
   std::byte* const to = bytes + begin;
-  const auto kept = std::to_integer<std::uint64_t>(*to) & (0xff00U >> used) & 0xffU;
+  const auto kept = std::to_integer<std::uint64_t>(s.last) & (0xff00U >> used) & 0xffU;
   const std::uint64_t word = kept << 56 | sample.bits << (64 - used - sample.count);
   if (begin + sizeof word <= capacity)
     store_be(to, word);
   else
     store_front(to, word, end - begin);
+  s.last = static_cast<std::byte>(word >> (56 - 8 * (end - 1 - begin)));
   s.enc.bits += sample.count;
   s.enc.t = t;
   s.enc.v = v;
@@ -175,9 +185,7 @@ void SeriesChunks::write_beside(HotSeries& s, Timestamp t, double v) {
   std::array<std::byte, kMostSamples / 4 + 2 + 2 * kXorMaxSampleBytes> beside;
   const std::byte* const old = open_.data(s.slot);
   const std::size_t kept = s.enc.bits / 8;
-  if (s.enc.bits % 8 != 0) beside[0] = old[kept];
-  flush_run(s, beside.data());
-  xor_append_at(s.enc, beside.data() + (s.enc.bits / 8 - kept), t, v);
+  append_at(s, beside.data(), t, v);
   const std::size_t bytes = s.enc.size_bytes();
   if (bytes > open_.capacity(s.slot)) {
     const SlotRef larger = open_.allocate(bytes);
@@ -186,13 +194,6 @@ void SeriesChunks::write_beside(HotSeries& s, Timestamp t, double v) {
     s.slot = larger;
   }
   std::memcpy(open_.data(s.slot) + kept, beside.data(), bytes - kept);
-}
-
-/// @param end  stands for byte s.enc.bits / 8 of the chunk
-void SeriesChunks::flush_run(HotSeries& s, std::byte* end) {
-  if (s.run == 0) return;
-  append_repeats_at(s.enc, end, s.run);
-  s.run = 0;
 }
 
 /// The bytes of a chunk that has a slot, without its run. @param out  has room for them
@@ -206,6 +207,7 @@ void SeriesChunks::materialise(HotSeries& s) {
   s.enc = encode_run(s, beside.data());
   s.slot = open_.allocate(s.enc.size_bytes() + 4);
   std::memcpy(open_.data(s.slot), beside.data(), s.enc.size_bytes());
+  s.last = beside[s.enc.size_bytes() - 1];
 }
 
 void SeriesChunks::finish(HotSeries& s, FullChunks& full) {

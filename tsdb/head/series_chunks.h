@@ -199,7 +199,7 @@ class SeriesChunks {
   void materialise(HotSeries& series);
   static bool write_usual(HotSeries& series, std::byte* bytes, std::size_t capacity, Timestamp t, double v);
   void write_beside(HotSeries& series, Timestamp t, double v);
-  static void flush_run(HotSeries& series, std::byte* end);
+  static void append_at(HotSeries& series, std::byte* end, Timestamp t, double v);
   void copy_open(const HotSeries& series, std::byte* out) const;
   void release(HotSeries& series);
   void save_open(const HotSeries& series, std::vector<std::byte>& out) const;

@@ -131,7 +131,7 @@ bool SeriesChunks::restore(HotSeries& s, FullChunks& full, WordReader& in, const
              .trailing = h.trailing,
              .bits = h.bits};
     s.next_cut = h.next_cut;
-    s.run = h.run;
+    s.run = static_cast<std::uint8_t>(h.run);
   }
   s.mint = h.mint;
   if (form == kStream) restore_stream(s, in, bounds.min_valid);
@@ -151,6 +151,7 @@ void SeriesChunks::restore_stream(HotSeries& s, WordReader& in, Timestamp min_va
   if (!in.ok() || s.maxt() < min_valid) return;
   s.slot = open_.allocate(bytes.size());
   std::memcpy(open_.data(s.slot), bytes.data(), bytes.size());
+  s.last = bytes.back();
 }
 
 void SeriesChunks::restore_builder(HotSeries& s, WordReader& in, Timestamp min_valid) {

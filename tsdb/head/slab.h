@@ -54,12 +54,12 @@ class Slab {
   static constexpr std::uint32_t kSlotMask = (1U << kSlotBits) - 1;
   static constexpr std::uint32_t kNone = 0xffff'ffff;
   static constexpr std::uint16_t kNoFree = 0xffff;
-  static constexpr std::size_t kClasses = 22;
+  static constexpr std::size_t kClasses = 18;
 
-  // Whole parts of a region, so that little of it is left over.
-  static constexpr std::array<std::uint16_t, kClasses> kSizes = {24,  32,  48,  64,   80,   96,  112, 128,
-                                                                 160, 192, 224, 256,  288,  336, 408, 512,
-                                                                 584, 680, 816, 1024, 2048, 4096};
+  // Whole parts of a region, so that little of it is left over. Steps of a quarter and more: a chunk that
+  // moves up is read as a whole, and mostly from beyond the caches.
+  static constexpr std::array<std::uint16_t, kClasses> kSizes = {
+      24, 32, 48, 64, 96, 128, 160, 208, 256, 336, 408, 512, 584, 680, 816, 1024, 2048, 4096};
 
   /// Where a region is and what size its slots have: all that an append needs, in so few bytes that the
   /// places of a large head stay in a core's cache.
