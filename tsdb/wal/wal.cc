@@ -14,6 +14,7 @@
 #include "telemetry/log.h"
 #include "tsdb/wal/compression.h"
 #include "tsdb/wal/framing.h"
+#include "tsdb/wal/packing_trials.h"
 #include "tsdb/wal/segments.h"
 #include "tsdb/wal/wal_metrics.h"
 
@@ -26,10 +27,16 @@ constexpr std::size_t kKeptBufferBytes = 4 << 20;
 /// The records of one log() call, compressed.
 class Group {
  public:
-  void encode(std::span<const io::Bytes> records, WalCompression compression) {
+  void encode(std::span<const io::Bytes> records, WalCompression compression, PackingTrials& trials) {
     std::size_t end = 0;
     for (const io::Bytes record : records) {
-      const CompressedRecord packed = compress_record(compression, record, packed_, end);
+      CompressedRecord packed;
+      if (compression != WalCompression::snappy) {
+        packed = compress_record(compression, record, packed_, end);
+      } else if (trials.is_due(record)) {
+        packed = compress_record(compression, record, packed_, end);
+        trials.note(record, packed.flag == RecordFlag::plain ? record.size() : packed.size);
+      }
       const bool is_plain = packed.flag == RecordFlag::plain;
       pieces_.push_back({packed.flag, is_plain ? record : io::Bytes(), end, packed.size});
       if (!is_plain) saved_ += record.size() - packed.size;
@@ -126,6 +133,7 @@ struct Wal::Impl {
   const WalOptions options;
   OnSegment on_segment;
   WalMetrics metrics;
+  PackingTrials trials;
   std::atomic<std::uint32_t> number = 0;
   std::atomic<std::uint64_t> current_bytes = 0;
   std::atomic<std::uint64_t> other_bytes = 0;
@@ -144,7 +152,7 @@ Result<void> Wal::Impl::log(std::span<const io::Bytes> records, const std::funct
   }
   thread_local Group group;
   group.clear();
-  group.encode(records, options.compression);
+  group.encode(records, options.compression, trials);
   std::optional<Finished> finished;
   {
     const sync::MutexLock lock(mutex);
