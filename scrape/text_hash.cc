@@ -47,71 +47,76 @@ __attribute__((target("pclmul,sse4.1"))) inline __m128i multiply_block(const cha
   return _mm_clmulepi64_si128(sum, sum, kLowByHigh);
 }
 
-/// A text on its way into a hash: what lies from `at` on and in front of `last` is whole blocks that are
-/// not added yet. The last block ends with the text, and may repeat some of the one before.
+/// A text as blocks. The last one ends with the text, and may repeat some of the one before.
 struct Blocks {
-  const char* at;
+  const char* first;
   const char* last;
-  const std::uint8_t* key;
-  __m128i sum;
-  std::array<char, kBlockBytes> padded;  ///< stands for a text shorter than a block
-
-  Blocks(const Blocks&) = delete;
-  Blocks& operator=(const Blocks&) = delete;
-  __attribute__((target("pclmul,sse4.1"), always_inline)) explicit Blocks(std::string_view text)
-      : at(text.data()) {
-    static const Secret& secret = process_secret();
-    std::size_t size = text.size();
-    if (size < kBlockBytes) {
-      padded = {};
-      std::memcpy(padded.data(), at, size);
-      at = padded.data();
-      size = kBlockBytes;
-    }
-    last = at + size - kBlockBytes;
-    key = secret.keys.data();
-    // Texts that differ in nothing but their length must not be equal either.
-    const __m128i length = _mm_cvtsi64_si128(static_cast<long long>(text.size()));
-    sum = _mm_clmulepi64_si128(length, _mm_load_si128(reinterpret_cast<const __m128i*>(key + kMostBytes)), 0);
-  }
-  /// The last two blocks, or the only one.
-  __attribute__((target("pclmul,sse4.1"), always_inline)) TextHash finish() {
-    if (at < last) {
-      sum = _mm_xor_si128(sum, multiply_block(at, key));
-      key += kBlockBytes;
-    }
-    sum = _mm_xor_si128(sum, multiply_block(last, key));
-    return {static_cast<std::uint64_t>(_mm_cvtsi128_si64(sum)),
-            static_cast<std::uint64_t>(_mm_extract_epi64(sum, 1))};
-  }
 };
+
+/// @param padded  stands for a text shorter than a block
+inline Blocks blocks_of(std::string_view text, std::array<char, kBlockBytes>& padded) {
+  if (text.size() >= kBlockBytes) [[likely]]
+    return {text.data(), text.data() + text.size() - kBlockBytes};
+  padded = {};
+  std::memcpy(padded.data(), text.data(), text.size());
+  return {padded.data(), padded.data()};
+}
+
+/// Texts that differ in nothing but their length must not be equal either.
+__attribute__((target("pclmul,sse4.1"), always_inline)) inline __m128i multiply_length(
+    std::size_t length, const std::uint8_t* keys) {
+  return _mm_clmulepi64_si128(_mm_cvtsi64_si128(static_cast<long long>(length)),
+                              _mm_load_si128(reinterpret_cast<const __m128i*>(keys + kMostBytes)), 0);
+}
+
+/// What is left of a text: the last two blocks, or the only one.
+__attribute__((target("pclmul,sse4.1"), always_inline)) inline TextHash finish(__m128i sum, const char* at,
+                                                                               const char* last,
+                                                                               const std::uint8_t* key) {
+  if (at < last) {
+    sum = _mm_xor_si128(sum, multiply_block(at, key));
+    key += kBlockBytes;
+  }
+  sum = _mm_xor_si128(sum, multiply_block(last, key));
+  return {static_cast<std::uint64_t>(_mm_cvtsi128_si64(sum)),
+          static_cast<std::uint64_t>(_mm_extract_epi64(sum, 1))};
+}
 
 /// hot: bench/scrape
 __attribute__((target("pclmul,sse4.1"))) TextHash hash_carryless(std::string_view text) {
-  Blocks blocks(text);
+  static const Secret& secret = process_secret();
+  std::array<char, kBlockBytes> padded;
+  const auto [first, last] = blocks_of(text, padded);
+  const char* at = first;
+  const std::uint8_t* key = secret.keys.data();
+  __m128i even = multiply_length(text.size(), key);
   __m128i odd = _mm_setzero_si128();
-  for (; blocks.at + kBlockBytes < blocks.last; blocks.at += 2 * kBlockBytes, blocks.key += 2 * kBlockBytes) {
-    blocks.sum = _mm_xor_si128(blocks.sum, multiply_block(blocks.at, blocks.key));
-    odd = _mm_xor_si128(odd, multiply_block(blocks.at + kBlockBytes, blocks.key + kBlockBytes));
+  for (; at + kBlockBytes < last; at += 2 * kBlockBytes, key += 2 * kBlockBytes) {
+    even = _mm_xor_si128(even, multiply_block(at, key));
+    odd = _mm_xor_si128(odd, multiply_block(at + kBlockBytes, key + kBlockBytes));
   }
-  blocks.sum = _mm_xor_si128(blocks.sum, odd);
-  return blocks.finish();
+  return finish(_mm_xor_si128(even, odd), at, last, key);
 }
 
 /// The same hash: two blocks by one instruction, which takes no longer than for one.
 /// hot: bench/scrape
 __attribute__((target("pclmul,sse4.1,avx2,vpclmulqdq"))) TextHash hash_carryless_wide(std::string_view text) {
-  Blocks blocks(text);
+  static const Secret& secret = process_secret();
+  std::array<char, kBlockBytes> padded;
+  const auto [first, last] = blocks_of(text, padded);
+  const char* at = first;
+  const std::uint8_t* key = secret.keys.data();
   constexpr int kLowByHigh = 0x10;
   __m256i sums = _mm256_setzero_si256();
-  for (; blocks.at + kBlockBytes < blocks.last; blocks.at += 2 * kBlockBytes, blocks.key += 2 * kBlockBytes) {
-    const __m256i pair = _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(blocks.at)),
-                                          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(blocks.key)));
+  for (; at + kBlockBytes < last; at += 2 * kBlockBytes, key += 2 * kBlockBytes) {
+    const __m256i pair = _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)),
+                                          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(key)));
     sums = _mm256_xor_si256(sums, _mm256_clmulepi64_epi128(pair, pair, kLowByHigh));
   }
-  blocks.sum = _mm_xor_si128(blocks.sum, _mm256_castsi256_si128(sums));
-  blocks.sum = _mm_xor_si128(blocks.sum, _mm256_extracti128_si256(sums, 1));
-  return blocks.finish();
+  __m128i sum = multiply_length(text.size(), secret.keys.data());
+  sum = _mm_xor_si128(sum, _mm256_castsi256_si128(sums));
+  sum = _mm_xor_si128(sum, _mm256_extracti128_si256(sums, 1));
+  return finish(sum, at, last, key);
 }
 
 bool has_carryless_product() {
