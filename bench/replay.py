@@ -3,10 +3,11 @@
 
 usage: bench/replay.py BUILD_DIR FOLDER [--rounds N] [--only NAME] [--other NAME=PROGRAM]
 
-FOLDER is what `restart_bench write FOLDER --snapshots 0` wrote. The servers start on it in turns, each on a copy, with
-all files in the page cache: seconds, and seconds of processor as the kernel counts them for the process, until
-`/-/ready` says so, and the most memory up to then. The copies are hard links: neither server writes into a file that
-it finds. A second program of ours, from before a change, say, comes in by --other.
+FOLDER is what `restart_bench write FOLDER --snapshots 0` wrote and `restart_bench repack FOLDER` packed as Prometheus
+does. The servers start on it in turns, each on a copy, with all files in the page cache: seconds, and seconds of
+processor as the kernel counts them for the process, until `/-/ready` says so, and the most memory up to then. The
+copies are hard links: neither server writes into a file that it finds. A second program of ours, from before a change,
+say, comes in by --other.
 """
 
 import argparse

@@ -4,6 +4,8 @@
 //   restart_bench write DIR [--series N] [--scrapes N]   scrapes of 15 s; dies at the end without closing
 //   restart_bench tail DIR [--series N] [--scrapes N]    opens, writes a snapshot of the head, goes on with
 //                                                        scrapes, and dies: a point of the snapshot interval
+//   restart_bench repack DIR                             packs the log as Prometheus does: all records, by
+//                                                        snappy's own compressor
 //   restart_bench open DIR [--snapshots 0|1] [--cold 0|1]
 //                                                        opens, reads the newest sample of every series
 //
@@ -12,6 +14,7 @@
 // query was answered, and memory at its peak and then. Cold: none of the files is in the page cache.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <snappy.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -31,6 +34,9 @@
 #include "model/clock.h"
 #include "model/matcher.h"
 #include "tsdb/db.h"
+#include "tsdb/wal/framing.h"
+#include "tsdb/wal/segments.h"
+#include "tsdb/wal/wal.h"
 
 namespace narthex::tsdb {
 namespace {
@@ -226,6 +232,41 @@ class Writer {
   MemoryWatch memory_;
 };
 
+/// The records of a segment, each a snappy block of the library's.
+std::vector<std::byte> repacked(WalReader& segment) {
+  std::vector<std::byte> bytes;
+  std::string block;
+  std::uint64_t offset = 0;
+  while (const auto record = segment.next()) {
+    snappy::Compress(reinterpret_cast<const char*>(record->data()), record->size(), &block);
+    const bool shrinks = block.size() < record->size();
+    offset = frame_record(offset, shrinks ? RecordFlag::snappy : RecordFlag::plain,
+                          shrinks ? io::as_bytes(block) : *record, bytes);
+  }
+  return bytes;
+}
+
+void repack(const Arguments& arguments) {
+  io::FileSystem& fs = io::local_file_system();
+  const std::string log = arguments.directory + "/wal";
+  auto checkpoint = last_checkpoint(fs, log);
+  check(checkpoint.has_value(), "the log cannot be listed");
+  std::vector<std::string> directories = {log};
+  if (*checkpoint) directories.push_back((*checkpoint)->first);
+  for (const std::string& directory : directories) {
+    const auto segments = list_segments(fs, directory);
+    check(segments.has_value(), "the log cannot be listed");
+    for (const std::uint32_t number : *segments) {
+      const std::string path = segment_path(directory, number);
+      auto reader = WalReader::open(fs, path, number, {});
+      check(reader.has_value(), "a segment cannot be read");
+      const auto bytes = repacked(*reader);
+      check(io::replace_file(fs, path, bytes).has_value(), "a segment cannot be replaced");
+      fmt::print("{}: {} bytes\n", path, bytes.size());
+    }
+  }
+}
+
 /// Number of series with a sample in the last five minutes.
 std::size_t count_recent(Db& db) {
   const Timestamp newest = db.head_stats().maxt;
@@ -293,11 +334,16 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     std::_Exit(0);
   }
+  if (arguments.verb == "repack") {
+    narthex::tsdb::repack(arguments);
+    return 0;
+  }
   if (arguments.verb == "open") {
     narthex::tsdb::open_and_query(arguments);
     return 0;
   }
   fmt::print(
-      "usage: restart_bench write|tail|open DIR [--series N] [--scrapes N] [--snapshots 0|1] [--cold 0|1]\n");
+      "usage: restart_bench write|tail|repack|open DIR [--series N] [--scrapes N] [--snapshots 0|1] [--cold "
+      "0|1]\n");
   return 0;
 }
