@@ -65,16 +65,57 @@ constexpr auto kSlide = [] {
   return row;
 }();
 
+/// [tag] of a literal in one load: its bytes, and those of it with its tag. Another element has none, one of
+/// more than 16 bytes kLong.
+struct Literal {
+  std::uint8_t size;
+  std::uint8_t skip;
+};
+constexpr std::uint8_t kLong = 0xff;
+constexpr auto kLiterals = [] {
+  std::array<Literal, 256> rows{};
+  for (std::size_t tag = 0; tag < rows.size(); tag += 4) {
+    const std::size_t size = (tag >> 2) + 1;
+    const bool is_short = size <= kWindow;
+    rows[tag] = {is_short ? static_cast<std::uint8_t>(size) : kLong, static_cast<std::uint8_t>(size + 1)};
+  }
+  return rows;
+}();
+
+/// [tag] of a copy of two bytes: its size, and what of the distance the tag has. Another element has none.
+struct ShortCopy {
+  std::uint8_t size;
+  std::uint16_t back;
+};
+constexpr std::ptrdiff_t kShortCopyBytes = 2;
+constexpr auto kShortCopies = [] {
+  std::array<ShortCopy, 256> rows{};
+  for (std::size_t tag = 1; tag < rows.size(); tag += 4) {
+    rows[tag] = {static_cast<std::uint8_t>((tag >> 2 & 7) + 4), static_cast<std::uint16_t>(tag >> 5 << 8)};
+  }
+  return rows;
+}();
+
 NARTHEX_SSSE3_INLINE __m128i load16(const void* at) {
   return _mm_loadu_si128(static_cast<const __m128i*>(at));
 }
 NARTHEX_SSSE3_INLINE void store16(std::byte* at, __m128i bytes) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(at), bytes);
 }
-/// The value, of which compilers know nothing more: of what they know of a condition they make a branch.
-NARTHEX_SSSE3_INLINE std::uintptr_t hidden(std::uintptr_t value) {
-  asm("" : "+r"(value));
-  return value;
+/// The 16 bytes that a copy from `back` bytes back, one at least, begins with. @param far  `back` before the
+/// end
+NARTHEX_SSSE3_INLINE __m128i repeated(__m128i newest, std::size_t back, const std::byte* far) {
+  std::size_t row = back;
+  const void* source = kRepeats[0].data();
+  // Near and far copies follow each other as the values have it: no branch could be predicted, and of
+  // conditions compilers make one.
+  asm("cmp %[kFar], %[back]\n\t"
+      "cmovae %[far_row], %[row]\n\t"
+      "cmovae %[far], %[source]"
+      : [row] "+&r"(row), [source] "+&r"(source)
+      : [back] "r"(back), [far] "r"(far), [far_row] "r"(kFar), [kFar] "i"(kFar)
+      : "cc");
+  return _mm_or_si128(_mm_shuffle_epi8(newest, load16(kRepeats[row].data())), load16(source));
 }
 /// The newest 16 bytes once the first `size` of `piece` follow.
 NARTHEX_SSSE3_INLINE __m128i slide(__m128i newest, __m128i piece, std::size_t size) {
@@ -98,7 +139,11 @@ class Unpacker {
 
   /// All of the block behind its header.
   NARTHEX_SSSE3 bool unpack(const std::byte* in, const std::byte* end) {
-    if (end - in > kAhead && !unpack_until(in, end - kAhead, end)) return false;
+    if (end - in > kAhead) {
+      if (!unpack_until(in, end - kAhead, end)) return false;
+      // More than what it was to hold.
+      if (end - in > kAhead) return false;
+    }
     // The rest stands beside, with zeros behind it: looking ahead is safe there, too.
     std::array<std::byte, kAhead + kPadding> rest{};
     const auto left = static_cast<std::size_t>(end - in);
@@ -109,75 +154,58 @@ class Unpacker {
   }
 
  private:
+  struct Position {
+    const std::byte* from;
+    std::byte* at;
+  };
+
   /// A literal with its tag and the copy behind it take no more.
   static constexpr std::ptrdiff_t kAhead = 32;
   static constexpr std::ptrdiff_t kPadding = 32;
+  /// A literal and a copy may begin just in front of the content's end.
+  static_assert(kUnpackSlack >= 3 * kWindow);
 
+  /// Until the content is full, too: what is written behind its end is found by unpack().
   /// @param until  an element that begins before it is unpacked; `in` is then behind the last one
   NARTHEX_SSSE3 bool unpack_until(const std::byte*& in, const std::byte* until, const std::byte* end) {
     // In registers, all of them: stores of bytes may be to members, for all that a compiler knows.
-    const std::byte* from = in;
-    std::byte* at = at_;
+    Position p{in, at_};
     const std::byte* const begin = begin_;
     std::byte* const content_end = end_;
     __m128i newest = newest_;
-    while (from < until) {
-      auto tag = std::to_integer<std::uint32_t>(*from);
-      if ((tag & 3) == 0) {
-        const std::size_t size = (tag >> 2) + 1;
-        if (size > kWindow) {
-          const Position next = copy_literal({from, at}, end, content_end);
-          if (next.from == nullptr) return false;
-          from = next.from;
-          at = next.at;
-          newest = reload(at);
-          continue;
-        }
-        if (size > static_cast<std::size_t>(content_end - at)) return false;
-        const __m128i piece = load16(from + 1);
-        store16(at, piece);
-        newest = slide(newest, piece, size);
-        at += size;
-        from += 1 + size;
-        // Nearly always a copy follows.
-        tag = std::to_integer<std::uint32_t>(*from);
-        if ((tag & 3) == 0) continue;
-      }
-      std::size_t size = (tag >> 2) + 1;
-      std::size_t back;
-      if ((tag & 3) == 1) {
-        size = (tag >> 2 & 7) + 4;
-        back = (tag >> 5) << 8 | std::to_integer<std::uint32_t>(from[1]);
-        from += 2;
-      } else if ((tag & 3) == 2) {
-        back = load<std::uint16_t>(from + 1);
-        from += 3;
-      } else {
-        back = load<std::uint32_t>(from + 1);
-        from += 5;
-      }
-      // A distance of zero is too far as well.
-      if (back - 1 >= static_cast<std::size_t>(at - begin)) return false;
-      if (size > static_cast<std::size_t>(content_end - at)) return false;
-      if (size > kWindow) {
-        copy_forward(at, back, size);
-        at += size;
-        newest = reload(at);
+    while (p.from < until && p.at < content_end) {
+      // Whether a literal comes next is as the values have it. One of no bytes changes nothing; a short copy
+      // nearly always follows.
+      const Literal& literal = kLiterals[std::to_integer<std::uint8_t>(*p.from)];
+      if (literal.size == kLong) [[unlikely]] {
+        p = copy_literal(p, end, content_end);
+        if (p.from == nullptr) return false;
+        newest = reload(p.at);
         continue;
       }
-      // Near and far copies follow each other as the values have it: no branch could be predicted.
-      const std::uintptr_t is_far = hidden(std::uintptr_t{0} - (back > kWindow ? 1U : 0U));
-      const auto* const shuffle = kRepeats[(back & ~is_far) | (kFar & is_far)].data();
-      const auto nothing = reinterpret_cast<std::uintptr_t>(kRepeats[0].data());
-      const auto source = reinterpret_cast<std::uintptr_t>(at - back);
-      const auto* const far = reinterpret_cast<const std::byte*>((nothing & ~is_far) | (source & is_far));
-      const __m128i piece = _mm_or_si128(_mm_shuffle_epi8(newest, load16(shuffle)), load16(far));
-      store16(at, piece);
-      newest = slide(newest, piece, size);
-      at += size;
+      const __m128i text = load16(p.from + 1);
+      store16(p.at, text);
+      newest = slide(newest, text, literal.size);
+      p.at += literal.size;
+      p.from += literal.skip;
+
+      const auto tag = std::to_integer<std::uint8_t>(*p.from);
+      const ShortCopy& copy = kShortCopies[tag];
+      if (copy.size == 0) [[unlikely]] {
+        if ((tag & 3) == 0 || p.from >= until) continue;
+        if (!copy_far(p, begin, content_end, newest)) return false;
+        continue;
+      }
+      const std::size_t back = copy.back + std::to_integer<std::size_t>(p.from[1]);
+      if (back == 0 || back > static_cast<std::size_t>(p.at - begin)) return false;
+      const __m128i piece = repeated(newest, back, p.at - back);
+      store16(p.at, piece);
+      newest = slide(newest, piece, copy.size);
+      p.at += copy.size;
+      p.from += kShortCopyBytes;
     }
-    in = from;
-    at_ = at;
+    in = p.from;
+    at_ = p.at;
     newest_ = newest;
     return true;
   }
@@ -190,11 +218,30 @@ class Unpacker {
     return word;
   }
 
-  struct Position {
-    const std::byte* from;
-    std::byte* at;
-  };
-  /// One of more than 16 bytes. @return  from nowhere: there is not as much, or no room for it
+  /// A copy whose distance takes two or four bytes. @return  false: there is nothing so far back, or no room
+  NARTHEX_SSSE3_INLINE bool copy_far(Position& p, const std::byte* begin, const std::byte* content_end,
+                                     __m128i& newest) const {
+    const auto tag = std::to_integer<std::uint32_t>(*p.from);
+    const bool is_word = (tag & 3) == 3;
+    const std::size_t size = (tag >> 2) + 1;
+    const std::size_t back = is_word ? load<std::uint32_t>(p.from + 1) : load<std::uint16_t>(p.from + 1);
+    // A distance of zero is too far as well.
+    if (back - 1 >= static_cast<std::size_t>(p.at - begin)) return false;
+    // A literal may have gone beyond the end already.
+    if (static_cast<std::ptrdiff_t>(size) > content_end - p.at) return false;
+    if (size <= kWindow && back > kWindow) {
+      const __m128i piece = load16(p.at - back);
+      store16(p.at, piece);
+      newest = slide(newest, piece, size);
+    } else {
+      copy_forward(p.at, back, size);
+      newest = reload(p.at + size);
+    }
+    p.at += size;
+    p.from += is_word ? 5 : 3;
+    return true;
+  }
+  /// A literal of more than 16 bytes. @return  from nowhere: there is not as much, or no room for it
   static Position copy_literal(Position p, const std::byte* end, const std::byte* content_end) {
     auto& [from, at] = p;
     std::size_t size = std::to_integer<std::size_t>(*from++) >> 2;
