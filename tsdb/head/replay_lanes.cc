@@ -7,7 +7,7 @@ namespace narthex::tsdb {
 namespace {
 
 /// How far reading may be ahead of applying.
-constexpr std::size_t kMostWaiting = 6;
+constexpr std::size_t kMostWaiting = 32;
 
 }  // namespace
 
