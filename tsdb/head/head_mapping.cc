@@ -84,10 +84,11 @@ Result<std::size_t> Head::map_chunks() {
 }
 
 Result<std::size_t> Head::map_all_chunks() {
+  if (state_.chunk_files == nullptr) return 0;
   const sync::MutexLock turn(state_.collect_turn);
   close_open_chunks();
   auto mapped = map_full_chunks();
-  if (!mapped || state_.chunk_files == nullptr) return mapped;
+  if (!mapped) return mapped;
   auto synced = state_.chunk_files->sync();
   return synced ? std::move(mapped) : pass(synced);
 }

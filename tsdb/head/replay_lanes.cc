@@ -6,7 +6,8 @@
 namespace narthex::tsdb {
 namespace {
 
-/// How far reading may be ahead of applying.
+/// How far reading may be ahead of applying, in batches of a lane: with a few, whoever reads waits for one
+/// lane while the others have nothing to do. All of them together still fit a cache that the cores share.
 constexpr std::size_t kMostWaiting = 32;
 
 }  // namespace

@@ -18,6 +18,7 @@ constexpr auto kXor2Encoding = static_cast<std::uint8_t>(ChunkEncoding::xor2_flo
 constexpr std::uint32_t kTargetSamples = 120;
 constexpr std::uint32_t kPredictAt = kTargetSamples / 4;
 constexpr std::uint32_t kMostSamples = kTargetSamples * 2;
+static_assert(kMostSamples <= std::numeric_limits<decltype(HotSeries::run)>::max());
 constexpr std::size_t kMostBytesBeforeAppend = 1005;
 constexpr std::size_t kLargestChunk = kMostBytesBeforeAppend + 2 * kXorMaxSampleBytes + kMostSamples / 4;
 

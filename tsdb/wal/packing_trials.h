@@ -31,10 +31,10 @@ class PackingTrials {
     left.store(static_cast<std::uint8_t>(rest - 1), std::memory_order_relaxed);
     return false;
   }
-  /// The record was packed to `size` bytes.
-  void note(io::Bytes record, std::size_t size) {
+  /// Packing the record has saved so many bytes.
+  void note(io::Bytes record, std::size_t saved) {
     if (!is_known(record)) return;
-    const bool paid = record.size() - size >= record.size() / 8;
+    const bool paid = saved >= record.size() / 8;
     place_of(record).store(paid ? 0 : kRest, std::memory_order_relaxed);
   }
 

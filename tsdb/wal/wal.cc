@@ -30,16 +30,15 @@ class Group {
   void encode(std::span<const io::Bytes> records, WalCompression compression, PackingTrials& trials) {
     std::size_t end = 0;
     for (const io::Bytes record : records) {
-      CompressedRecord packed;
-      if (compression != WalCompression::snappy) {
-        packed = compress_record(compression, record, packed_, end);
-      } else if (trials.is_due(record)) {
-        packed = compress_record(compression, record, packed_, end);
-        trials.note(record, packed.flag == RecordFlag::plain ? record.size() : packed.size);
-      }
+      // Who asks for zstd asks for small logs.
+      const bool is_tried = compression == WalCompression::zstd || trials.is_due(record);
+      const CompressedRecord packed =
+          is_tried ? compress_record(compression, record, packed_, end) : CompressedRecord{};
       const bool is_plain = packed.flag == RecordFlag::plain;
+      const std::size_t saved = is_plain ? 0 : record.size() - packed.size;
+      if (is_tried) trials.note(record, saved);
       pieces_.push_back({packed.flag, is_plain ? record : io::Bytes(), end, packed.size});
-      if (!is_plain) saved_ += record.size() - packed.size;
+      saved_ += saved;
       end += packed.size;
     }
   }
