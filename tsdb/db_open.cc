@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <future>
 #include <iterator>
 #include <optional>
 #include <span>
@@ -149,19 +148,17 @@ Result<void> Db::Impl::replay() {
   const auto foreign = options.snapshots.enabled ? snapshots.why_foreign() : std::nullopt;
   std::optional<SnapshotStore::Found> snapshot;
   if (!foreign) snapshot = find_snapshot();
-  const auto load_chunks = [&] { return head.replay_chunk_files(snapshot ? &snapshot->state : nullptr); };
   Result<HeadChunkFiles::Loaded> chunks;
-  std::future<Result<HeadChunkFiles::Loaded>> loading;
   std::optional<std::uint32_t> first;
   if (snapshot) {
-    chunks = load_chunks();
+    chunks = head.replay_chunk_files(&snapshot->state);
     if (!chunks) return pass(chunks);
     if (auto restored = restore(*snapshot); !restored) return restored;
     first = snapshot->state.first_segment;
   } else {
     // A log begins with its series, mostly: they are made meanwhile.
-    loading = std::async(std::launch::async, load_chunks);
-    head.replay_chunk_files_beside([&] { chunks = loading.get(); });
+    head.replay_chunk_files_beside(
+        [&chunks](Result<HeadChunkFiles::Loaded> loaded) { chunks = std::move(loaded); });
   }
   const NameSource names = [this](std::span<const WalRef> refs) { return other_names_of(refs); };
   auto report = replay_wal(fs, wal_directory(), head, restart_threads(), ooo_log_directory(), first, names);

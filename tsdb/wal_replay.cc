@@ -49,7 +49,7 @@ class Replayer {
       }
       if (i + 1 < batch.records.size()) {
         const io::Bytes next = batch.content_of(batch.records[i + 1]);
-        if (record_type(next) == RecordType::samples) head_.prefetch_covered(next);
+        if (record_type(next) == RecordType::samples) head_.prefetch_repeated(next);
       }
       report_.records += only_ ? 0 : 1;
       auto done = replay(batch.content_of(r), batch.directory->kind == LogKind::out_of_order);
@@ -107,10 +107,10 @@ class Replayer {
   }
 
   Result<void> replay_samples(io::Bytes record, bool is_late, bool with_start) {
-    const bool may_be_covered = !only_ && !is_late && !with_start;
-    if (may_be_covered) {
-      if (const std::size_t covered = head_.replay_covered(record); covered > 0) {
-        report_.samples += covered;
+    const bool may_repeat = !only_ && !is_late && !with_start;
+    if (may_repeat) {
+      if (const std::size_t known = head_.replay_repeated(record); known > 0) {
+        report_.samples += known;
         return {};
       }
     }
@@ -124,7 +124,7 @@ class Replayer {
       report_.samples += samples_.size();
     report_.unknown_refs +=
         is_late ? head_.replay_out_of_order(samples_, starts_) : head_.replay_samples(samples_, starts_);
-    if (may_be_covered) head_.note_covered(record, samples_);
+    if (may_repeat) head_.note_repeated(record, samples_);
     return {};
   }
 

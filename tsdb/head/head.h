@@ -28,7 +28,10 @@ namespace narthex::tsdb {
 
 struct MappedCursor;
 struct OooSnapshot;
+struct ReplayBlock;
 struct ReplayItem;
+struct ReplaySection;
+struct UnmatchedSeries;
 
 class Head {
  public:
@@ -62,9 +65,9 @@ class Head {
   /// are then skipped. Before the first series. Errors: io.
   /// @param snapshot  what will be restored, or null: it has the chunks up to its end
   Result<HeadChunkFiles::Loaded> replay_chunk_files(const SnapshotState* snapshot = nullptr);
-  /// For who calls replay_chunk_files() in a thread of its own: series are replayed beside it. Before
-  /// anything else is replayed, and at the end, `wait` is called once, which returns when it is done.
-  void replay_chunk_files_beside(std::function<void()> wait);
+  /// The same in a thread of its own, beside which series are replayed. Before anything else is replayed, and
+  /// at the end, it is waited for, and `on_loaded` is called.
+  void replay_chunk_files_beside(std::function<void(Result<HeadChunkFiles::Loaded>)> on_loaded);
   /// Samples are applied, and chunks taken over, by so many threads from here on.
   void replay_with_threads(std::size_t threads);
   /// A series record; a second reference for the same labels becomes another name of the series.
@@ -73,13 +76,13 @@ class Head {
   /// @param starts  their start timestamps; empty: none has one
   /// @return  how many had a reference that no series record had named
   std::size_t replay_samples(std::span<const SampleRecord> samples, std::span<const Timestamp> starts = {});
-  /// Samples of a record of type samples (2) that has been replayed by being known: chunks in files have all
-  /// of them. 0: it is to be decoded, and replay_samples() called.
-  [[nodiscard]] std::size_t replay_covered(io::Bytes record) const;
-  /// That will be asked of the record soon.
-  void prefetch_covered(io::Bytes record) const;
-  /// The samples of that record were replayed: those like it may be covered from now on.
-  void note_covered(io::Bytes record, std::span<const SampleRecord> samples) NARTHEX_UNCHECKED;
+  /// Replays a record of type samples (2) if it is like others before it. @return  how many samples it has;
+  /// 0: it is to be decoded, and replay_samples() called
+  std::size_t replay_repeated(io::Bytes record) NARTHEX_UNCHECKED;
+  /// That will be called with the record soon.
+  void prefetch_repeated(io::Bytes record) const;
+  /// The samples of that record were replayed: those like it may be known from now on.
+  void note_repeated(io::Bytes record, std::span<const SampleRecord> samples) NARTHEX_UNCHECKED;
   std::size_t replay_histograms(std::vector<HistogramRecord> histograms);
   std::size_t replay_exemplars(std::span<const ExemplarRecord> exemplars);
   std::size_t replay_metadata(std::span<const MetadataRecord> metadata);
@@ -205,12 +208,24 @@ class Head {
   // ---- Replay. A lane is worked on by one thread, or drained and so by the one that reads the
   // log: no mutex is needed.
   struct Replay;
+  void keep_directories();
   void apply_replayed(std::span<const ReplayItem> items) NARTHEX_UNCHECKED;
+  void apply_replayed(const ReplayBlock& block, const ReplaySection& section) NARTHEX_UNCHECKED;
   void apply_replayed_histogram(const ReplayItem& item) NARTHEX_UNCHECKED;
+  bool note_covered(io::Bytes record, std::span<const SampleRecord> samples) NARTHEX_UNCHECKED;
+  void note_behind(io::Bytes record, std::span<const SampleRecord> samples) NARTHEX_UNCHECKED;
+  /// In the thread that has read the files: series that are replayed meanwhile.
+  void match_chunks_beside() NARTHEX_UNCHECKED;
   /// What is known of a series once it is named: chunks in files.
   void match_chunks(Ordinal o, WalRef ref, bool is_new) NARTHEX_UNCHECKED;
   /// The same for those that had to wait for the files.
   void settle_chunks() NARTHEX_UNCHECKED;
+  void name_late_chunks(std::span<const UnmatchedSeries> series);
+  void grow_cursors(std::span<const UnmatchedSeries> series) NARTHEX_UNCHECKED;
+  /// Of `series` those of the shards `first`, `first` + `step`, ..
+  /// @return  false: not all of their chunks make sense
+  bool match_every(std::span<const UnmatchedSeries> series, std::size_t first,
+                   std::size_t step) NARTHEX_UNCHECKED;
   /// @return  false: not all of them make sense
   bool take_over_chunks(Ordinal o, WalRef ref) NARTHEX_UNCHECKED;
   /// Whether a chunk in a file covers the sample, or the sample was refused in its time.

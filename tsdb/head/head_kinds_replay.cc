@@ -23,6 +23,7 @@ std::size_t Head::replay_histograms(std::vector<HistogramRecord> histograms) {
     }
     if (h.t < min_valid || h.t == kMinTime) continue;
     if (any_mapped && is_mapped(o, h.t, value_of(h.value))) continue;
+    replay_->rows.hand_over_of(o);
     // Through the lanes, so that it stays between the floats before and behind it.
     replay_->lanes->add_histogram(o, std::make_unique<const HistogramRecord>(std::move(h)));
   }

@@ -10,6 +10,7 @@
 // samples would end at MappedCursor::covers(), or at a cursor that stands behind it: one that has moved on
 // takes back nothing of what it covered.
 #include <algorithm>
+#include <deque>
 #include <future>
 #include <utility>
 #include <vector>
@@ -72,8 +73,14 @@ Result<HeadChunkFiles::Loaded> Head::replay_chunk_files(const SnapshotState* sna
   return state_.chunk_files->load(on_chunk, all ? HeadChunkPlace{} : known);
 }
 
-void Head::replay_chunk_files_beside(std::function<void()> wait) {
-  replay_->await_chunks = std::move(wait);
+void Head::replay_chunk_files_beside(std::function<void(Result<HeadChunkFiles::Loaded>)> on_loaded) {
+  keep_directories();
+  replay_->on_loaded = std::move(on_loaded);
+  replay_->loading = std::async(std::launch::async, [this] {
+    auto loaded = replay_chunk_files();
+    match_chunks_beside();
+    return loaded;
+  });
 }
 
 void Head::match_chunks(Ordinal o, WalRef ref, bool is_new) {
@@ -88,36 +95,65 @@ void Head::match_chunks(Ordinal o, WalRef ref, bool is_new) {
   }
   if (!replay_->loaded.has(ref)) return;
   // Threads may be at work in the same memory.
-  replay_->lanes->drain();
+  if (is_new) {
+    replay_->lanes->drain();
+  } else {
+    replay_->forget_repeated();
+    replay_->drain();
+  }
   if (!take_over_chunks(o, ref)) irregular_chunk_files_ = true;
 }
 
-void Head::settle_chunks() {
-  if (!replay_->await_chunks) return;
-  std::exchange(replay_->await_chunks, nullptr)();
-  const std::vector<Replay::Unmatched> series = std::exchange(replay_->unmatched, {});
-  {
-    const sync::MutexLock lock(state_.ooo_mutex);
-    for (const Replay::Unmatched& s : series) replay_->ooo.name(s.ref, s.ordinal, state_.ooo);
+void Head::match_chunks_beside() {
+  for (;;) {
+    const SeriesToMatch::Batch batch = replay_->unmatched.take();
+    if (batch.empty()) return;
+    name_late_chunks(batch);
+    if (replay_->loaded.empty()) continue;
+    grow_cursors(batch);
+    if (!match_every(batch, 0, 1)) irregular_chunk_files_ = true;
   }
+}
+
+void Head::settle_chunks() {
+  if (!replay_->loading.valid()) return;
+  const std::deque<SeriesToMatch::Batch> left = replay_->unmatched.close();
+  replay_->on_loaded(replay_->loading.get());
+  for (const SeriesToMatch::Batch& batch : left) name_late_chunks(batch);
   if (replay_->loaded.empty()) return;
-  for (const Replay::Unmatched& s : series) replay_->cursors.grow_to(s.ordinal + 1);
+  for (const SeriesToMatch::Batch& batch : left) grow_cursors(batch);
   // Nothing but series was replayed yet, so the lanes have nothing to do. Shards have nothing in common.
   const std::size_t threads = std::clamp<std::size_t>(replay_->threads, 1, kShards);
-  const auto settle_every = [&](std::size_t first) NARTHEX_UNCHECKED {
+  const auto match = [&](std::size_t first) NARTHEX_UNCHECKED {
     bool is_regular = true;
-    for (const Replay::Unmatched& s : series) {
-      if (shard_of(s.ordinal) % threads != first) continue;
-      if (s.is_new) replay_->cursors[s.ordinal] = {};
-      is_regular = take_over_chunks(s.ordinal, s.ref) && is_regular;
-    }
+    for (const SeriesToMatch::Batch& batch : left)
+      is_regular = match_every(batch, first, threads) && is_regular;
     return is_regular;
   };
   std::vector<std::future<bool>> others;
-  for (std::size_t i = 1; i < threads; ++i) others.push_back(std::async(std::launch::async, settle_every, i));
-  bool is_regular = settle_every(0);
+  for (std::size_t i = 1; i < threads; ++i) others.push_back(std::async(std::launch::async, match, i));
+  bool is_regular = match(0);
   for (std::future<bool>& other : others) is_regular = other.get() && is_regular;
   if (!is_regular) irregular_chunk_files_ = true;
+}
+
+void Head::name_late_chunks(std::span<const UnmatchedSeries> series) {
+  const sync::MutexLock lock(state_.ooo_mutex);
+  for (const UnmatchedSeries& s : series) replay_->ooo.name(s.ref, s.ordinal, state_.ooo);
+}
+
+void Head::grow_cursors(std::span<const UnmatchedSeries> series) {
+  for (const UnmatchedSeries& s : series) replay_->cursors.grow_to(s.ordinal + 1);
+}
+
+bool Head::match_every(std::span<const UnmatchedSeries> series, std::size_t first, std::size_t step) {
+  bool is_regular = true;
+  for (const UnmatchedSeries& s : series) {
+    if (shard_of(s.ordinal) % step != first) continue;
+    if (s.is_new) replay_->cursors[s.ordinal] = {};
+    is_regular = take_over_chunks(s.ordinal, s.ref) && is_regular;
+  }
+  return is_regular;
 }
 
 bool Head::take_over_chunks(Ordinal o, WalRef ref) {
@@ -158,31 +194,81 @@ bool Head::is_mapped(Ordinal o, Timestamp t, double v) {
   return true;
 }
 
-std::size_t Head::replay_covered(io::Bytes record) const {
-  return replay_->covered.count_within(record);
+std::size_t Head::replay_repeated(io::Bytes record) {
+  const auto [number, use, samples, first] = replay_->repeated.find(record);
+  if (number == kNoNumber) return 0;
+  switch (use) {
+    case RepeatedRecords::Use::skip:
+      return replay_->repeated.is_like(record, number) ? samples : 0;
+    case RepeatedRecords::Use::gather: {
+      if (!replay_->rows.has_columns(number)) return 0;
+      auto values = std::make_unique_for_overwrite<double[]>(samples);
+      if (!replay_->repeated.take_values(record, number, values.get())) return 0;
+      replay_->rows.add(number, {first, std::move(values)});
+      return samples;
+    }
+  }
+  return 0;
 }
 
-void Head::prefetch_covered(io::Bytes record) const {
-  replay_->covered.prefetch(record);
+void Head::prefetch_repeated(io::Bytes record) const {
+  replay_->repeated.prefetch(record);
 }
 
-void Head::note_covered(io::Bytes record, std::span<const SampleRecord> samples) {
-  // It costs as much as two records, and spares those of the time that is left.
+void Head::note_repeated(io::Bytes record, std::span<const SampleRecord> samples) {
+  // Knowing a record costs as much as two that are replayed, so it takes two of them.
+  if (samples.empty() || !replay_->repeated.note(record)) return;
+  // It has lost its columns.
+  const auto known = replay_->repeated.find(record);
+  if (known.number != kNoNumber && replay_->repeated.is_like(record, known.number)) return;
+  if (replay_->loaded.empty() || !note_covered(record, samples)) note_behind(record, samples);
+}
+
+/// @return  false: the chunks at hand have not all of its samples
+bool Head::note_covered(io::Bytes record, std::span<const SampleRecord> samples) {
+  // It is to spare those of the time that is left.
   static constexpr DurationMs kWorthIt = 60'000;
-  if (replay_->loaded.empty()) return;
   TimeRange common;
   RefTable::Cursor refs(replay_->refs);
   for (const SampleRecord& sample : samples) {
     const Ordinal o = refs.find(sample.ref);
-    if (o == kNoNumber) return;
+    if (o == kNoNumber) return false;
     const MappedCursor& c = replay_->cursors[o];
     // Not the newest sample of a chunk either: something is to be done about it.
-    if (!c.covers(sample.t)) return;
+    if (!c.covers(sample.t)) return false;
     common.mint = std::max(common.mint, c.mint);
     common.maxt = std::min(common.maxt, c.maxt() - 1);
-    if (common.maxt - sample.t < kWorthIt) return;
+    if (common.maxt - sample.t < kWorthIt) return true;
   }
-  if (!samples.empty()) replay_->covered.remember(record, common);
+  const std::uint32_t number = replay_->repeated.remember(record, common, RepeatedRecords::Use::skip);
+  if (number != kNoNumber) replay_->rows.drop_columns(number);
+  return true;
+}
+
+/// If all samples are behind all chunks, which holds for those after them, too.
+void Head::note_behind(io::Bytes record, std::span<const SampleRecord> samples) {
+  if (samples.size() < ReplayRows::kFewestColumns) return;
+  const bool any_mapped = !replay_->loaded.empty();
+  const Timestamp first = RepeatedRecords::first_time(record);
+  TimeRange behind{.mint = std::max(state_.min_valid.load(std::memory_order_relaxed), kMinTime + 1),
+                   .maxt = kMaxTime};
+  std::vector<ReplayColumns::Column> columns;
+  columns.reserve(samples.size());
+  RefTable::Cursor refs(replay_->refs);
+  for (const SampleRecord& sample : samples) {
+    const Ordinal o = refs.find(sample.ref);
+    if (o == kNoNumber) return;
+    if (any_mapped) {
+      const MappedCursor& c = replay_->cursors[o];
+      if (c.next < c.count || sample.t <= c.maxt()) return;
+      behind.mint = std::max(behind.mint, c.maxt() + 1);
+    }
+    columns.push_back({o, static_cast<std::int32_t>(sample.t - first)});
+  }
+  const auto oldest = std::ranges::min(samples, {}, &SampleRecord::t).t;
+  if (oldest < behind.mint) return;
+  const std::uint32_t number = replay_->repeated.remember(record, behind, RepeatedRecords::Use::gather);
+  if (number != kNoNumber) replay_->rows.set_columns(number, columns);
 }
 
 /// @param t  behind the chunk at hand
@@ -208,7 +294,7 @@ bool Head::find_chunk(Ordinal o, Timestamp t, MappedCursor& c) {
 
 /// Those behind the one at hand.
 void Head::give_up_chunks(Ordinal o, MappedCursor& c) {
-  replay_->lanes->drain();
+  replay_->drain();
   HeadShard& shard = state_.shard(o);
   SeriesChunks& chunks = shard.chunks;
   FullChunks& full = shard.full[o];

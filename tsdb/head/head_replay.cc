@@ -8,24 +8,48 @@
 
 namespace narthex::tsdb {
 
-Head::Replay::Replay(Head& head) {
-  lanes.emplace(0, [&head](std::span<const ReplayItem> items) { head.apply_replayed(items); });
+Head::Replay::Replay(Head& of)
+    : head(of),
+      rows(arena, [this](const std::shared_ptr<const ReplayBlock>& block) { lanes->add_block(block); }) {
+  use_threads(0);
+}
+
+Head::Replay::~Replay() {
+  static_cast<void>(unmatched.close());
+}
+
+void Head::Replay::use_threads(std::size_t count) {
+  threads = std::max<std::size_t>(count, 1);
+  lanes.emplace(count, ReplayLanes::Apply{
+                           .items = [this](std::span<const ReplayItem> items) { head.apply_replayed(items); },
+                           .section = [this](const ReplayBlock& block,
+                                             const ReplaySection& s) { head.apply_replayed(block, s); }});
+}
+
+void Head::Replay::drain() {
+  rows.hand_over_all();
+  lanes->drain();
+}
+
+void Head::Replay::forget_repeated() {
+  rows.forget_all();
+  repeated.forget_all();
 }
 
 void Head::replay_with_threads(std::size_t threads) {
-  {
-    // Threads use the directories of pages while series are added: they must not move.
-    static constexpr std::uint32_t kMostSeries = 1U << 28;
-    for (HeadShard& shard : state_.shards) {
-      const sync::MutexLock lock(shard.mutex);
-      shard.refs.reserve(kMostSeries);
-      shard.hot.reserve(kMostSeries);
-      shard.full.reserve(kMostSeries);
-    }
-    replay_->cursors.reserve(kMostSeries);
+  keep_directories();
+  replay_->use_threads(threads);
+}
+
+/// Threads use the directories of pages while series are added: they must not move.
+void Head::keep_directories() {
+  static constexpr std::uint32_t kMostSeries = 1U << 28;
+  for (HeadShard& shard : state_.shards) {
+    const sync::MutexLock lock(shard.mutex);
+    shard.refs.reserve(kMostSeries);
+    shard.hot.reserve(kMostSeries);
+    shard.full.reserve(kMostSeries);
   }
-  replay_->threads = threads;
-  replay_->lanes.emplace(threads, [this](std::span<const ReplayItem> items) { apply_replayed(items); });
 }
 
 void Head::replay_series(const SeriesRecord& series) {
@@ -38,7 +62,7 @@ void Head::replay_series(const SeriesRecord& series) {
   const Ordinal o = acquired->ordinal;
   const Ordinal before = replay_->refs.find(series.ref);
   const bool known = before == o;
-  if (!known && before != kNoNumber) replay_->covered.forget_all();
+  if (!known && before != kNoNumber) replay_->forget_repeated();
   replay_->refs.set(series.ref, o);
   HeadShard& shard = state_.shard(o);
   const sync::MutexLock shard_lock(shard.mutex);
@@ -49,8 +73,8 @@ void Head::replay_series(const SeriesRecord& series) {
     replay_->gone.push_back(series.ref);
   }
   if (known) return;
-  if (replay_->await_chunks)
-    replay_->unmatched.push_back({series.ref, o, acquired->created});
+  if (replay_->loading.valid())
+    replay_->unmatched.add({series.ref, o, acquired->created});
   else
     match_chunks(o, series.ref, acquired->created);
 }
@@ -61,6 +85,7 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples, std::spa
   std::size_t unknown = 0;
   const Timestamp min_valid = state_.min_valid.load(std::memory_order_relaxed);
   const bool any_mapped = !replay_->loaded.empty();
+  const bool any_rows = replay_->rows.any();
   RefTable::Cursor refs(replay_->refs);
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const SampleRecord& sample = samples[i];
@@ -75,6 +100,7 @@ std::size_t Head::replay_samples(std::span<const SampleRecord> samples, std::spa
     if (any_mapped && replay_->cursors[o].covers(sample.t)) continue;
     if (sample.t < min_valid || sample.t == kMinTime) continue;
     if (any_mapped && is_mapped(o, sample.t, sample.v)) continue;
+    if (any_rows) replay_->rows.hand_over_of(o);
     if (starts.empty() || starts[i] == 0)
       replay_->lanes->add_sample(o, sample.t, sample.v);
     else
@@ -116,6 +142,35 @@ void Head::apply_replayed(std::span<const ReplayItem> items) {
   }
 }
 
+// hot: bench/restart_bench
+void Head::apply_replayed(const ReplayBlock& block, const ReplaySection& section) {
+  static constexpr std::size_t kHotAhead = 8;
+  static constexpr std::size_t kChunkAhead = 4;
+  static constexpr std::size_t kLine = 64 / sizeof(double);
+  HeadShard& shard = state_.shards[section.shard];
+  SeriesChunks& chunks = shard.chunks;
+  // Beside, so that no sample waits for what the one before it has stored.
+  Replay::Tally tally;
+  const std::span<const ReplayColumns::Column> columns = block.columns->columns;
+  for (std::size_t i = section.begin; i < section.end; ++i) {
+    if (i + kHotAhead < section.end) __builtin_prefetch(&shard.hot[columns[i + kHotAhead].ordinal], 1);
+    if (i + kChunkAhead < section.end) chunks.prefetch(shard.hot[columns[i + kChunkAhead].ordinal]);
+    if (i % kLine == 0)
+      for (const ReplayBlock::Row& row : block.rows) __builtin_prefetch(row.values.get() + i + 2 * kLine);
+    const auto [o, later] = columns[i];
+    HotSeries& s = shard.hot[o];
+    FullChunks& full = shard.full[o];
+    for (const ReplayBlock::Row& row : block.rows) {
+      const Timestamp t = row.first + later;
+      if (t <= s.maxt()) continue;
+      tally.chunks += chunks.append(s, full, t, row.values[i]);
+      tally.oldest = std::min(tally.oldest, t);
+      tally.newest = std::max(tally.newest, t);
+    }
+  }
+  replay_->tallies[section.shard].add(tally);
+}
+
 bool Head::replay_deletion(WalRef ref, TimeRange range) {
   settle_chunks();
   state_.skip_ref(ref);
@@ -127,8 +182,8 @@ bool Head::replay_deletion(WalRef ref, TimeRange range) {
     add_range(shard.deleted[ordinal], range);
     return true;
   }
-  replay_->lanes->drain();
-  replay_->covered.forget_all();
+  replay_->drain();
+  replay_->forget_repeated();
   const sync::MutexLock index_lock(state_.index_mutex);
   const sync::MutexLock lock(shard.mutex);
   shard.chunks.drop_before(shard.hot[ordinal], shard.full[ordinal], kMaxTime);
@@ -163,8 +218,8 @@ std::uint64_t Head::count_unnamed(WalRef ref) const {
 bool Head::replay_again(WalRef ref) {
   const Ordinal o = replay_->refs.find(ref);
   if (o == kNoNumber) return false;
-  replay_->lanes->drain();
-  replay_->covered.forget_all();
+  replay_->drain();
+  replay_->forget_repeated();
   replay_->unnamed.erase(ref);
   HeadShard& shard = state_.shard(o);
   HotSeries& s = shard.hot[o];
@@ -178,7 +233,7 @@ bool Head::replay_again(WalRef ref) {
 
 std::vector<WalRef> Head::finish_replay(LateLog late_log) {
   settle_chunks();
-  replay_->lanes->drain();
+  replay_->drain();
   finish_out_of_order_replay(late_log);
   for (const auto& [ref, counts] : replay_->unnamed) {
     state_.metrics.count_unknown_refs(counts.samples, "samples");

@@ -2,10 +2,12 @@
 // Threads: one, but for what is const.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -15,6 +17,8 @@
 #include "tsdb/head/ref_table.h"
 #include "tsdb/head/repeated_records.h"
 #include "tsdb/head/replay_lanes.h"
+#include "tsdb/head/replay_rows.h"
+#include "tsdb/head/series_to_match.h"
 
 namespace narthex::tsdb {
 
@@ -83,8 +87,19 @@ static_assert(sizeof(MappedCursor) == 16 && MappedChunks::kMost <= MappedCursor:
 double value_of(const AnyHistogram& value);
 
 struct Head::Replay {
-  explicit Replay(Head& head);
+  explicit Replay(Head& of);
+  /// Waits for its threads.
+  ~Replay();
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
+  /// @param count  0: none
+  void use_threads(std::size_t count);
+  /// Returns when everything that was replayed has been applied.
+  void drain();
+  /// Records that repeat are to be looked at again, as something of their series has changed.
+  void forget_repeated();
 
+  Head& head;
   RefTable refs;
   /// Entries of the log with a reference that no series record had named by then, by what they are.
   struct Unnamed {
@@ -95,24 +110,17 @@ struct Head::Replay {
   std::vector<WalRef> gone;
 
   PageArena arena;
-  /// Of whoever reads the chunk files, until await_chunks has returned.
+  /// Of whoever reads the chunk files, until that has ended; so are the cursors.
   LoadedChunks loaded{arena};
   OooReplay ooo;
-  /// Empty if nobody does.
-  std::function<void()> await_chunks;
   /// Series that were named meanwhile.
-  struct Unmatched {
-    WalRef ref;
-    Ordinal ordinal;
-    bool is_new;
-  };
-  std::vector<Unmatched> unmatched;
+  SeriesToMatch unmatched;
   std::size_t threads = 1;
 
   /// Grown only if there are loaded chunks.
   OrdinalArray<MappedCursor> cursors{arena};
-  /// Of which the chunks at hand have all samples for a while.
-  RepeatedRecords covered;
+  /// Of which chunks at hand have all samples for a while, or which are behind all chunks.
+  RepeatedRecords repeated;
   /// Newest sample of a series in the snapshot that the head began with; empty if there was none.
   OrdinalArray<Timestamp> restored_maxt{arena};
   /// By shard, on cache lines of their own.
@@ -120,10 +128,21 @@ struct Head::Replay {
     Timestamp oldest = kMaxTime;
     Timestamp newest = kMinTime;
     std::uint64_t chunks = 0;
+
+    void add(const Tally& more) {
+      oldest = std::min(oldest, more.oldest);
+      newest = std::max(newest, more.newest);
+      chunks += more.chunks;
+    }
   };
   std::array<Tally, kShards> tallies;
-  /// Last: its threads use all of the above.
+  /// Its threads use all of the above.
   std::optional<ReplayLanes> lanes;
+  /// On their way to the lanes.
+  ReplayRows rows;
+  /// Whoever reads the chunk files beside; not valid if nobody does (any more).
+  std::future<Result<HeadChunkFiles::Loaded>> loading;
+  std::function<void(Result<HeadChunkFiles::Loaded>)> on_loaded;
 };
 
 }  // namespace narthex::tsdb

@@ -21,6 +21,10 @@ std::uint32_t load_head(const std::byte* at) {
   return head;
 }
 
+WalRef first_ref(io::Bytes record) {
+  return load_be<std::uint64_t>(record.data() + 1);
+}
+
 /// Keeps a head of so many bytes.
 std::uint32_t mask_of(std::size_t bytes) {
   return ~std::uint32_t{0} >> 8 * (kMostHeadBytes - bytes);
@@ -28,14 +32,23 @@ std::uint32_t mask_of(std::size_t bytes) {
 
 }  // namespace
 
-// hot: bench/restart_bench
-std::size_t RepeatedRecords::count_within(io::Bytes record) const {
-  if (record.size() < kHeaderBytes) return 0;
-  const std::uint32_t number = numbers_.find(load_be<std::uint64_t>(record.data() + 1));
-  if (number == kNoNumber) return 0;
+Timestamp RepeatedRecords::first_time(io::Bytes record) {
+  return static_cast<Timestamp>(load_be<std::uint64_t>(record.data() + 9));
+}
+
+RepeatedRecords::Likeness RepeatedRecords::find(io::Bytes record) const {
+  if (record.size() < kHeaderBytes) return {};
+  const std::uint32_t number = numbers_.find(first_ref(record));
+  if (number == kNoNumber) return {};
   const Shape& shape = shapes_[number];
-  const auto first_time = static_cast<Timestamp>(load_be<std::uint64_t>(record.data() + 9));
-  if (record.size() != shape.record_bytes || !shape.first_time.contains(first_time)) return 0;
+  const Timestamp first = first_time(record);
+  if (record.size() != shape.record_bytes || !shape.first_time.contains(first)) return {};
+  return {number, shape.use, shape.heads.size(), first};
+}
+
+// hot: bench/restart_bench
+template <class OnValue>
+bool RepeatedRecords::compare(io::Bytes record, const Shape& shape, OnValue on_value) {
   // A value follows each head, so four bytes can be read everywhere.
   const std::byte* at = record.data() + kHeaderBytes;
   const std::uint32_t* head = shape.heads.data();
@@ -43,15 +56,27 @@ std::size_t RepeatedRecords::count_within(io::Bytes record) const {
   for (const Run run : shape.runs) {
     const std::uint32_t mask = mask_of(run.head_bytes);
     const std::size_t step = run.head_bytes + sizeof(double);
-    for (std::uint32_t i = 0; i < run.entries; ++i, at += step, ++head)
+    for (std::uint32_t i = 0; i < run.entries; ++i, at += step, ++head) {
       differences |= (load_head(at) & mask) ^ *head;
+      on_value(at + run.head_bytes);
+    }
   }
-  return differences == 0 ? shape.heads.size() : 0;
+  return differences == 0;
+}
+
+bool RepeatedRecords::is_like(io::Bytes record, std::uint32_t number) const {
+  return compare(record, shapes_[number], [](const std::byte*) {});
+}
+
+bool RepeatedRecords::take_values(io::Bytes record, std::uint32_t number, double* values) const {
+  return compare(record, shapes_[number], [&values](const std::byte* value) {
+    *values++ = std::bit_cast<double>(load_be<std::uint64_t>(value));
+  });
 }
 
 void RepeatedRecords::prefetch(io::Bytes record) const {
   if (record.size() < kHeaderBytes) return;
-  const std::uint32_t number = numbers_.find(load_be<std::uint64_t>(record.data() + 1));
+  const std::uint32_t number = numbers_.find(first_ref(record));
   if (number == kNoNumber) return;
   const Shape& shape = shapes_[number];
   __builtin_prefetch(shape.runs.data());
@@ -61,9 +86,18 @@ void RepeatedRecords::prefetch(io::Bytes record) const {
     __builtin_prefetch(shape.heads.data() + i);
 }
 
-void RepeatedRecords::remember(io::Bytes record, TimeRange range) {
-  if (record.size() < kHeaderBytes) return;
+bool RepeatedRecords::note(io::Bytes record) {
+  if (record.size() < kHeaderBytes) return false;
+  const auto length = static_cast<std::uint32_t>(record.size());
+  if (lengths_.find(first_ref(record)) == length) return true;
+  lengths_.set(first_ref(record), length);
+  return false;
+}
+
+std::uint32_t RepeatedRecords::remember(io::Bytes record, TimeRange range, Use use) {
+  if (record.size() < kHeaderBytes) return kNoNumber;
   Shape shape;
+  shape.use = use;
   shape.record_bytes = record.size();
   DurationMs least = 0;
   DurationMs most = 0;
@@ -75,7 +109,7 @@ void RepeatedRecords::remember(io::Bytes record, TimeRange range) {
     const DurationMs later = in.varint();
     const std::size_t bytes = before - in.left();
     in.skip(sizeof(double));
-    if (!in.ok() || bytes > kMostHeadBytes) return;
+    if (!in.ok() || bytes > kMostHeadBytes) return kNoNumber;
     least = std::min(least, later);
     most = std::max(most, later);
     if (shape.runs.empty() || shape.runs.back().head_bytes != bytes)
@@ -84,14 +118,15 @@ void RepeatedRecords::remember(io::Bytes record, TimeRange range) {
     shape.heads.push_back(load_head(head) & mask_of(bytes));
   }
   shape.first_time = {range.mint - least, range.maxt - most};
-  const WalRef first_ref = load_be<std::uint64_t>(record.data() + 1);
-  std::uint32_t number = numbers_.find(first_ref);
+  const WalRef first = first_ref(record);
+  std::uint32_t number = numbers_.find(first);
   if (number == kNoNumber) {
     number = static_cast<std::uint32_t>(shapes_.size());
-    numbers_.set(first_ref, number);
+    numbers_.set(first, number);
     shapes_.emplace_back();
   }
   shapes_[number] = std::move(shape);
+  return number;
 }
 
 void RepeatedRecords::forget_all() {

@@ -41,13 +41,35 @@ void ReplayLanes::flush() {
   for (const auto& worker : workers_) hand_over(*worker);
 }
 
+void ReplayLanes::add_block(const std::shared_ptr<const ReplayBlock>& block) {
+  for (const auto& worker : workers_) {
+    const auto is_its = [&](const ReplaySection& s) { return worker_of_shard_[s.shard] == worker.get(); };
+    if (!std::ranges::any_of(block->columns->sections, is_its)) continue;
+    hand_over(*worker);
+    if (threaded_)
+      queue(*worker, {{}, block});
+    else
+      apply(*worker, {{}, block});
+  }
+}
+
 void ReplayLanes::hand_over(Worker& worker) {
   if (worker.gathering.empty()) return;
-  if (!threaded_) {
-    apply_(worker.gathering);
-    worker.gathering.clear();
-    return;
+  if (threaded_) {
+    queue(worker, {std::exchange(worker.gathering, {}), nullptr});
+    const sync::MutexLock lock(worker.mutex);
+    if (!worker.free.empty()) {
+      worker.gathering = std::move(worker.free.back());
+      worker.free.pop_back();
+    }
+  } else {
+    apply_.items(worker.gathering);
   }
+  worker.gathering.clear();
+  worker.gathering.reserve(kBatch);
+}
+
+void ReplayLanes::queue(Worker& worker, Work work) {
   bool is_idle;
   {
     const sync::MutexLock lock(worker.mutex);
@@ -56,16 +78,15 @@ void ReplayLanes::hand_over(Worker& worker) {
       while (worker.waiting.size() > kMostWaiting / 2) worker.changed.wait(worker.mutex);
     }
     is_idle = worker.waiting.empty();
-    worker.waiting.push_back(std::move(worker.gathering));
-    worker.gathering = {};
-    if (!worker.free.empty()) {
-      worker.gathering = std::move(worker.free.back());
-      worker.free.pop_back();
-    }
+    worker.waiting.push_back(std::move(work));
   }
   if (is_idle) worker.changed.notify_all();
-  worker.gathering.clear();
-  worker.gathering.reserve(kBatch);
+}
+
+void ReplayLanes::apply(const Worker& worker, const Work& work) const {
+  if (work.block == nullptr) return apply_.items(work.items);
+  for (const ReplaySection& section : work.block->columns->sections)
+    if (worker_of_shard_[section.shard] == &worker) apply_.section(*work.block, section);
 }
 
 void ReplayLanes::drain() {
@@ -77,23 +98,24 @@ void ReplayLanes::drain() {
 }
 
 void ReplayLanes::work(Worker& worker) {
-  Batch batch;
+  Work work;
   for (;;) {
+    work.block.reset();
     bool has_room;
     {
       const sync::MutexLock lock(worker.mutex);
-      if (batch.capacity() > 0) worker.free.push_back(std::move(batch));
+      if (work.items.capacity() > 0) worker.free.push_back(std::move(work.items));
       worker.busy = false;
       if (worker.waiting.empty()) worker.changed.notify_all();
       while (worker.waiting.empty() && !worker.stopping) worker.changed.wait(worker.mutex);
       if (worker.waiting.empty()) return;
-      batch = std::move(worker.waiting.front());
+      work = std::move(worker.waiting.front());
       worker.waiting.pop_front();
       has_room = worker.waiting.size() == kMostWaiting / 2;
       worker.busy = true;
     }
     if (has_room) worker.changed.notify_all();
-    apply_(batch);
+    apply(worker, work);
   }
 }
 

@@ -1,9 +1,9 @@
 // ReplayLanes: threads that apply what the log holds, each to shards of its own.
 //
-//   one thread reads the log -> work in the order of the log, by shard -> thread shard % threads
+//   one thread reads the log -> items, and blocks of rows, by shard -> thread shard % threads
 //
 // Work on a series is done in the order in which it was added, as a shard's work always goes
-// to the same thread. Without threads add() works on the spot.
+// to the same thread. Without threads it is done on the spot, or when flush() is called.
 //
 // Threads: add() and drain() by one.
 #pragma once
@@ -21,6 +21,7 @@
 
 #include "model/time.h"
 #include "sync/mutex.h"
+#include "tsdb/head/replay_rows.h"
 #include "tsdb/head/shard_ordinals.h"
 #include "tsdb/wal/record.h"
 
@@ -49,7 +50,11 @@ static_assert(sizeof(ReplayItem) == 24);
 
 class ReplayLanes {
  public:
-  using Apply = std::function<void(std::span<const ReplayItem>)>;
+  struct Apply {
+    std::function<void(std::span<const ReplayItem>)> items;
+    /// One of the block's sections.
+    std::function<void(const ReplayBlock&, const ReplaySection&)> section;
+  };
 
   /// @param threads  0: none
   ReplayLanes(std::size_t threads, Apply apply);
@@ -78,7 +83,8 @@ class ReplayLanes {
     histogram.release();
     if (worker.gathering.size() >= kBatch) hand_over(worker);
   }
-  /// Hands over what add() has gathered.
+  void add_block(const std::shared_ptr<const ReplayBlock>& block);
+  /// Hands over the items that were gathered.
   void flush();
   /// Returns when everything that was added has been applied.
   void drain();
@@ -87,11 +93,16 @@ class ReplayLanes {
   using Batch = std::vector<ReplayItem>;
   /// Enough that handing over costs nothing, few enough to stay in a cache.
   static constexpr std::size_t kBatch = 2048;
+  /// One of the two.
+  struct Work {
+    Batch items;
+    std::shared_ptr<const ReplayBlock> block;
+  };
   struct Worker {
     Batch gathering;  // the adder's
     sync::Mutex mutex;
     std::condition_variable_any changed;
-    std::deque<Batch> waiting NARTHEX_GUARDED_BY(mutex);
+    std::deque<Work> waiting NARTHEX_GUARDED_BY(mutex);
     std::vector<Batch> free NARTHEX_GUARDED_BY(mutex);
     bool busy NARTHEX_GUARDED_BY(mutex) = false;
     bool stopping NARTHEX_GUARDED_BY(mutex) = false;
@@ -100,6 +111,8 @@ class ReplayLanes {
 
   Worker& worker_of(Ordinal o) { return *worker_of_shard_[shard_of(o)]; }
   void hand_over(Worker& worker);
+  void queue(Worker& worker, Work work);
+  void apply(const Worker& worker, const Work& work) const;
   void work(Worker& worker);
 
   Apply apply_;
