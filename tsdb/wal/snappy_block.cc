@@ -41,59 +41,62 @@ std::optional<Header> read_header(io::Bytes block) {
 #define NARTHEX_SSSE3_INLINE __attribute__((target("ssse3"), always_inline)) inline
 
 constexpr std::size_t kWindow = 16;
-/// In a shuffle: the byte becomes zero.
+/// What a shuffle makes of 16 bytes: each is the one with that number, or zero.
+using Shuffle = std::array<std::uint8_t, kWindow>;
 constexpr std::uint8_t kZero = 0x80;
-
-/// [back]: from the newest 16 bytes to the 16 that follow if what lies `back` bytes back is repeated;
-/// [0] is zeros, [kFar] makes zeros.
 constexpr std::size_t kFar = kWindow + 1;
-constexpr auto kRepeats = [] {
-  std::array<std::array<std::uint8_t, kWindow>, kFar + 1> rows{};
-  rows[kFar].fill(kZero);
-  for (std::size_t back = 1; back <= kWindow; ++back)
-    for (std::size_t i = 0; i < kWindow; ++i)
-      rows[back][i] = static_cast<std::uint8_t>(kWindow - back + i % back);
-  return rows;
-}();
 
-/// From place n on a shuffle that moves the first n bytes to the end; from place 16 + n on one that moves
-/// the others to the front.
-constexpr auto kSlide = [] {
-  std::array<std::uint8_t, 3 * kWindow> row{};
-  row.fill(kZero);
-  for (std::size_t i = 0; i < kWindow; ++i) row[kWindow + i] = static_cast<std::uint8_t>(i);
-  return row;
-}();
-
-/// [tag] of a literal in one load: its bytes, and those of it with its tag. Another element has none, one of
-/// more than 16 bytes kLong.
+/// [tag] of a literal in one load. Another element has no bytes, one of more than 16 kLong.
 struct Literal {
   std::uint8_t size;
-  std::uint8_t skip;
+  std::uint16_t slide;  ///< where kTables' rows of its size begin, in bytes
 };
 constexpr std::uint8_t kLong = 0xff;
-constexpr auto kLiterals = [] {
-  std::array<Literal, 256> rows{};
-  for (std::size_t tag = 0; tag < rows.size(); tag += 4) {
-    const std::size_t size = (tag >> 2) + 1;
-    const bool is_short = size <= kWindow;
-    rows[tag] = {is_short ? static_cast<std::uint8_t>(size) : kLong, static_cast<std::uint8_t>(size + 1)};
-  }
-  return rows;
-}();
 
-/// [tag] of a copy of two bytes: its size, and what of the distance the tag has. Another element has none.
+/// [tag] of a copy of two bytes. Another element has none.
 struct ShortCopy {
   std::uint8_t size;
-  std::uint16_t back;
+  std::uint8_t slide;  ///< as above
+  std::uint16_t back;  ///< what of the distance the tag has
 };
 constexpr std::ptrdiff_t kShortCopyBytes = 2;
-constexpr auto kShortCopies = [] {
-  std::array<ShortCopy, 256> rows{};
-  for (std::size_t tag = 1; tag < rows.size(); tag += 4) {
-    rows[tag] = {static_cast<std::uint8_t>((tag >> 2 & 7) + 4), static_cast<std::uint16_t>(tag >> 5 << 8)};
+constexpr std::size_t kMostShortCopy = 11;
+
+/// Side by side, so that one register finds them all.
+struct alignas(64) Tables {
+  /// [back]: from the newest 16 bytes to the 16 that follow if what lies `back` bytes back is repeated;
+  /// [0] is zeros, [kFar] makes zeros.
+  std::array<Shuffle, kFar + 1> repeat{};
+  /// [n] moves all but the first n bytes to the front.
+  std::array<Shuffle, kWindow + 1> forward{};
+  /// [n] moves the first n bytes to the end.
+  std::array<Shuffle, kWindow + 1> backward{};
+  std::array<Literal, 256> literals{};
+  std::array<ShortCopy, 256> short_copies{};
+};
+constexpr auto kTables = [] {
+  Tables t;
+  t.repeat[kFar].fill(kZero);
+  for (std::size_t back = 1; back <= kWindow; ++back)
+    for (std::size_t i = 0; i < kWindow; ++i)
+      t.repeat[back][i] = static_cast<std::uint8_t>(kWindow - back + i % back);
+  for (std::size_t n = 0; n <= kWindow; ++n) {
+    t.forward[n].fill(kZero);
+    t.backward[n].fill(kZero);
+    for (std::size_t i = 0; i + n < kWindow; ++i) t.forward[n][i] = static_cast<std::uint8_t>(i + n);
+    for (std::size_t i = 0; i < n; ++i) t.backward[n][kWindow - n + i] = static_cast<std::uint8_t>(i);
   }
-  return rows;
+  for (std::size_t tag = 0; tag < t.literals.size(); tag += 4) {
+    const std::size_t size = (tag >> 2) + 1;
+    t.literals[tag] = {size <= kWindow ? static_cast<std::uint8_t>(size) : kLong,
+                       static_cast<std::uint16_t>(size * kWindow)};
+  }
+  for (std::size_t tag = 1; tag < t.short_copies.size(); tag += 4) {
+    const std::size_t size = (tag >> 2 & 7) + 4;
+    t.short_copies[tag] = {static_cast<std::uint8_t>(size), static_cast<std::uint8_t>(size * kWindow),
+                           static_cast<std::uint16_t>(tag >> 5 << 8)};
+  }
+  return t;
 }();
 
 NARTHEX_SSSE3_INLINE __m128i load16(const void* at) {
@@ -102,25 +105,48 @@ NARTHEX_SSSE3_INLINE __m128i load16(const void* at) {
 NARTHEX_SSSE3_INLINE void store16(std::byte* at, __m128i bytes) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(at), bytes);
 }
+/// @param offset  in `rows`, in bytes
+template <std::size_t kRows>
+NARTHEX_SSSE3_INLINE __m128i shuffled(__m128i bytes, const std::array<Shuffle, kRows>& rows,
+                                      std::size_t offset) {
+  const std::uint8_t* const row = rows[0].data() + offset;
+  return _mm_shuffle_epi8(bytes, *reinterpret_cast<const __m128i*>(row));
+}
 /// The 16 bytes that a copy from `back` bytes back, one at least, begins with. @param far  `back` before the
 /// end
 NARTHEX_SSSE3_INLINE __m128i repeated(__m128i newest, std::size_t back, const std::byte* far) {
   std::size_t row = back;
-  const void* source = kRepeats[0].data();
+  const void* source = kTables.repeat[0].data();
   // Near and far copies follow each other as the values have it: no branch could be predicted, and of
   // conditions compilers make one.
-  asm("cmp %[kFar], %[back]\n\t"
+  asm("cmp %[kFar], %[row]\n\t"
       "cmovae %[far_row], %[row]\n\t"
       "cmovae %[far], %[source]"
       : [row] "+&r"(row), [source] "+&r"(source)
-      : [back] "r"(back), [far] "r"(far), [far_row] "r"(kFar), [kFar] "i"(kFar)
+      : [far] "r"(far), [far_row] "r"(kFar), [kFar] "i"(kFar)
       : "cc");
-  return _mm_or_si128(_mm_shuffle_epi8(newest, load16(kRepeats[row].data())), load16(source));
+  return _mm_or_si128(shuffled(newest, kTables.repeat, row * kWindow), load16(source));
 }
-/// The newest 16 bytes once the first `size` of `piece` follow.
-NARTHEX_SSSE3_INLINE __m128i slide(__m128i newest, __m128i piece, std::size_t size) {
-  return _mm_or_si128(_mm_shuffle_epi8(newest, load16(kSlide.data() + kWindow + size)),
-                      _mm_shuffle_epi8(piece, load16(kSlide.data() + size)));
+/// Behind the literal that begins at `from`, if one does, and a short copy behind that.
+inline const std::byte* behind_both(const std::byte* from, std::size_t tag) {
+  // Each step waits for this: a table would be slower, a branch cannot be predicted, and of sums compilers
+  // make one of three addends, which takes three times as long.
+  const std::byte* behind_copy = from + kShortCopyBytes;
+  const std::byte* behind_literal = behind_copy + 2;
+  asm("add %[rest], %[behind_literal]\n\t"
+      "test $3, %b[tag]\n\t"
+      "cmovz %[behind_literal], %[behind_copy]"
+      : [behind_copy] "+r"(behind_copy), [behind_literal] "+&r"(behind_literal)
+      : [rest] "r"(tag >> 2), [tag] "q"(tag)
+      : "cc");
+  return behind_copy;
+}
+/// The newest 16 bytes once the first n of `piece` follow. @param offset  of n, in the tables' rows
+NARTHEX_SSSE3_INLINE __m128i slide(__m128i newest, __m128i piece, std::size_t offset) {
+  return _mm_or_si128(shuffled(newest, kTables.forward, offset), shuffled(piece, kTables.backward, offset));
+}
+NARTHEX_SSSE3_INLINE __m128i slide_by(__m128i newest, __m128i piece, std::size_t n) {
+  return slide(newest, piece, n * kWindow);
 }
 
 /// Copies that overlap what they write repeat it.
@@ -168,44 +194,64 @@ class Unpacker {
   /// Until the content is full, too: what is written behind its end is found by unpack().
   /// @param until  an element that begins before it is unpacked; `in` is then behind the last one
   NARTHEX_SSSE3 bool unpack_until(const std::byte*& in, const std::byte* until, const std::byte* end) {
-    // In registers, all of them: stores of bytes may be to members, for all that a compiler knows.
     Position p{in, at_};
-    const std::byte* const begin = begin_;
-    std::byte* const content_end = end_;
-    __m128i newest = newest_;
-    while (p.from < until && p.at < content_end) {
-      // Whether a literal comes next is as the values have it. One of no bytes changes nothing; a short copy
-      // nearly always follows.
-      const Literal& literal = kLiterals[std::to_integer<std::uint8_t>(*p.from)];
-      if (literal.size == kLong) [[unlikely]] {
-        p = copy_literal(p, end, content_end);
-        if (p.from == nullptr) return false;
-        newest = reload(p.at);
-        continue;
-      }
-      const __m128i text = load16(p.from + 1);
-      store16(p.at, text);
-      newest = slide(newest, text, literal.size);
-      p.at += literal.size;
-      p.from += literal.skip;
-
-      const auto tag = std::to_integer<std::uint8_t>(*p.from);
-      const ShortCopy& copy = kShortCopies[tag];
-      if (copy.size == 0) [[unlikely]] {
-        if ((tag & 3) == 0 || p.from >= until) continue;
-        if (!copy_far(p, begin, content_end, newest)) return false;
-        continue;
-      }
-      const std::size_t back = copy.back + std::to_integer<std::size_t>(p.from[1]);
-      if (back == 0 || back > static_cast<std::size_t>(p.at - begin)) return false;
-      const __m128i piece = repeated(newest, back, p.at - back);
-      store16(p.at, piece);
-      newest = slide(newest, piece, copy.size);
-      p.at += copy.size;
-      p.from += kShortCopyBytes;
+    while (p.from < until && p.at < end_) {
+      // So many can pass neither end; one may.
+      const std::ptrdiff_t steps = std::max(
+          std::ptrdiff_t{1}, std::min((until - p.from) / kMostPacked, (end_ - p.at) / kMostUnpacked));
+      if (!take_steps(p, steps, until, end)) return false;
     }
     in = p.from;
     at_ = p.at;
+    return true;
+  }
+
+  /// What a step takes and makes at most, but for elements that end take_steps().
+  static constexpr std::ptrdiff_t kMostPacked = 1 + kWindow + kShortCopyBytes;
+  static constexpr std::ptrdiff_t kMostUnpacked = kWindow + kMostShortCopy;
+
+  /// A step is a literal, or none, and the copy behind it, or none.
+  NARTHEX_SSSE3_INLINE bool take_steps(Position& position, std::ptrdiff_t steps, const std::byte* until,
+                                       const std::byte* end) {
+    // In registers, all of them: stores of bytes may be to members, for all that a compiler knows.
+    Position p = position;
+    const std::byte* const begin = begin_;
+    __m128i newest = newest_;
+    for (; steps > 0; --steps) {
+      // Whether a literal comes next is as the values have it. One of no bytes changes nothing; a short copy
+      // nearly always follows.
+      const auto first_tag = std::to_integer<std::size_t>(*p.from);
+      const Literal& literal = kTables.literals[first_tag];
+      if (literal.size == kLong) [[unlikely]] {
+        p = copy_literal(p, end, end_);
+        if (p.from == nullptr) return false;
+        newest = reload(p.at);
+        break;
+      }
+      const __m128i text = load16(p.from + 1);
+      store16(p.at, text);
+      newest = slide(newest, text, literal.slide);
+      p.at += literal.size;
+      p.from = behind_both(p.from, first_tag);
+
+      const auto tag = std::to_integer<std::size_t>(p.from[-kShortCopyBytes]);
+      const ShortCopy& copy = kTables.short_copies[tag];
+      if (copy.size == 0) [[unlikely]] {
+        p.from -= kShortCopyBytes;
+        if ((tag & 3) == 0 || p.from >= until) continue;
+        if (!copy_far(p, begin, end_, newest)) return false;
+        break;
+      }
+      const std::size_t back = copy.back + std::to_integer<std::size_t>(p.from[-1]);
+      // Not as a pointer while it may point to in front of the content.
+      const std::uintptr_t far = reinterpret_cast<std::uintptr_t>(p.at) - back;
+      if (back == 0 || far < reinterpret_cast<std::uintptr_t>(begin)) return false;
+      const __m128i piece = repeated(newest, back, reinterpret_cast<const std::byte*>(far));
+      store16(p.at, piece);
+      newest = slide(newest, piece, copy.slide);
+      p.at += copy.size;
+    }
+    position = p;
     newest_ = newest;
     return true;
   }
@@ -232,7 +278,7 @@ class Unpacker {
     if (size <= kWindow && back > kWindow) {
       const __m128i piece = load16(p.at - back);
       store16(p.at, piece);
-      newest = slide(newest, piece, size);
+      newest = slide_by(newest, piece, size);
     } else {
       copy_forward(p.at, back, size);
       newest = reload(p.at + size);
