@@ -165,8 +165,9 @@ Result<void> Db::Impl::replay() {
   if (!report) return pass(report);
   if (!chunks) return pass(chunks);
   damaged_records += chunks->damaged + report->damaged;
-  // The first records behind a snapshot may be in it, too.
-  if (snapshot && !report->damaged_segments.empty()) {
+  // The first records behind a snapshot may be in it, too. They were synced with it, so the end that a power
+  // cut has taken is none of them.
+  if (snapshot && !report->damaged_segments.empty() && !report->is_only_cut_off) {
     if (auto kept = put_samples_into_files(); !kept) {
       telemetry::warn("Samples that only the snapshot has stay in memory until they can be written",
                       {{"error", kept.error().text}});

@@ -125,9 +125,12 @@ bool LogSource::fill(LogBatch& batch) {
 Result<void> LogSource::open_segment() {
   const Segment segment = segments_[next_++];
   const LogDirectory& directory = (*directories_)[segment.directory];
-  const auto on_damage = [&directory, progress = progress_.get()](WalPosition at, std::uint64_t bytes,
-                                                                  const std::string& why) {
+  const bool is_last = directory.kind == LogKind::log &&
+                       (next_ == segments_.size() || segments_[next_].directory != segment.directory);
+  const auto on_damage = [&directory, is_last, progress = progress_.get()](
+                             WalPosition at, std::uint64_t bytes, const std::string& why) {
     ++progress->gaps;
+    if (is_last && why == kEndsInsideRecord) progress->is_cut_off = true;
     progress->damaged.add(directory.kind, at.segment);
     warn_of_gap(directory.path, at, bytes, why);
   };

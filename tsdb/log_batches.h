@@ -104,6 +104,8 @@ class LogSource {
   /// Gaps that scanning has found.
   [[nodiscard]] std::uint64_t count_gaps() const { return progress_->gaps; }
   [[nodiscard]] const DamagedSegments& damaged() const { return progress_->damaged; }
+  /// The last segment of the log ends inside a record.
+  [[nodiscard]] bool is_cut_off() const { return progress_->is_cut_off; }
 
  private:
   struct Segment {
@@ -114,6 +116,7 @@ class LogSource {
   struct Progress {
     std::uint64_t gaps = 0;
     DamagedSegments damaged;
+    bool is_cut_off = false;
   };
   LogSource(io::FileSystem& fs, std::vector<LogDirectory> directories)
       : fs_(&fs), directories_(std::make_unique<std::vector<LogDirectory>>(std::move(directories))) {}

@@ -72,6 +72,7 @@ class Replayer {
     report_.segments = source.count_segments();
     report_.late_segments = source.count_segments(LogKind::out_of_order);
     report_.checkpoint = std::move(checkpoint);
+    report_.is_only_cut_off = source.is_cut_off() && source.count_gaps() == 1 && report_.damaged == 0;
     report_.damaged += source.count_gaps();
     DamagedSegments damaged = source.damaged();
     for (const auto& [kind, segment] : faulty_segments_) damaged.add(kind, segment);

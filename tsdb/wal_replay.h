@@ -26,7 +26,10 @@ struct ReplayReport {
   std::uint64_t skipped_records = 0;      ///< of types that the head does not keep
   std::uint64_t histograms_left_out = 0;  ///< of a schema that nobody here knows, or not sound in themselves
   std::uint64_t damaged = 0;              ///< gaps in segments and records that contradict their format
-  std::vector<std::uint32_t> damaged_segments;      ///< of the log, with gaps: to be repaired
+  std::vector<std::uint32_t> damaged_segments;  ///< of the log, with gaps: to be repaired
+  /// The log ends inside a record, and that is all its damage: what a power cut leaves of what was not
+  /// synced.
+  bool is_only_cut_off = false;
   std::vector<std::uint32_t> damaged_ooo_segments;  ///< the same of the log of late samples
   std::string checkpoint;                           ///< directory of the one that was read, if any
   std::vector<std::uint32_t> damaged_checkpoint_segments;

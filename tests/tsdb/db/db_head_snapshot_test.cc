@@ -353,6 +353,34 @@ TEST_CASE("snapshot: samples that a damaged record has lost and it knows are the
   }
 }
 
+TEST_CASE("snapshot: an end of the log that a power cut has taken makes no head chunks") {
+  io::FaultFileSystem fs;
+  const ManualClock clock(kNow);
+  Contents before;
+  {
+    auto db = open_db(fs, clock, with_snapshots());
+    int step = 0;
+    while (step < 4) REQUIRE(scrape(*db, 50, step++, before));
+    REQUIRE(db->run_snapshot_once());
+    while (step < 6) REQUIRE(scrape(*db, 50, step++, before));
+    Contents lost = before;
+    REQUIRE(scrape(*db, 50, step, lost));
+  }
+  const std::string last = segment_path("/data/wal", list_segments(fs, "/data/wal")->back());
+  const auto file = fs.open_writable(last, io::OpenMode::append);
+  REQUIRE((*file)->truncate((*file)->size() - 3));
+  for (int start = 0; start < 2; ++start) {
+    CAPTURE(start);
+    auto db = open_db(fs, clock, with_snapshots());
+    CHECK(same(read_all(*db), before));
+    CHECK(damage_in_log(fs).empty());
+    CHECK(db->count_corruptions() == (start == 0 ? 1 : 0));
+    const auto files = fs.list("/data/chunks_head");
+    REQUIRE(files);
+    CHECK(files->empty());
+  }
+}
+
 TEST_CASE("snapshot: a full replay takes names from it that the log has lost") {
   for (const bool with : {false, true}) {
     CAPTURE(with);
