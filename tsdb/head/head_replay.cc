@@ -68,7 +68,7 @@ void Head::replay_series(const SeriesRecord& series) {
   const sync::MutexLock shard_lock(shard.mutex);
   if (acquired->created) {
     shard.add(o, series.ref, place.stagger);
-    state_.index.publish(o);
+    state_.index.publish_soon(o);
   } else if (shard.refs[o] != series.ref && !known) {
     replay_->gone.push_back(series.ref);
   }
@@ -244,6 +244,7 @@ std::vector<WalRef> Head::finish_replay(LateLog late_log) {
   std::uint64_t series;
   {
     const sync::MutexLock lock(state_.index_mutex);
+    state_.index.complete_postings();
     state_.index.dictionary().optimize_postings();
     series = state_.index.all().cardinality();
   }

@@ -36,6 +36,24 @@ void Postings::add(std::uint32_t ordinal) {
   }
 }
 
+void Postings::add(std::span<const std::uint32_t> ordinals) {
+  if (is_bitmap()) {
+    roaring()->addMany(ordinals.size(), ordinals.data());
+    return;
+  }
+  if (ordinals.size() <= kInline) {
+    for (const std::uint32_t ordinal : ordinals) add(ordinal);
+    return;
+  }
+  std::vector<std::uint32_t> all;
+  append_to(all);
+  all.insert(all.end(), ordinals.begin(), ordinals.end());
+  std::ranges::sort(all);
+  const auto twice = std::ranges::unique(all);
+  all.erase(twice.begin(), twice.end());
+  assign(all);
+}
+
 void Postings::assign(std::span<const std::uint32_t> ordinals) {
   clear();
   const auto n = static_cast<std::uint32_t>(ordinals.size());

@@ -27,6 +27,7 @@ class Postings {
 
   /// An ordinal that is there already is no error.
   void add(std::uint32_t ordinal);
+  void add(std::span<const std::uint32_t> ordinals);
   void remove(std::uint32_t ordinal);
   void clear();
   /// Exactly these, which ascend.

@@ -177,6 +177,41 @@ void SeriesIndex::publish(Ordinal ordinal) {
   all_.add(ordinal);
 }
 
+void SeriesIndex::publish_soon(Ordinal ordinal) {
+  static constexpr std::size_t kEnough = 4096;
+  if (pins_.erase(ordinal) == 0) return;
+  unposted_.push_back(ordinal);
+  if (unposted_.size() >= kEnough) complete_postings();
+}
+
+void SeriesIndex::complete_postings() {
+  if (unposted_.empty()) return;
+  // Series that are made one after the other share most of their pairs, each at its place: those of one pair
+  // are added together.
+  std::vector<Ordinal> sharing;
+  PairNumber pair = kNoNumber;
+  const auto add_sharing = [&] {
+    if (!sharing.empty()) dictionary_.postings(pair).add(sharing);
+    sharing.clear();
+  };
+  bool any = true;
+  for (std::size_t place = 0; std::exchange(any, false); ++place) {
+    for (const Ordinal o : unposted_) {
+      const auto own = pairs(o);
+      if (place >= own.size()) continue;
+      any = true;
+      if (own[place] != pair) {
+        add_sharing();
+        pair = own[place];
+      }
+      sharing.push_back(o);
+    }
+    add_sharing();
+  }
+  all_.addMany(unposted_.size(), unposted_.data());
+  unposted_.clear();
+}
+
 bool SeriesIndex::unpin(Ordinal ordinal) {
   const auto pin = pins_.find(ordinal);
   if (pin == pins_.end() || --pin->second > 0) return false;
@@ -185,6 +220,7 @@ bool SeriesIndex::unpin(Ordinal ordinal) {
 }
 
 void SeriesIndex::forget(Ordinal ordinal) {
+  complete_postings();
   const auto own = pairs(ordinal);
   table_.erase(hash(own), ordinal);
   if (pins_.erase(ordinal) == 0) {

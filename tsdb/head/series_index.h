@@ -46,6 +46,9 @@ class SeriesIndex {
   Result<Acquired, storage::AppendFault> acquire_new(const Labels& labels, std::size_t shard);
   /// The commit that logged the series succeeded. Publishing twice is no error.
   void publish(Ordinal ordinal);
+  /// The same for many in a row: the postings may have it only when complete_postings() was called.
+  void publish_soon(Ordinal ordinal);
+  void complete_postings();
   /// A batch that had pinned the series gives it up.
   /// @return  true if nobody else wants it and it was forgotten
   bool unpin(Ordinal ordinal);
@@ -116,6 +119,8 @@ class SeriesIndex {
   /// Series that are not published yet, and how many open batches want them.
   boost::unordered_flat_map<Ordinal, std::uint32_t> pins_;
   Roaring all_;
+  /// Published, but not in all_ and the postings yet.
+  std::vector<Ordinal> unposted_;
   std::vector<PairNumber> scratch_;
   /// Of the series that was made last: the next one is mostly of the same target.
   std::vector<PairNumber> last_made_;

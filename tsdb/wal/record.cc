@@ -185,10 +185,9 @@ Result<void> decode_series(io::Bytes record, std::vector<SeriesRecord>& out) {
   if (record_type(record) != RecordType::series) return wrong_record_type("series", record);
   ByteReader in(record.subspan(1));
   const std::size_t first = out.size();
-  std::string scratch;
   while (in.left() > 0) {
     const WalRef ref = in.be64();
-    auto labels = take_labels(in, scratch);
+    auto labels = take_labels(in);
     if (!labels) {
       const std::size_t item = out.size() - first;
       out.resize(first);

@@ -55,11 +55,10 @@ Result<void> decode_exemplars(io::Bytes record, std::vector<ExemplarRecord>& out
   const BaseReader base(in);
   if (!in.ok()) return ends_in_entry("exemplars", 0);
   const std::size_t first = out.size();
-  std::string scratch;
   while (in.left() > 0) {
     const EntryHead head = base.take(in);
     const auto v = std::bit_cast<double>(in.be64());
-    auto labels = take_labels(in, scratch);
+    auto labels = take_labels(in);
     if (!labels) {
       const std::size_t item = out.size() - first;
       out.resize(first);

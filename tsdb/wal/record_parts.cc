@@ -8,18 +8,8 @@ namespace {
 
 /// Lengths in Labels have three bytes.
 constexpr std::uint64_t kMaxLabelTextBytes = (1 << 24) - 1;
-
-/// Appends one text in the layout of Labels.
-void append_label_text(std::string& out, std::string_view text) {
-  if (text.size() < 255) {
-    out.push_back(static_cast<char>(text.size()));
-  } else {
-    const char length[] = {static_cast<char>(255), static_cast<char>(text.size()),
-                           static_cast<char>(text.size() >> 8), static_cast<char>(text.size() >> 16)};
-    out.append(length, sizeof length);
-  }
-  out.append(text);
-}
+/// A length up to here is one byte, in records as in Labels.
+constexpr std::size_t kMostOfOneByte = 127;
 
 }  // namespace
 
@@ -43,12 +33,13 @@ void put_labels(std::vector<std::byte>& out, const Labels& labels) {
 
 /// Labels in a record are sorted, unless something else than Prometheus wrote them. Then, and
 /// with empty values, the slow way sets them right.
-Result<Labels> take_labels(ByteReader& in, std::string& scratch) {
+Result<Labels> take_labels(ByteReader& in) {
   const std::uint64_t count = in.uvarint();
   const ByteReader start = in;
-  scratch.clear();
   std::string_view last;
   bool sorted = true;
+  bool is_short = true;
+  std::size_t plain_bytes = 0;
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     const std::string_view name = in.text();
     const std::string_view value = in.text();
@@ -56,18 +47,25 @@ Result<Labels> take_labels(ByteReader& in, std::string& scratch) {
       return fail(Code::limit, "a label in a record is longer than 16 MiB");
     sorted = sorted && last < name && !value.empty();
     last = name;
-    append_label_text(scratch, name);
-    append_label_text(scratch, value);
+    is_short = is_short && name.size() <= kMostOfOneByte && value.size() <= kMostOfOneByte;
+    plain_bytes += name.size() + value.size() + 2;
   }
   if (!in.ok()) return fail(Code::corruption, "labels end early");
-  if (sorted) return Labels::from_bytes(scratch);
-  std::vector<LabelView> pairs;
+  const io::Bytes all = start.rest().first(start.left() - in.left());
+  if (sorted && is_short && plain_bytes == all.size())
+    return Labels::from_bytes(std::string(io::as_text(all)));
   ByteReader again = start;
+  std::string bytes;
+  std::vector<LabelView> pairs;
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::string_view name = again.text();
-    pairs.push_back({name, again.text()});
+    const std::string_view value = again.text();
+    if (sorted)
+      Labels::append_pair(bytes, name, value);
+    else
+      pairs.push_back({name, value});
   }
-  return Labels::from_pairs(std::move(pairs));
+  return sorted ? Labels::from_bytes(std::move(bytes)) : Labels::from_pairs(std::move(pairs));
 }
 
 }  // namespace narthex::tsdb

@@ -22,8 +22,8 @@ std::unexpected<Error> wrong_record_type(const char* want, io::Bytes record);
 
 /// Count, then each name and value.
 void put_labels(std::vector<std::byte>& out, const Labels& labels);
-/// @param scratch  reused from call to call. Errors: corruption, limit.
-Result<Labels> take_labels(ByteReader& in, std::string& scratch);
+/// Errors: corruption, limit.
+Result<Labels> take_labels(ByteReader& in);
 
 /// Difference of times or references, wrapping.
 inline std::int64_t difference(std::uint64_t a, std::uint64_t b) {

@@ -5,10 +5,14 @@
 #include <map>
 #include <random>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "tsdb/head/id_table.h"
+#include "tsdb/head/page_arena.h"
 #include "tsdb/head/pair_dictionary.h"
 #include "tsdb/head/postings.h"
+#include "tsdb/head/series_index.h"
 #include "tsdb/head/slab.h"
 
 namespace narthex::tsdb {
@@ -25,6 +29,11 @@ TEST_CASE("postings: all three forms hold what a set holds") {
       if (random() % 3 == 0) {
         postings.remove(ordinal);
         model.erase(ordinal);
+      } else if (random() % 20 == 0) {
+        std::vector<std::uint32_t> several(random() % 12);
+        for (std::uint32_t& o : several) o = static_cast<std::uint32_t>(random() % span);
+        postings.add(several);
+        model.insert(several.begin(), several.end());
       } else {
         postings.add(ordinal);
         model.insert(ordinal);
@@ -39,6 +48,48 @@ TEST_CASE("postings: all three forms hold what a set holds") {
     CHECK(moved.count() == model.size());
     // NOLINTNEXTLINE(bugprone-use-after-move): what is left behind is promised to be empty.
     CHECK(postings.empty());
+  }
+}
+
+TEST_CASE("series index: many that are published together are in the postings as if one by one") {
+  PageArena arena;
+  SeriesIndex one(arena);
+  SeriesIndex many(arena);
+  std::mt19937_64 random(5);
+  for (int i = 0; i < 9000; ++i) {
+    std::vector<LabelView> pairs;
+    std::vector<std::string> values;
+    // Neighbours share some of their labels, and have others or none at the same place.
+    for (int label = 0; label < 5; ++label) {
+      values.push_back(std::to_string(label == 0 ? i : i / (10 * label) % 50));
+      values.push_back("name_" + std::to_string(label));
+    }
+    for (std::size_t label = 0; label < 5; ++label)
+      if (label == 0 || random() % 8 != 0) pairs.push_back({values[2 * label + 1], values[2 * label]});
+    const Labels labels = Labels::from_pairs(pairs);
+    const std::size_t shard = random() % kShards;
+    const auto a = one.acquire(labels, shard);
+    const auto b = many.acquire(labels, shard);
+    REQUIRE(a);
+    REQUIRE(b);
+    REQUIRE(a->ordinal == b->ordinal);
+    one.publish(a->ordinal);
+    many.publish_soon(b->ordinal);
+    if (i % 1000 == 999) {
+      one.forget(a->ordinal);
+      many.forget(b->ordinal);
+    }
+  }
+  many.complete_postings();
+  CHECK(one.all() == many.all());
+  const PairDictionary& expected = one.dictionary();
+  REQUIRE(expected.pairs_end() == many.dictionary().pairs_end());
+  for (PairNumber p = 0; p < expected.pairs_end(); ++p) {
+    std::vector<std::uint32_t> a;
+    std::vector<std::uint32_t> b;
+    expected.postings(p).append_to(a);
+    many.dictionary().postings(p).append_to(b);
+    CHECK(a == b);
   }
 }
 

@@ -63,6 +63,8 @@ TEST_CASE("series record: what was written comes back, with long and strange tex
   const std::string middle(255, 'm');
   std::vector<SeriesRecord> series = {{1, Labels{{"__name__", "up"}, {"job", "node"}}},
                                       {~WalRef{0}, Labels{{"a", long_text}, {"b", middle}}},
+                                      {2, Labels{{"c", middle.substr(0, 127)}, {"d", "e"}}},
+                                      {2, Labels{{"c", middle.substr(0, 128)}, {"d", "e"}}},
                                       {3, Labels{}},
                                       {4, Labels{{"utf8 nämé", "\xf0\x9f\x98\x80\n\""}}}};
   std::vector<std::byte> out;
@@ -70,7 +72,7 @@ TEST_CASE("series record: what was written comes back, with long and strange tex
   std::vector<SeriesRecord> got = {{9, Labels{}}};
   const auto decoded = decode_series(out, got);
   REQUIRE_MESSAGE(decoded, why(decoded));
-  REQUIRE(got.size() == 5);
+  REQUIRE(got.size() == 7);
   for (std::size_t i = 0; i < series.size(); ++i) {
     CHECK(got[i + 1].ref == series[i].ref);
     CHECK(got[i + 1].labels == series[i].labels);
@@ -79,6 +81,14 @@ TEST_CASE("series record: what was written comes back, with long and strange tex
 
 TEST_CASE("series record: unsorted labels and empty values are set right") {
   const auto record = bytes_of({1, 0, 0, 0, 0, 0, 0, 0, 7, 3, 1, 'b', 1, '2', 1, 'a', 1, '1', 1, 'c', 0});
+  std::vector<SeriesRecord> got;
+  REQUIRE(decode_series(record, got));
+  REQUIRE(got.size() == 1);
+  CHECK(got[0].labels == Labels{{"a", "1"}, {"b", "2"}});
+}
+
+TEST_CASE("series record: a length in more bytes than it needs is a length") {
+  const auto record = bytes_of({1, 0, 0, 0, 0, 0, 0, 0, 7, 2, 1, 'a', 0x81, 0, '1', 1, 'b', 1, '2'});
   std::vector<SeriesRecord> got;
   REQUIRE(decode_series(record, got));
   REQUIRE(got.size() == 1);
