@@ -164,8 +164,9 @@ bool Head::take_over_chunks(Ordinal o, WalRef ref) {
   MappedCursor& cursor = replay_->cursors[o];
   Replay::Tally& tally = replay_->tallies[shard_of(o)];
   bool is_regular = true;
+  std::size_t left = replay_->loaded.count(ref);
   replay_->loaded.for_each(ref, [&](const MappedChunk& chunk) NARTHEX_UNCHECKED {
-    is_regular = chunks.take_over(series, full, chunk);
+    is_regular = chunks.take_over(series, full, chunk, --left);
     if (!is_regular) return false;
     ++cursor.count;
     cursor.has_value = false;

@@ -29,6 +29,12 @@ class LoadedChunks {
   void add(WalRef ref, const MappedChunk& chunk);
   [[nodiscard]] bool empty() const { return count_ == 0; }
   [[nodiscard]] bool has(WalRef ref) const { return last_.find(ref) != kNoNumber; }
+  /// Threads: any, while nothing is added.
+  [[nodiscard]] std::size_t count(WalRef ref) const {
+    std::size_t n = 0;
+    for_each(ref, [&n](const MappedChunk&) { return ++n > 0; });
+    return n;
+  }
   /// Calls f(chunk) in the order of add() until it returns false. Threads: any, while nothing is added.
   template <class F>
   void for_each(WalRef ref, F&& f) const {

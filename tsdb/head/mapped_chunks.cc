@@ -1,5 +1,6 @@
 #include "tsdb/head/mapped_chunks.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -94,11 +95,11 @@ SlotRef MappedChunks::make(io::Bytes bytes) {
   return list;
 }
 
-void MappedChunks::add(SlotRef& list, const MappedChunk& chunk) {
+void MappedChunks::add(SlotRef& list, const MappedChunk& chunk, std::size_t more) {
   const std::size_t n = count(list);
   check(n < kMost, "a series has more mapped chunks than a list holds");
   if (list == kNoSlot || kCountBytes + (n + 1) * kChunkBytes > slab_.capacity(list)) {
-    resize(list, 0, n, n + 1);
+    resize(list, 0, n, std::min(n + 1 + more, kMost));
   }
   const auto packed = pack(chunk);
   std::memcpy(slab_.data(list) + kCountBytes + n * kChunkBytes, packed.data(), packed.size());

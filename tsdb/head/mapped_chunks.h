@@ -35,7 +35,8 @@ class MappedChunks {
   [[nodiscard]] std::size_t count(SlotRef list) const;
   [[nodiscard]] MappedChunk at(SlotRef list, std::size_t i) const;
   /// Appends a chunk that is newer than all others. The list must be shorter than kMost.
-  void add(SlotRef& list, const MappedChunk& chunk);
+  /// @param more  that will follow: there is room for them then
+  void add(SlotRef& list, const MappedChunk& chunk, std::size_t more = 0);
   /// Takes the first `n` out.
   void drop_front(SlotRef& list, std::size_t n);
   /// Leaves the first `n`.

@@ -396,13 +396,13 @@ void SeriesChunks::free_mapped(std::uint64_t oldest_reader) {
   }
 }
 
-bool SeriesChunks::take_over(HotSeries& s, FullChunks& full, const MappedChunk& chunk) {
+bool SeriesChunks::take_over(HotSeries& s, FullChunks& full, const MappedChunk& chunk, std::size_t more) {
   const bool ends_open = s.count() > 0 && s.mint == chunk.range.mint && s.maxt() <= chunk.range.maxt;
   if (!ends_open && chunk.range.mint <= s.maxt()) return false;
   if (full.memory != kNoSlot || !MappedChunks::fits(chunk)) return false;
   if (mapped_.count(full.mapped) >= MappedChunks::kMost) return false;
   if (s.count() > 0 && !ends_open) return false;
-  mapped_.add(full.mapped, chunk);
+  mapped_.add(full.mapped, chunk, more);
   ++count_full_;
   release(s);
   s.close(chunk.range.maxt, 0);
@@ -429,7 +429,8 @@ Result<void> SeriesChunks::move_mapped(FullChunks& full, WalRef ref, HeadChunkFi
   const auto places = files.append(chunks);
   if (!places) return std::unexpected(places.error());
   mapped_.drop_back(full.mapped, 0);
-  for (std::size_t i = 0; i < count; ++i) mapped_.add(full.mapped, {chunks[i].range, (*places)[i]});
+  for (std::size_t i = 0; i < count; ++i)
+    mapped_.add(full.mapped, {chunks[i].range, (*places)[i]}, count - i - 1);
   return {};
 }
 

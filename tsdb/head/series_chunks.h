@@ -147,7 +147,8 @@ class SeriesChunks {
   void free_mapped(std::uint64_t oldest_reader);
   /// A chunk that files have is the series' newest: also instead of an open chunk that begins
   /// where it begins. @return  false: it does not fit behind what is there; then nothing changed
-  bool take_over(HotSeries& series, FullChunks& full, const MappedChunk& chunk);
+  /// @param more  that will follow
+  bool take_over(HotSeries& series, FullChunks& full, const MappedChunk& chunk, std::size_t more = 0);
   /// Gives up the series' mapped chunks from number `first` on; `newest` is then its newest sample.
   /// It must have no other chunks.
   void drop_mapped_from(HotSeries& series, FullChunks& full, std::size_t first, Timestamp newest);
