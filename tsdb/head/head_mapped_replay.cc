@@ -5,10 +5,6 @@
 // is skipped only if a chunk covers it: where the log shows one that is newer than all before it
 // and lies in front of the next chunk, a chunk is missing. Those behind the gap are given up and
 // come from the log, too, so that a lost file loses nothing.
-//
-// Records that repeat are seen as covered without decoding them (repeated_records.h), while each of their
-// samples would end at MappedCursor::covers(), or at a cursor that stands behind it: one that has moved on
-// takes back nothing of what it covered.
 #include <algorithm>
 #include <deque>
 #include <future>
@@ -193,83 +189,6 @@ bool Head::is_mapped(Ordinal o, Timestamp t, double v) {
   }
   // Before the chunk at hand, too: one of the chunk's had come before it, so it was refused in its time.
   return true;
-}
-
-std::size_t Head::replay_repeated(io::Bytes record) {
-  const auto [number, use, samples, first] = replay_->repeated.find(record);
-  if (number == kNoNumber) return 0;
-  switch (use) {
-    case RepeatedRecords::Use::skip:
-      return replay_->repeated.is_like(record, number) ? samples : 0;
-    case RepeatedRecords::Use::gather: {
-      if (!replay_->rows.has_columns(number)) return 0;
-      auto values = std::make_unique_for_overwrite<double[]>(samples);
-      if (!replay_->repeated.take_values(record, number, values.get())) return 0;
-      replay_->rows.add(number, {first, std::move(values)});
-      return samples;
-    }
-  }
-  return 0;
-}
-
-void Head::prefetch_repeated(io::Bytes record) const {
-  replay_->repeated.prefetch(record);
-}
-
-void Head::note_repeated(io::Bytes record, std::span<const SampleRecord> samples) {
-  // Knowing a record costs as much as two that are replayed, so it takes two of them.
-  if (samples.empty() || !replay_->repeated.note(record)) return;
-  // It has lost its columns.
-  const auto known = replay_->repeated.find(record);
-  if (known.number != kNoNumber && replay_->repeated.is_like(record, known.number)) return;
-  if (replay_->loaded.empty() || !note_covered(record, samples)) note_behind(record, samples);
-}
-
-/// @return  false: the chunks at hand have not all of its samples
-bool Head::note_covered(io::Bytes record, std::span<const SampleRecord> samples) {
-  // It is to spare those of the time that is left.
-  static constexpr DurationMs kWorthIt = 60'000;
-  TimeRange common;
-  RefTable::Cursor refs(replay_->refs);
-  for (const SampleRecord& sample : samples) {
-    const Ordinal o = refs.find(sample.ref);
-    if (o == kNoNumber) return false;
-    const MappedCursor& c = replay_->cursors[o];
-    // Not the newest sample of a chunk either: something is to be done about it.
-    if (!c.covers(sample.t)) return false;
-    common.mint = std::max(common.mint, c.mint);
-    common.maxt = std::min(common.maxt, c.maxt() - 1);
-    if (common.maxt - sample.t < kWorthIt) return true;
-  }
-  const std::uint32_t number = replay_->repeated.remember(record, common, RepeatedRecords::Use::skip);
-  if (number != kNoNumber) replay_->rows.drop_columns(number);
-  return true;
-}
-
-/// If all samples are behind all chunks, which holds for those after them, too.
-void Head::note_behind(io::Bytes record, std::span<const SampleRecord> samples) {
-  if (samples.size() < ReplayRows::kFewestColumns) return;
-  const bool any_mapped = !replay_->loaded.empty();
-  const Timestamp first = RepeatedRecords::first_time(record);
-  TimeRange behind{.mint = std::max(state_.min_valid.load(std::memory_order_relaxed), kMinTime + 1),
-                   .maxt = kMaxTime};
-  std::vector<ReplayColumns::Column> columns;
-  columns.reserve(samples.size());
-  RefTable::Cursor refs(replay_->refs);
-  for (const SampleRecord& sample : samples) {
-    const Ordinal o = refs.find(sample.ref);
-    if (o == kNoNumber) return;
-    if (any_mapped) {
-      const MappedCursor& c = replay_->cursors[o];
-      if (c.next < c.count || sample.t <= c.maxt()) return;
-      behind.mint = std::max(behind.mint, c.maxt() + 1);
-    }
-    columns.push_back({o, static_cast<std::int32_t>(sample.t - first)});
-  }
-  const auto oldest = std::ranges::min(samples, {}, &SampleRecord::t).t;
-  if (oldest < behind.mint) return;
-  const std::uint32_t number = replay_->repeated.remember(record, behind, RepeatedRecords::Use::gather);
-  if (number != kNoNumber) replay_->rows.set_columns(number, columns);
 }
 
 /// @param t  behind the chunk at hand
