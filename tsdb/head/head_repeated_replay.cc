@@ -16,6 +16,14 @@
 #include "tsdb/head/head_replay.h"
 
 namespace narthex::tsdb {
+namespace {
+
+/// Samples of records that are known: a series is in those of one target, so only a log that is made for it
+/// comes this far.
+constexpr std::size_t kMostKnown = 1'000'000;
+constexpr std::size_t kMostKnownPerSeries = 4;
+
+}  // namespace
 
 std::size_t Head::replay_repeated(io::Bytes record) {
   const auto [number, use, samples, first] = replay_->repeated.find(record);
@@ -44,6 +52,11 @@ void Head::note_repeated(io::Bytes record, std::span<const SampleRecord> samples
   // It has lost its columns.
   const auto known = replay_->repeated.find(record);
   if (known.number != kNoNumber && replay_->repeated.is_like(record, known.number)) return;
+  if (replay_->repeated.count_samples() > kMostKnown) {
+    const sync::MutexLock lock(state_.index_mutex);
+    if (replay_->repeated.count_samples() > kMostKnownPerSeries * state_.index.count())
+      replay_->forget_repeated();
+  }
   if (replay_->loaded.empty() || !note_covered(record, samples)) note_behind(record, samples);
 }
 

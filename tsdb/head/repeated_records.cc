@@ -132,6 +132,8 @@ std::uint32_t RepeatedRecords::remember(io::Bytes record, TimeRange range, Use u
     numbers_.set(first, number);
     shapes_.emplace_back();
   }
+  samples_ += shape.heads.size();
+  samples_ -= shapes_[number].heads.size();
   shapes_[number] = std::move(shape);
   return number;
 }
@@ -139,6 +141,7 @@ std::uint32_t RepeatedRecords::remember(io::Bytes record, TimeRange range, Use u
 void RepeatedRecords::forget_all() {
   numbers_ = {};
   shapes_.clear();
+  samples_ = 0;
 }
 
 }  // namespace narthex::tsdb

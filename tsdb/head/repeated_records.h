@@ -57,6 +57,8 @@ class RepeatedRecords {
   /// @return  its number; kNoNumber: it is none to be remembered
   std::uint32_t remember(io::Bytes record, TimeRange range, Use use);
   void forget_all();
+  /// Of all records that are remembered; each takes four bytes.
+  [[nodiscard]] std::size_t count_samples() const { return samples_; }
 
  private:
   /// Entries with heads, which are reference and time, of the same length.
@@ -76,6 +78,7 @@ class RepeatedRecords {
 
   RefTable numbers_;  ///< of shapes, by first reference
   std::vector<Shape> shapes_;
+  std::size_t samples_ = 0;
   RefTable lengths_;  ///< of records that were noted, by first reference
 };
 

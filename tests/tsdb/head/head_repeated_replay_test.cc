@@ -158,6 +158,41 @@ TEST_CASE("repeated records: a log is what it was sample by sample, whatever com
   }
 }
 
+TEST_CASE("repeated records: more forms than can be remembered are forgotten, and nothing is lost") {
+  constexpr std::size_t kSeries = 2000;
+  constexpr std::size_t kForms = 600;
+  io::FaultFileSystem fs;
+  {
+    Run r(fs, "/data", 1);
+    std::vector<SampleRecord> samples;
+    std::vector<std::byte> bytes;
+    for (std::size_t s = 0; s < kSeries; ++s) {
+      const SeriesRecord record{s + 1, series_labels(s)};
+      bytes.clear();
+      encode_series({&record, 1}, bytes);
+      REQUIRE(r.wal->log(bytes));
+      samples.push_back({s + 1, 0, 1});
+    }
+    Timestamp t = kStart;
+    // Each begins with another series, and three of one form follow each other.
+    for (std::size_t form = 0; form < kForms; ++form) {
+      std::ranges::rotate(samples, samples.begin() + 1);
+      for (int i = 0; i < 3; ++i) {
+        t += 1000;
+        for (SampleRecord& sample : samples) sample.t = t;
+        bytes.clear();
+        encode_samples(samples, bytes);
+        REQUIRE(r.wal->log(bytes));
+      }
+    }
+  }
+  Run r(fs, "/data", 3);
+  CHECK(r.report.samples == 3 * kForms * kSeries);
+  const Contents contents = r.contents();
+  CHECK(contents.size() == kSeries);
+  for (const auto& [labels, points] : contents) CHECK(points.size() == 3 * kForms);
+}
+
 TEST_CASE("repeated records: a reference may go over to another series") {
   io::FaultFileSystem fs;
   Contents expected;

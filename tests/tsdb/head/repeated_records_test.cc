@@ -97,13 +97,17 @@ TEST_CASE("repeated records: what is to be done comes with them, and the second 
   CHECK(known.find(one).use == Use::gather);
   CHECK(known.find(one).first == 100);
   CHECK(known.remember(record_of({{9, 100, 1}}), {0, 1000}, Use::skip) == 1);
+  CHECK(known.count_samples() == 3);
   CHECK(known.remember(one, {0, 1000}, Use::skip) == 0);
   CHECK(known.find(one).use == Use::skip);
+  CHECK(known.count_samples() == 3);
   CHECK_FALSE(known.note(one));
   CHECK(known.note(record_of({{5, 200, 1}, {9, 200, 1}})));
   CHECK_FALSE(known.note(record_of({{5, 200, 1}})));
   CHECK_FALSE(known.note(one));
   CHECK_FALSE(known.note({}));
+  known.forget_all();
+  CHECK(known.count_samples() == 0);
 }
 
 TEST_CASE("repeated records: heads longer than four bytes are not remembered, and scraps are no record") {
