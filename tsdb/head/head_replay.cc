@@ -155,7 +155,7 @@ void Head::apply_replayed(const ReplayBlock& block, const ReplaySection& section
   for (std::size_t i = section.begin; i < section.end; ++i) {
     if (i + kHotAhead < section.end) __builtin_prefetch(&shard.hot[columns[i + kHotAhead].ordinal], 1);
     if (i + kChunkAhead < section.end) chunks.prefetch(shard.hot[columns[i + kChunkAhead].ordinal]);
-    if (i % kLine == 0)
+    if (i % kLine == 0 && i + 2 * kLine < columns.size())
       for (const ReplayBlock::Row& row : block.rows) __builtin_prefetch(row.values.get() + i + 2 * kLine);
     const auto [o, later] = columns[i];
     HotSeries& s = shard.hot[o];

@@ -28,9 +28,6 @@ class OrdinalArray {
   [[nodiscard]] std::uint32_t size() const { return size_; }
   [[nodiscard]] std::size_t size_bytes() const { return pages_.size() * kPerPage * sizeof(T); }
 
-  /// Growing up to `size` will not move the directory of pages: others may read what was there.
-  void reserve(std::uint32_t size) { pages_.reserve((std::size_t{size} + kMask) >> kShift); }
-
   /// Makes room for numbers below `size`; new values are all zero bytes until set.
   void grow_to(std::uint32_t size) {
     while (pages_.size() * kPerPage < size) {
